@@ -1,0 +1,56 @@
+# userstore: a PGXS build.  "make", "make install", "make installcheck" with
+# the pg_config of the server to build for; ./run needs none of them.
+
+EXTENSION = userstore
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" userstore.control)
+
+MODULE_big = userstore
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c src/core/*/*.c \
+	src/store/*.c src/api/*.c src/functions/*.c)))
+PG_CPPFLAGS = -I$(srcdir)/src
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers -Wno-cast-function-type $(WERROR)
+
+# The install script is joined from the SQL files that stand beside their C
+# file, in the order in which they need one another, and from the schema
+# documents that ship.
+SQL_PARTS = \
+	src/store/catalog.sql \
+	src/schemas/schemas.sql \
+	src/api/profiles.sql \
+	src/store/table.sql \
+	src/store/history.sql \
+	src/store/idempotency.sql \
+	src/functions/user.sql
+SCHEMA_DOCUMENTS = $(sort $(wildcard src/schemas/*.json))
+
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+DATA = $(wildcard src/upgrade/$(EXTENSION)--*--*.sql)
+
+REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS = --load-extension=userstore
+ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --load-extension=userstore --inputdir=$(srcdir)/test/isolation \
+	--outputdir=$(srcdir)/test/isolation
+TAP_TESTS = 1
+EXTRA_CLEAN = src/schemas/schemas.sql regression.* results output_iso \
+	test/isolation/output_iso test/isolation/regression.* tmp_check
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# Every object is rebuilt when a header changes: there are few of both.
+$(OBJS): $(wildcard src/*.h src/*/*.h src/*/*/*.h)
+
+$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS)
+	( echo '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
+	  cat $^ ) > $@
+
+src/schemas/schemas.sql: $(SCHEMA_DOCUMENTS)
+	( echo '-- Made by the Makefile from src/schemas/*.json.'; \
+	  for document in $^; do \
+	    echo 'INSERT INTO userstore.attribute_schema (shipped, document) VALUES (true, $$schema$$'; \
+	    cat $$document; \
+	    echo '$$schema$$);'; \
+	  done ) > $@
