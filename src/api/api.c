@@ -1,0 +1,73 @@
+/*
+ * api.c
+ *	  Find a body shape; what the shapes have in common.
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "api/api.h"
+#include "core/errors.h"
+
+static const BodyShape *const shapes[] = {
+	&scim_shape,
+	&object_shape,
+};
+
+/* The shape that a profile names. */
+const BodyShape *
+body_shape(const char *name)
+{
+	for (int i = 0; i < lengthof(shapes); i++)
+	{
+		if (strcmp(shapes[i]->name, name) == 0)
+			return shapes[i];
+	}
+	elog(ERROR, "unknown body shape \"%s\"", name); /* can't happen */
+	return NULL;				/* keep the compiler quiet */
+}
+
+/*
+ * The answer to an update: the user, or what the profile answers with.
+ */
+JsonbValue *
+show_update(const BodyShape *shape, const Schema *schema, const Profile *profile,
+			const UserState *user)
+{
+	Selection	selection = {0};
+	ListCell   *lc;
+
+	if (profile->answers_full)
+		return shape->show_user(schema, profile, user, NULL);
+	selection.wanted.given = true;
+	foreach(lc, profile->answer)
+		path_set_add(&selection.wanted, schema, lfirst(lc));
+	return shape->show_user(schema, profile, user, &selection);
+}
+
+void
+require_object(JsonbValue *body)
+{
+	if (body->type != jbvObject)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("the body must be a JSON object"),
+				 errdetail_path(NULL, SCIM_INVALID_SYNTAX),
+				 errhint("Send the user's attributes as {\"name\": value, ...}.")));
+}
+
+/* UTC with three digits, as in RFC 7643's examples. */
+char *
+show_timestamp(TimestampTz timestamp)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (TIMESTAMP_NOT_FINITE(timestamp) ||
+		timestamp2tm(timestamp, NULL, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	return psprintf("%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year, tm.tm_mon,
+					tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int) (fsec / 1000));
+}

@@ -1,0 +1,54 @@
+/*
+ * api.h
+ *	  Body shapes: how requests are read and answers written.
+ *
+ * A shape knows the form of messages and nothing of tables.
+ */
+#ifndef USERSTORE_API_H
+#define USERSTORE_API_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+
+#include "core/profile.h"
+#include "core/schema.h"
+#include "core/select.h"
+
+/* A user, as the store has it. */
+typedef struct UserState
+{
+	const char *id;
+	JsonbValue *document;
+	int64		version;
+	TimestampTz created;
+	TimestampTz modified;
+} UserState;
+
+typedef struct BodyShape
+{
+	const char *name;			/* as a profile's "body" gives it */
+
+	/*
+	 * The attributes of a request's body: an object without what belongs to
+	 * the message.  id is the user that the request names, or NULL; then an
+	 * id in the body, where the shape has one, is given in body_id.
+	 */
+	JsonbValue *(*read_user) (const Schema *schema, const Profile *profile,
+							  JsonbValue *body, const char *id, char **body_id);
+
+	/* A user as an answer; selection may be NULL. */
+	JsonbValue *(*show_user) (const Schema *schema, const Profile *profile,
+							  const UserState *user, const Selection *selection);
+} BodyShape;
+
+extern const BodyShape scim_shape;
+extern const BodyShape object_shape;
+
+extern const BodyShape *body_shape(const char *name);
+extern JsonbValue *show_update(const BodyShape *shape, const Schema *schema,
+							   const Profile *profile, const UserState *user);
+extern void require_object(JsonbValue *body);
+extern char *show_timestamp(TimestampTz timestamp);
+
+#endif							/* USERSTORE_API_H */

@@ -1,0 +1,108 @@
+/*
+ * object.c
+ *	  Plain JSON objects: a user is an object of its attributes, shown with its
+ *	  id and with meta (created, lastModified, version).
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "api/api.h"
+#include "core/errors.h"
+
+/* Names are exact where no schema says otherwise. */
+static bool
+is_named(const Schema *schema, const JsonbValue *name, const char *wanted)
+{
+	int			len = strlen(wanted);
+
+	if (name->val.string.len != len)
+		return false;
+	return schema->ids == NIL ? memcmp(name->val.string.val, wanted, len) == 0 :
+		pg_strncasecmp(name->val.string.val, wanted, len) == 0;
+}
+
+/* An id in the body: a string or, as some keys are, a number. */
+static char *
+read_id(JsonbValue *value)
+{
+	if (value->type == jbvString)
+		return document_cstring(value);
+	if (value->type == jbvNumeric)
+		return numeric_normalize(value->val.numeric);
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_BAD_REQUEST),
+			 errmsg("attribute \"id\" must be a string or a number"),
+			 errdetail_path("id", SCIM_INVALID_VALUE)));
+	return NULL;				/* keep the compiler quiet */
+}
+
+/*
+ * What an answer carries beside the attributes may come back in a body: meta
+ * and schemas are passed over, and the id must be the one addressed.
+ */
+static JsonbValue *
+object_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
+				 const char *id, char **body_id)
+{
+	JsonbValue *attributes = document_new_object();
+
+	require_object(body);
+	document_foreach(pair, body)
+	{
+		if (is_named(schema, &pair->key, "id"))
+		{
+			char	   *sent = pair->value.type == jbvNull ? NULL : read_id(&pair->value);
+
+			if (sent != NULL && id != NULL && strcmp(sent, id) != 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_USER_BAD_REQUEST),
+						 errmsg("attribute \"id\" is not that of the user addressed"),
+						 errdetail_path("id", SCIM_MUTABILITY),
+						 errhint("Leave it out of the body, or send the same id.")));
+			if (body_id != NULL)
+				*body_id = sent;
+		}
+		else if (!is_named(schema, &pair->key, "meta") &&
+				 !is_named(schema, &pair->key, "schemas"))
+			document_append(attributes, pair->key.val.string.val,
+							pair->key.val.string.len, &pair->value);
+	}
+	return attributes;
+}
+
+static JsonbValue *
+show_meta(const UserState *user)
+{
+	JsonbValue *meta = document_new_object();
+
+	document_add(meta, "created", document_string(show_timestamp(user->created)));
+	document_add(meta, "lastModified", document_string(show_timestamp(user->modified)));
+	document_add(meta, "version", document_integer(user->version));
+	return meta;
+}
+
+/*
+ * A profile that answers with a list of attributes shows attributes alone.
+ */
+static JsonbValue *
+object_show_user(const Schema *schema, const Profile *profile, const UserState *user,
+				 const Selection *selection)
+{
+	JsonbValue *object = select_attributes(schema, selection, user->document);
+
+	if (profile->answers_full)
+	{
+		document_add(object, "id", document_string(user->id));
+		if (selection_shows_common(selection, "meta", false))
+			document_add(object, "meta", show_meta(user));
+	}
+	return object;
+}
+
+const BodyShape object_shape = {
+	.name = "object",
+	.read_user = object_read_user,
+	.show_user = object_show_user,
+};

@@ -1,0 +1,26 @@
+/*
+ * The API profiles that ship.  What they do is said here alone: a copy under
+ * another name behaves the same.
+ */
+INSERT INTO userstore.api_profile (shipped, name, body, put_creates, unknown_attributes)
+VALUES (true, 'plain', 'object', true, 'keep');
+
+-- RFC 7644, strict
+INSERT INTO userstore.api_profile (shipped, name, body, schemas, unknown_attributes)
+VALUES (true, 'scim', 'scim', ARRAY[
+	'urn:ietf:params:scim:schemas:core:2.0:User',
+	'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User'], 'reject');
+
+-- PUT blanks what it leaves out, but neither locks out nor lets in by leaving
+-- out active; an e-mail is completed as the published samples show
+INSERT INTO userstore.api_profile (shipped, name, body, schemas, absent, unknown_attributes, clear_token, lenient, rules)
+VALUES (true, 'zuora', 'scim', ARRAY[
+	'urn:ietf:params:scim:schemas:core:2.0:User',
+	'urn:zuora:scim:schemas:1.0:UserExtension'], 'blank', 'ignore', ' ', true, '{
+	"active": {"absent": "keep"},
+	"emails.display": {"defaultFrom": "value"},
+	"emails.type": {"default": "work"},
+	"emails.primary": {"primaryWhenOnly": true}}');
+
+INSERT INTO userstore.api_profile (shipped, name, body, schemas, put, unknown_attributes)
+VALUES (true, 'zluri', 'object', ARRAY['urn:userstore:params:schemas:zluri:User'], 'merge', 'reject');

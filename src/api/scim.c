@@ -1,0 +1,161 @@
+/*
+ * scim.c
+ *	  SCIM resources (RFC 7643 section 3).
+ */
+#include "postgres.h"
+
+#include "api/api.h"
+#include "core/errors.h"
+
+static bool
+is_named(const JsonbValue *name, const char *wanted)
+{
+	return name->val.string.len == strlen(wanted) &&
+		pg_strncasecmp(name->val.string.val, wanted, name->val.string.len) == 0;
+}
+
+static bool
+has_schema(const Schema *schema, JsonbValue *uri)
+{
+	ListCell   *lc;
+
+	foreach(lc, schema->ids)
+	{
+		if (is_named(uri, lfirst(lc)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * "schemas" says which schemas the body uses (RFC 7643 section 3).  What the
+ * attributes are, their names tell; a schema that the table lacks is refused
+ * as an attribute that it lacks is.
+ */
+static void
+check_schemas(const Schema *schema, const Profile *profile, JsonbValue *schemas)
+{
+	if (schemas->type == jbvNull)
+		return;
+	for (int i = 0; schemas->type == jbvArray && i < schemas->val.array.nElems; i++)
+	{
+		JsonbValue *uri = &schemas->val.array.elems[i];
+
+		if (uri->type != jbvString)
+			break;
+		if (profile->unknown == UNKNOWN_REJECT && !has_schema(schema, uri))
+			ereport(ERROR,
+					(errcode(ERRCODE_USER_BAD_REQUEST),
+					 errmsg("attribute \"schemas\" names unknown schema \"%s\"",
+							shown_name(uri->val.string.val, uri->val.string.len)),
+					 errdetail_path("schemas", SCIM_INVALID_VALUE),
+					 errhint("Send the URIs of the table's schemas.")));
+		if (i == schemas->val.array.nElems - 1)
+			return;
+	}
+	if (schemas->type != jbvArray || schemas->val.array.nElems > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("attribute \"schemas\" must be an array of strings"),
+				 errdetail_path("schemas", SCIM_INVALID_SYNTAX),
+				 errhint("Send the URIs of the table's schemas.")));
+}
+
+/*
+ * id and meta are the service provider's (RFC 7643 section 3.1): ignored, as
+ * readOnly attributes are.
+ */
+static JsonbValue *
+scim_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
+			   const char *id, char **body_id)
+{
+	JsonbValue *attributes = document_new_object();
+
+	require_object(body);
+	document_foreach(pair, body)
+	{
+		if (is_named(&pair->key, "schemas"))
+			check_schemas(schema, profile, &pair->value);
+		else if (!is_named(&pair->key, "id") && !is_named(&pair->key, "meta"))
+			document_append(attributes, pair->key.val.string.val,
+							pair->key.val.string.len, &pair->value);
+	}
+	return attributes;
+}
+
+/* The core schema, and each extension that has values. */
+static JsonbValue *
+show_schemas(const Schema *schema, JsonbValue *document)
+{
+	JsonbValue *schemas = document_new_array();
+	ListCell   *lc;
+
+	foreach(lc, schema->ids)
+	{
+		char	   *id = lfirst(lc);
+
+		if (foreach_current_index(lc) == 0 || document_member(document, id) != NULL)
+			document_push(schemas, document_string(id));
+	}
+	return schemas;
+}
+
+/* An id as part of a URL: what RFC 3986 does not reserve stays as it is. */
+static char *
+url_encode(const char *id)
+{
+	StringInfoData url;
+
+	initStringInfo(&url);
+	for (const unsigned char *c = (const unsigned char *) id; *c; c++)
+	{
+		if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+			(*c >= '0' && *c <= '9') || strchr("-._~", *c))
+			appendStringInfoChar(&url, *c);
+		else
+			appendStringInfo(&url, "%%%02X", *c);
+	}
+	return url.data;
+}
+
+static JsonbValue *
+show_meta(const Profile *profile, const UserState *user)
+{
+	JsonbValue *meta = document_new_object();
+
+	document_add(meta, "resourceType", document_string("User"));
+	document_add(meta, "created", document_string(show_timestamp(user->created)));
+	document_add(meta, "lastModified", document_string(show_timestamp(user->modified)));
+	document_add(meta, "version",
+				 document_string(psprintf("W/\"" INT64_FORMAT "\"", user->version)));
+	if (profile->base_url != NULL)
+	{
+		int			len = strlen(profile->base_url);
+
+		while (len > 0 && profile->base_url[len - 1] == '/')
+			len--;
+		document_add(meta, "location",
+					 document_string(psprintf("%.*s/Users/%s", len, profile->base_url,
+											  url_encode(user->id))));
+	}
+	return meta;
+}
+
+static JsonbValue *
+scim_show_user(const Schema *schema, const Profile *profile, const UserState *user,
+			   const Selection *selection)
+{
+	JsonbValue *resource = select_attributes(schema, selection, user->document);
+
+	document_add(resource, "schemas", show_schemas(schema, user->document));
+	document_add(resource, "id", document_string(user->id));
+	if (selection_shows_common(selection, "meta", false))
+		document_add(resource, "meta", show_meta(profile, user));
+	return resource;
+}
+
+const BodyShape scim_shape = {
+	.name = "scim",
+	.read_user = scim_read_user,
+	.show_user = scim_show_user,
+};

@@ -1,0 +1,21 @@
+/*
+ * compat.h
+ *	  Differences between the server versions that userstore supports (15 to
+ *	  19), gathered in the one file that may test the version.
+ */
+#ifndef USERSTORE_COMPAT_H
+#define USERSTORE_COMPAT_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+/* PostgreSQL 18 lets a module say its name and version. */
+#if PG_VERSION_NUM >= 180000
+#define USERSTORE_MODULE_MAGIC \
+	PG_MODULE_MAGIC_EXT(.name = "userstore", .version = "0.1.0")
+#else
+#define USERSTORE_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+#endif							/* USERSTORE_COMPAT_H */

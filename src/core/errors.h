@@ -1,0 +1,34 @@
+/*
+ * errors.h
+ *	  What our own errors have in common: SQLSTATEs that carry an HTTP status
+ *	  (PostgREST answers PTnnn with status nnn), a DETAIL that is a JSON object,
+ *	  and names from requests made fit for a one-line message.
+ *
+ * What PostgreSQL itself says keeps its own SQLSTATE.
+ */
+#ifndef USERSTORE_ERRORS_H
+#define USERSTORE_ERRORS_H
+
+#include "postgres.h"
+
+#define ERRCODE_USER_BAD_REQUEST			MAKE_SQLSTATE('P', 'T', '4', '0', '0')
+#define ERRCODE_USER_NOT_FOUND				MAKE_SQLSTATE('P', 'T', '4', '0', '4')
+#define ERRCODE_USER_METHOD_NOT_ALLOWED		MAKE_SQLSTATE('P', 'T', '4', '0', '5')
+#define ERRCODE_USER_CONFLICT				MAKE_SQLSTATE('P', 'T', '4', '0', '9')
+#define ERRCODE_USER_PRECONDITION_FAILED	MAKE_SQLSTATE('P', 'T', '4', '1', '2')
+#define ERRCODE_USER_PAYLOAD_TOO_LARGE		MAKE_SQLSTATE('P', 'T', '4', '1', '3')
+#define ERRCODE_USER_UNPROCESSABLE			MAKE_SQLSTATE('P', 'T', '4', '2', '2')
+
+/* Error types of RFC 7644 section 3.12, for the scimType of a DETAIL. */
+#define SCIM_INVALID_SYNTAX		"invalidSyntax"
+#define SCIM_INVALID_PATH		"invalidPath"
+#define SCIM_INVALID_VALUE		"invalidValue"
+#define SCIM_MUTABILITY			"mutability"
+#define SCIM_UNIQUENESS			"uniqueness"
+#define SCIM_TOO_MANY			"tooMany"
+
+extern int	errdetail_path(const char *path, const char *scim_type);
+extern char *error_detail(const char *path, const char *scim_type);
+extern char *shown_name(const char *name, int len);
+
+#endif							/* USERSTORE_ERRORS_H */

@@ -1,0 +1,52 @@
+/*
+ * profile.h
+ *	  API profiles, compiled: how requests are read and answered.
+ */
+#ifndef USERSTORE_PROFILE_H
+#define USERSTORE_PROFILE_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+#include "core/schema.h"
+
+typedef enum UnknownAttributes
+{
+	UNKNOWN_REJECT,
+	UNKNOWN_IGNORE,				/* with a NOTICE */
+	UNKNOWN_KEEP
+} UnknownAttributes;
+
+typedef enum OnDelete
+{
+	ON_DELETE_DELETE,
+	ON_DELETE_DEACTIVATE,
+	ON_DELETE_REFUSE
+} OnDelete;
+
+typedef struct Profile
+{
+	const char *name;
+	const char *body;			/* shape of bodies and answers: see api.h */
+	bool		scim_common;	/* users have externalId (RFC 7643 section 3.1) */
+	List	   *schemas;		/* of char *: the default ones */
+	bool		put_merges;		/* else it replaces */
+	bool		put_creates;
+	Absent		absent;
+	UnknownAttributes unknown;
+	JsonbValue *rules;			/* path → schema words, or NULL */
+	const char *clear_token;	/* a string that clears when merged, or NULL */
+	bool		lenient;
+	List	   *writable;		/* of char * paths; NIL: all */
+	bool		answers_full;	/* else the attributes of answer */
+	List	   *answer;			/* of char * */
+	OnDelete	on_delete;
+	const char *base_url;		/* without a slash at its end, or NULL */
+	int64		max_payload_size;	/* bytes of one user's body */
+} Profile;
+
+extern Profile *profile_compile(JsonbValue *document);
+extern void profile_check(const Profile *profile, const Schema *schema);
+
+#endif							/* USERSTORE_PROFILE_H */

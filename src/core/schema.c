@@ -1,0 +1,989 @@
+/*
+ * schema.c
+ *	  Compile attribute schemas: read the words of each attribute, check that
+ *	  they fit together, index the names.
+ *
+ * Compiling goes in three steps, because a profile's rules are laid over the
+ * schemas' words before anything is looked up by name: schema_compile,
+ * schema_apply_rules, schema_link.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "miscadmin.h"
+#include "regex/regex.h"
+#include "utils/builtins.h"
+
+#include "core/errors.h"
+#include "core/schema.h"
+#include "core/scim/path.h"
+#include "core/validate.h"
+
+/* More attributes than this on one level are taken for a mistake. */
+#define MAX_ATTRIBUTES	10000
+
+typedef void (*WordReader) (Attribute *attribute, JsonbValue *value,
+							const char *where);
+
+static void read_attributes(AttributeSet *set, JsonbValue *array,
+							const Attribute *parent, const char *where,
+							bool is_core);
+static void read_words(Attribute *attribute, JsonbValue *object,
+					   const char *where, bool is_rule);
+static void link_attribute(Attribute *attribute, AttributeSet *siblings,
+						   const Attribute *parent);
+
+#define BAD_SCHEMA(where, ...) \
+	ereport(ERROR, \
+			(errcode(ERRCODE_USER_BAD_REQUEST), \
+			 errmsg(__VA_ARGS__), \
+			 errdetail_path((where), SCIM_INVALID_VALUE)))
+
+#define BAD_SCHEMA_HINT(where, hint, ...) \
+	ereport(ERROR, \
+			(errcode(ERRCODE_USER_BAD_REQUEST), \
+			 errmsg(__VA_ARGS__), \
+			 errdetail_path((where), SCIM_INVALID_VALUE), \
+			 errhint("%s", (hint))))
+
+static const char *const type_names[] = {
+	[TYPE_STRING] = "string",
+	[TYPE_BOOLEAN] = "boolean",
+	[TYPE_DECIMAL] = "decimal",
+	[TYPE_INTEGER] = "integer",
+	[TYPE_DATE_TIME] = "dateTime",
+	[TYPE_BINARY] = "binary",
+	[TYPE_REFERENCE] = "reference",
+	[TYPE_COMPLEX] = "complex",
+	[TYPE_ANY] = "any",
+	NULL
+};
+
+static const char *const mutability_names[] = {
+	[MUTABILITY_READ_WRITE] = "readWrite",
+	[MUTABILITY_READ_ONLY] = "readOnly",
+	[MUTABILITY_IMMUTABLE] = "immutable",
+	[MUTABILITY_WRITE_ONLY] = "writeOnly",
+	NULL
+};
+
+static const char *const returned_names[] = {
+	[RETURNED_DEFAULT] = "default",
+	[RETURNED_ALWAYS] = "always",
+	[RETURNED_NEVER] = "never",
+	[RETURNED_REQUEST] = "request",
+	NULL
+};
+
+static const char *const uniqueness_names[] = {"none", "server", "global", NULL};
+
+static const char *const absent_names[] = {
+	[ABSENT_INHERIT] = "",
+	[ABSENT_REMOVE] = "remove",
+	[ABSENT_BLANK] = "blank",
+	[ABSENT_DEFAULT] = "default",
+	[ABSENT_KEEP] = "keep",
+	NULL
+};
+
+const char *
+attribute_type_name(AttributeType type)
+{
+	return type_names[type];
+}
+
+/*
+ * Names
+ */
+
+/* ASCII letters only: RFC 7643 section 2.1 has no others in names. */
+static uint32
+hash_name(const char *name, int len)
+{
+	uint32		hash = 2166136261u;
+
+	for (int i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char) pg_ascii_tolower((unsigned char) name[i])) * 16777619u;
+	return hash;
+}
+
+static bool
+same_name(const char *a, const char *b, int len)
+{
+	for (int i = 0; i < len; i++)
+	{
+		if (pg_ascii_tolower((unsigned char) a[i]) != pg_ascii_tolower((unsigned char) b[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The attribute of a name, in any case (RFC 7643 section 2.1), or NULL.
+ */
+Attribute *
+attribute_find(const AttributeSet *set, const char *name, int len)
+{
+	if (set->count == 0)
+		return NULL;
+	for (uint32 slot = hash_name(name, len) & set->mask;
+		 set->slots[slot] >= 0;
+		 slot = (slot + 1) & set->mask)
+	{
+		Attribute  *attribute = &set->attributes[set->slots[slot]];
+
+		if (attribute->name_len == len && same_name(attribute->name, name, len))
+			return attribute;
+	}
+	return NULL;
+}
+
+Attribute *
+attribute_member(const AttributeSet *set, const char *name)
+{
+	return attribute_find(set, name, strlen(name));
+}
+
+static void
+init_set(AttributeSet *set, int count)
+{
+	uint32		slots = 8;
+
+	while (slots < count * 2)
+		slots *= 2;
+	set->count = 0;
+	set->attributes = palloc0(sizeof(Attribute) * Max(count, 1));
+	set->mask = slots - 1;
+	set->slots = palloc(sizeof(int16) * slots);
+	memset(set->slots, 0xff, sizeof(int16) * slots);
+}
+
+/* Make the attribute that was just filled in known by its name. */
+static void
+enter_last(AttributeSet *set)
+{
+	Attribute  *attribute = &set->attributes[set->count];
+	uint32		slot = hash_name(attribute->name, attribute->name_len) & set->mask;
+
+	while (set->slots[slot] >= 0)
+		slot = (slot + 1) & set->mask;
+	set->slots[slot] = set->count++;
+}
+
+/*
+ * The path of a member of an attribute, known to a schema or not: after the
+ * URN of an extension a colon (RFC 7644 section 3.10), elsewhere a dot.
+ */
+char *
+attribute_child_path(const Attribute *parent, const char *name, int len)
+{
+	if (parent == NULL)
+		return pnstrdup(name, len);
+	return psprintf("%s%c%.*s", parent->path, parent->is_extension ? ':' : '.', len, name);
+}
+
+/*
+ * Words
+ */
+
+static int
+read_choice(JsonbValue *value, const char *const *names, const char *where)
+{
+	if (value->type == jbvString)
+	{
+		char	   *given = document_cstring(value);
+
+		for (int i = 0; names[i] != NULL; i++)
+		{
+			if (names[i][0] != '\0' && pg_strcasecmp(names[i], given) == 0)
+				return i;
+		}
+	}
+	{
+		StringInfoData hint;
+
+		initStringInfo(&hint);
+		for (int i = 0; names[i] != NULL; i++)
+		{
+			if (names[i][0] != '\0')
+				appendStringInfo(&hint, "%s%s", hint.len > 0 ? ", " : "It is one of: ", names[i]);
+		}
+		appendStringInfoChar(&hint, '.');
+		BAD_SCHEMA_HINT(where, hint.data, "schema word \"%s\" has an unknown value", where);
+	}
+	return 0;					/* keep the compiler quiet */
+}
+
+static bool
+read_boolean(JsonbValue *value, const char *where)
+{
+	if (value->type != jbvBool)
+		BAD_SCHEMA(where, "schema word \"%s\" must be true or false", where);
+	return value->val.boolean;
+}
+
+static char *
+read_string(JsonbValue *value, const char *where)
+{
+	if (value->type != jbvString)
+		BAD_SCHEMA(where, "schema word \"%s\" must be a string", where);
+	return document_cstring(value);
+}
+
+static Numeric
+read_number(JsonbValue *value, const char *where)
+{
+	if (value->type != jbvNumeric)
+		BAD_SCHEMA(where, "schema word \"%s\" must be a number", where);
+	return value->val.numeric;
+}
+
+static int
+read_count(JsonbValue *value, const char *where)
+{
+	bool		error = false;
+	int			count = 0;
+
+	if (value->type == jbvNumeric)
+		count = numeric_int4_opt_error(value->val.numeric, &error);
+	if (value->type != jbvNumeric || error || count < 0)
+		BAD_SCHEMA(where, "schema word \"%s\" must be a whole number of at least 0", where);
+	return count;
+}
+
+static JsonbValue *
+read_array(JsonbValue *value, const char *where)
+{
+	if (value->type != jbvArray)
+		BAD_SCHEMA(where, "schema word \"%s\" must be an array", where);
+	return value;
+}
+
+static void
+word_type(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->type = read_choice(value, type_names, where);
+}
+
+static void
+word_multi_valued(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->multi_valued = read_boolean(value, where);
+}
+
+static void
+word_required(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->required = read_boolean(value, where);
+}
+
+static void
+word_case_exact(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->case_exact = read_boolean(value, where);
+}
+
+static void
+word_mutability(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->mutability = read_choice(value, mutability_names, where);
+}
+
+static void
+word_returned(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->returned = read_choice(value, returned_names, where);
+}
+
+/* Within one table "global" is no stronger than "server". */
+static void
+word_uniqueness(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->unique = read_choice(value, uniqueness_names, where) > 0;
+}
+
+/* Suggestions (RFC 7643 section 7): checked for their form, never enforced. */
+static void
+word_canonical_values(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	(void) read_array(value, where);
+}
+
+static void
+word_default(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->default_value = value;
+}
+
+static void
+word_enum(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->enumeration = read_array(value, where);
+	if (value->val.array.nElems == 0)
+		BAD_SCHEMA(where, "schema word \"%s\" allows no value", where);
+}
+
+static void
+word_format(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->format = format_find(read_string(value, where));
+	if (attribute->format == NULL)
+		BAD_SCHEMA_HINT(where, psprintf("It is one of: %s.", format_names()),
+						"schema word \"%s\" names an unknown format", where);
+}
+
+/* An unusable pattern is the schema's error, not that of the first user. */
+static void
+word_pattern(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	MemoryContext context = CurrentMemoryContext;
+	text	   *pattern = cstring_to_text(read_string(value, where));
+
+	PG_TRY();
+	{
+		(void) RE_compile_and_cache(pattern, REG_ADVANCED, C_COLLATION_OID);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		if (geterrcode() != ERRCODE_INVALID_REGULAR_EXPRESSION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		BAD_SCHEMA_HINT(where, psprintf("PostgreSQL says: %s.", error->message),
+						"schema word \"%s\" is not a regular expression", where);
+	}
+	PG_END_TRY();
+	attribute->pattern = pattern;
+}
+
+static void
+word_min_length(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->min_length = read_count(value, where);
+}
+
+static void
+word_max_length(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->max_length = read_count(value, where);
+}
+
+static void
+word_minimum(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->minimum = read_number(value, where);
+}
+
+static void
+word_maximum(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->maximum = read_number(value, where);
+}
+
+static void
+word_dependent_required(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	if (value->type != jbvObject)
+		BAD_SCHEMA_HINT(where,
+						"It maps the name of a sub-attribute to an array of names.",
+						"schema word \"%s\" must be an object", where);
+	document_foreach(pair, value)
+	{
+		(void) read_array(&pair->value, where);
+		for (int i = 0; i < pair->value.val.array.nElems; i++)
+			(void) read_string(&pair->value.val.array.elems[i], where);
+	}
+	attribute->dependent_names = value;
+}
+
+static void
+word_key(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	(void) read_string(value, where);
+	attribute->key_name = value;
+}
+
+static void
+word_lookup(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	(void) read_array(value, where);
+	for (int i = 0; i < value->val.array.nElems; i++)
+	{
+		JsonbValue *entry = &value->val.array.elems[i];
+
+		if (document_member(entry, "value") == NULL ||
+			document_member(entry, "displayValue") == NULL)
+			BAD_SCHEMA_HINT(where,
+							"Each element is an object with \"value\" and \"displayValue\".",
+							"schema word \"%s\" has an element that is no lookup", where);
+	}
+	attribute->lookup = value;
+}
+
+static void
+word_absent(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->absent = read_choice(value, absent_names, where);
+}
+
+static void
+word_default_from(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	(void) read_string(value, where);
+	attribute->default_from_name = value;
+}
+
+static void
+word_primary_when_only(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->primary_when_only = read_boolean(value, where);
+}
+
+static void
+word_computed(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->computed = read_string(value, where);
+}
+
+static void
+word_for_readers(Attribute *attribute, JsonbValue *value, const char *where)
+{
+}
+
+typedef struct Word
+{
+	const char *name;
+	WordReader	read;
+	bool		is_structure;	/* decides what is stored: not for a rule */
+} Word;
+
+static const Word words[] = {
+	{"name", word_for_readers, true},
+	{"type", word_type, true},
+	{"multiValued", word_multi_valued, true},
+	{"subAttributes", word_for_readers, true},
+	{"description", word_for_readers, false},
+	{"referenceTypes", word_for_readers, false},
+	{"required", word_required, false},
+	{"canonicalValues", word_canonical_values, false},
+	{"caseExact", word_case_exact, true},
+	{"mutability", word_mutability, false},
+	{"returned", word_returned, false},
+	{"uniqueness", word_uniqueness, true},
+	{"default", word_default, false},
+	{"enum", word_enum, false},
+	{"format", word_format, false},
+	{"pattern", word_pattern, false},
+	{"minLength", word_min_length, false},
+	{"maxLength", word_max_length, false},
+	{"minimum", word_minimum, false},
+	{"maximum", word_maximum, false},
+	{"dependentRequired", word_dependent_required, false},
+	{"key", word_key, false},
+	{"lookup", word_lookup, false},
+	{"absent", word_absent, false},
+	{"defaultFrom", word_default_from, false},
+	{"primaryWhenOnly", word_primary_when_only, false},
+	{"computed", word_computed, false},
+};
+
+static const Word *
+find_word(const char *name, int len)
+{
+	for (int i = 0; i < lengthof(words); i++)
+	{
+		if (strlen(words[i].name) == len && same_name(words[i].name, name, len))
+			return &words[i];
+	}
+	return NULL;
+}
+
+/*
+ * Read what an object says of an attribute: all its words, or those that a
+ * rule lays over them.  A word without a value (null) is not there.  Words of
+ * others are left alone, since schema documents of other SCIM systems have to
+ * load, but named, since they may be ours misspelled.
+ */
+static void
+read_words(Attribute *attribute, JsonbValue *object, const char *where, bool is_rule)
+{
+	document_foreach(pair, object)
+	{
+		const char *name = pair->key.val.string.val;
+		int			len = pair->key.val.string.len;
+		const Word *word = find_word(name, len);
+		char	   *here = psprintf("%s.%s", where, shown_name(name, len));
+
+		if (word == NULL && is_rule)
+			BAD_SCHEMA(here, "rule for attribute \"%s\" has an unknown word \"%s\"",
+					   attribute->path, shown_name(name, len));
+		else if (word == NULL)
+			ereport(NOTICE,
+					(errmsg("unknown schema word \"%s\" is ignored", here)));
+		else if (is_rule && word->is_structure)
+			BAD_SCHEMA_HINT(here, "Say it in the schema.",
+							"a rule cannot change \"%s\" of attribute \"%s\"",
+							word->name, attribute->path);
+		else if (pair->value.type != jbvNull)
+			word->read(attribute, &pair->value, here);
+	}
+}
+
+/*
+ * Names are free but for the characters that paths and filters are made of,
+ * since APIs differ: OIG's fields have blanks in their names.
+ */
+static void
+check_attribute_name(const char *name, int len, const char *where)
+{
+	bool		good = len > 0 && len <= 255;
+
+	for (int i = 0; i < len; i++)
+	{
+		if ((unsigned char) name[i] < ' ' || name[i] == 0x7f || strchr(".:[]\"\\", name[i]))
+			good = false;
+	}
+	if (!good)
+		BAD_SCHEMA_HINT(where,
+						"It has 1 to 255 bytes and no control characters, dots, colons, brackets, quotes or backslashes.",
+						"\"%s\" cannot be the name of an attribute", shown_name(name, len));
+}
+
+/* Served by the API itself (RFC 7643 section 3.1), whatever a schema says. */
+static bool
+is_common_attribute(const char *name, int len)
+{
+	return (len == 2 && pg_strncasecmp(name, "id", 2) == 0) ||
+		(len == 4 && pg_strncasecmp(name, "meta", 4) == 0) ||
+		(len == 7 && pg_strncasecmp(name, "schemas", 7) == 0);
+}
+
+static void
+read_attributes(AttributeSet *set, JsonbValue *array, const Attribute *parent,
+				const char *where, bool is_core)
+{
+	check_stack_depth();
+	if (array == NULL || array->type != jbvArray)
+		BAD_SCHEMA(where, "schema word \"%s\" must be an array of attributes", where);
+	if (array->val.array.nElems > MAX_ATTRIBUTES)
+		BAD_SCHEMA(where, "schema word \"%s\" has more than %d attributes", where, MAX_ATTRIBUTES);
+	/* one more than given: room for externalId */
+	init_set(set, array->val.array.nElems + 1);
+	for (int i = 0; i < array->val.array.nElems; i++)
+	{
+		JsonbValue *object = &array->val.array.elems[i];
+		Attribute  *attribute = &set->attributes[set->count];
+		char	   *here = psprintf("%s[%d]", where, i);
+		JsonbValue *name;
+		JsonbValue *subs;
+
+		if (object->type != jbvObject)
+			BAD_SCHEMA(here, "schema word \"%s\" must be an object", here);
+		name = document_member(object, "name");
+		if (name == NULL || name->type != jbvString)
+			BAD_SCHEMA(here, "schema word \"%s.name\" must be a string", here);
+		check_attribute_name(name->val.string.val, name->val.string.len, here);
+		if (attribute_find(set, name->val.string.val, name->val.string.len) != NULL)
+			BAD_SCHEMA_HINT(here, "Names are the same in any case.",
+							"attribute \"%s\" is defined twice", document_cstring(name));
+
+		memset(attribute, 0, sizeof(Attribute));
+		attribute->name = document_cstring(name);
+		attribute->name_len = name->val.string.len;
+		attribute->path = attribute_child_path(parent, attribute->name, attribute->name_len);
+		attribute->type = TYPE_STRING;
+		attribute->min_length = -1;
+		attribute->max_length = -1;
+		attribute->writable = WRITABLE;
+		read_words(attribute, object, here, false);
+
+		subs = document_member(object, "subAttributes");
+		if (subs != NULL && subs->type == jbvNull)
+			subs = NULL;
+		if (attribute->type == TYPE_COMPLEX)
+		{
+			read_attributes(&attribute->subs, subs, attribute,
+							psprintf("%s.subAttributes", here), false);
+			if (attribute->subs.count == 0)
+				BAD_SCHEMA_HINT(here, "For a value of any shape there is the type \"any\".",
+								"complex attribute \"%s\" has no subAttributes", attribute->path);
+		}
+		else if (subs != NULL && (subs->type != jbvArray || subs->val.array.nElems > 0))
+			BAD_SCHEMA(here, "attribute \"%s\" has subAttributes but is not complex",
+					   attribute->path);
+
+		if (!is_core || !is_common_attribute(attribute->name, attribute->name_len))
+			enter_last(set);
+	}
+}
+
+/*
+ * The URN under which a schema document goes.
+ */
+static char *
+schema_id(JsonbValue *document)
+{
+	JsonbValue *id;
+	char	   *string;
+
+	if (document->type != jbvObject)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("a schema must be a JSON object"),
+				 errdetail_path(NULL, SCIM_INVALID_SYNTAX)));
+	id = document_member(document, "id");
+	if (id == NULL || id->type != jbvString)
+		BAD_SCHEMA("id", "schema word \"%s\" must be a string", "id");
+	string = document_cstring(id);
+	if (strlen(string) > 255 || !format_find("uri")->matches(string, strlen(string)))
+		BAD_SCHEMA_HINT("id", "It is a URI such as \"urn:example:params:scim:schemas:2.0:User\".",
+						"\"%s\" cannot be the id of a schema",
+						shown_name(string, strlen(string)));
+	return string;
+}
+
+/* An extension's attributes, as one complex attribute under its URN. */
+static void
+read_extension(Attribute *attribute, const char *id, JsonbValue *document)
+{
+	memset(attribute, 0, sizeof(Attribute));
+	attribute->name = id;
+	attribute->name_len = strlen(id);
+	attribute->path = id;
+	attribute->type = TYPE_COMPLEX;
+	attribute->is_extension = true;
+	attribute->min_length = -1;
+	attribute->max_length = -1;
+	attribute->writable = WRITABLE;
+	read_attributes(&attribute->subs, document_member(document, "attributes"),
+					attribute, "attributes", false);
+}
+
+/* externalId, which every SCIM resource has (RFC 7643 section 3.1). */
+static void
+add_external_id(AttributeSet *set)
+{
+	Attribute  *attribute = &set->attributes[set->count];
+
+	if (attribute_member(set, "externalId") != NULL)
+		return;
+	memset(attribute, 0, sizeof(Attribute));
+	attribute->name = "externalId";
+	attribute->name_len = strlen(attribute->name);
+	attribute->path = attribute->name;
+	attribute->type = TYPE_STRING;
+	attribute->case_exact = true;
+	attribute->min_length = -1;
+	attribute->max_length = -1;
+	attribute->writable = WRITABLE;
+	enter_last(set);
+}
+
+/*
+ * First step: the attributes of schema documents (a list of trees, the core
+ * schema first), everything allocated in the current memory context.  Without
+ * documents the schema knows no attribute.
+ */
+Schema *
+schema_compile(List *documents, bool scim_common)
+{
+	Schema	   *schema = palloc0(sizeof(Schema));
+	AttributeSet *set = &schema->attributes;
+	ListCell   *lc;
+
+	if (documents == NIL)
+	{
+		init_set(set, 0);
+		return schema;
+	}
+	foreach(lc, documents)
+	{
+		JsonbValue *document = lfirst(lc);
+		char	   *id = schema_id(document);
+
+		if (schema->ids == NIL)
+		{
+			AttributeSet core;
+
+			read_attributes(&core, document_member(document, "attributes"), NULL,
+							"attributes", true);
+			if (scim_common)
+				add_external_id(&core);
+			init_set(set, core.count + list_length(documents));
+			for (int i = 0; i < core.count; i++)
+			{
+				set->attributes[i] = core.attributes[i];
+				enter_last(set);
+			}
+		}
+		else
+		{
+			if (attribute_member(set, id) != NULL)
+				BAD_SCHEMA("id", "schema \"%s\" is given twice", id);
+			read_extension(&set->attributes[set->count], id, document);
+			enter_last(set);
+		}
+		schema->ids = lappend(schema->ids, id);
+	}
+	return schema;
+}
+
+/*
+ * Second step: lay the rules of a profile (path → words) over the schema.  A
+ * path that the schema lacks is an error, or passed over where a profile
+ * serves tables with other schemas.
+ */
+void
+schema_apply_rules(Schema *schema, JsonbValue *rules, bool strict)
+{
+	if (rules == NULL || rules->type == jbvNull)
+		return;
+	if (rules->type != jbvObject)
+		BAD_SCHEMA_HINT("rules", "It maps attribute paths to objects of schema words.",
+						"\"rules\" must be an object");
+	document_foreach(pair, rules)
+	{
+		char	   *path = document_cstring(&pair->key);
+		Attribute  *attribute = path_resolve(schema, path);
+
+		if (pair->value.type != jbvObject)
+			BAD_SCHEMA("rules", "rule for attribute \"%s\" must be an object",
+					   shown_name(path, strlen(path)));
+		if (attribute != NULL)
+			read_words(attribute, &pair->value, psprintf("rules.%s", path), true);
+		else if (strict)
+			BAD_SCHEMA("rules", "rule for unknown attribute \"%s\"",
+					   shown_name(path, strlen(path)));
+	}
+}
+
+static void
+mark_writable(AttributeSet *set, Writable writable)
+{
+	for (int i = 0; i < set->count; i++)
+	{
+		set->attributes[i].writable = writable;
+		mark_writable(&set->attributes[i].subs, writable);
+	}
+}
+
+/* An attribute some of whose sub-attributes are writable is so in part. */
+static Writable
+mark_partly(AttributeSet *set)
+{
+	Writable	any = WRITABLE_NOT;
+
+	for (int i = 0; i < set->count; i++)
+	{
+		Attribute  *attribute = &set->attributes[i];
+
+		if (attribute->writable == WRITABLE_NOT &&
+			mark_partly(&attribute->subs) != WRITABLE_NOT)
+			attribute->writable = WRITABLE_PARTLY;
+		if (attribute->writable != WRITABLE_NOT)
+			any = WRITABLE_PARTLY;
+	}
+	return any;
+}
+
+/*
+ * The attributes that a profile may change: those of the given paths (char *)
+ * with all below them; without paths, all.
+ */
+void
+schema_apply_writable(Schema *schema, List *paths)
+{
+	ListCell   *lc;
+
+	if (paths == NIL)
+		return;
+	mark_writable(&schema->attributes, WRITABLE_NOT);
+	foreach(lc, paths)
+	{
+		Attribute  *attribute = path_resolve(schema, lfirst(lc));
+
+		if (attribute != NULL)
+		{
+			attribute->writable = WRITABLE;
+			mark_writable(&attribute->subs, WRITABLE);
+		}
+	}
+	(void) mark_partly(&schema->attributes);
+}
+
+static Attribute *
+named_attribute(AttributeSet *set, JsonbValue *name, const Attribute *owner, const char *word)
+{
+	Attribute  *attribute = attribute_find(set, name->val.string.val, name->val.string.len);
+
+	if (attribute == NULL)
+		BAD_SCHEMA(owner->path, "\"%s\" of attribute \"%s\" names no attribute: \"%s\"",
+				   word, owner->path, shown_name(name->val.string.val, name->val.string.len));
+	return attribute;
+}
+
+/* Refuse words that say nothing for the attribute's type. */
+static void
+check_words(const Attribute *attribute, const Attribute *parent)
+{
+	bool		is_text = attribute->type == TYPE_STRING || attribute->type == TYPE_REFERENCE;
+	bool		is_number = attribute->type == TYPE_INTEGER || attribute->type == TYPE_DECIMAL;
+	const char *misplaced = NULL;
+
+	if (attribute->format && !is_text)
+		misplaced = "format";
+	else if (attribute->pattern && !is_text)
+		misplaced = "pattern";
+	else if (attribute->min_length >= 0 && !is_text)
+		misplaced = "minLength";
+	else if (attribute->max_length >= 0 && !is_text)
+		misplaced = "maxLength";
+	else if (attribute->minimum && !is_number)
+		misplaced = "minimum";
+	else if (attribute->maximum && !is_number)
+		misplaced = "maximum";
+	else if (attribute->dependencies && attribute->type != TYPE_COMPLEX)
+		misplaced = "dependentRequired";
+	else if (attribute->enumeration && attribute->type == TYPE_COMPLEX)
+		misplaced = "enum";
+	else if (attribute->lookup &&
+			 (attribute_member(&attribute->subs, "value") == NULL ||
+			  attribute_member(&attribute->subs, "displayValue") == NULL))
+		misplaced = "lookup";
+	else if (attribute->key && !(attribute->multi_valued && attribute->type == TYPE_COMPLEX))
+		misplaced = "key";
+	else if (attribute->primary_when_only &&
+			 !(attribute->type == TYPE_BOOLEAN && parent != NULL && parent->multi_valued))
+		misplaced = "primaryWhenOnly";
+	else if (attribute->computed && attribute->mutability != MUTABILITY_READ_ONLY)
+		misplaced = "computed";
+	if (misplaced != NULL)
+		BAD_SCHEMA_HINT(attribute->path,
+						"format, pattern, minLength and maxLength are for strings, minimum and maximum for numbers, key for multi-valued complex attributes, dependentRequired for complex ones, lookup for complex ones with value and displayValue, primaryWhenOnly for a boolean of a multi-valued one, computed for readOnly ones.",
+						"\"%s\" does not go with attribute \"%s\" of type %s",
+						misplaced, attribute->path, type_names[attribute->type]);
+	if (attribute->min_length >= 0 && attribute->max_length >= 0 &&
+		attribute->min_length > attribute->max_length)
+		BAD_SCHEMA(attribute->path, "minLength of attribute \"%s\" is over its maxLength",
+				   attribute->path);
+}
+
+static void
+link_attribute(Attribute *attribute, AttributeSet *siblings, const Attribute *parent)
+{
+	check_stack_depth();
+	for (int i = 0; i < attribute->subs.count; i++)
+		link_attribute(&attribute->subs.attributes[i], &attribute->subs, attribute);
+
+	if (attribute->key_name != NULL)
+	{
+		attribute->key = named_attribute(&attribute->subs, attribute->key_name,
+										 attribute, "key");
+		if (attribute->key->multi_valued || attribute->key->type == TYPE_COMPLEX ||
+			attribute->key->type == TYPE_ANY)
+			BAD_SCHEMA(attribute->path, "key of attribute \"%s\" must be a single simple sub-attribute",
+					   attribute->path);
+	}
+	if (attribute->default_from_name != NULL)
+	{
+		attribute->default_from = named_attribute(siblings, attribute->default_from_name,
+												  attribute, "defaultFrom");
+		if (attribute->default_from->type != attribute->type ||
+			attribute->default_from->multi_valued != attribute->multi_valued)
+			BAD_SCHEMA(attribute->path,
+					   "defaultFrom of attribute \"%s\" names an attribute of another type",
+					   attribute->path);
+	}
+	if (attribute->dependent_names != NULL)
+	{
+		attribute->dependencies = NIL;
+		document_foreach(pair, attribute->dependent_names)
+		{
+			Dependency *dependency = palloc0(sizeof(Dependency));
+
+			dependency->trigger = named_attribute(&attribute->subs, &pair->key,
+												  attribute, "dependentRequired");
+			for (int i = 0; i < pair->value.val.array.nElems; i++)
+				dependency->needed =
+					lappend(dependency->needed,
+							named_attribute(&attribute->subs,
+											&pair->value.val.array.elems[i],
+											attribute, "dependentRequired"));
+			attribute->dependencies = lappend(attribute->dependencies, dependency);
+		}
+	}
+	check_words(attribute, parent);
+	if (attribute->enumeration != NULL)
+	{
+		for (int i = 0; i < attribute->enumeration->val.array.nElems; i++)
+		{
+			if (!value_has_type(attribute->type, &attribute->enumeration->val.array.elems[i]))
+				BAD_SCHEMA(attribute->path, "enum of attribute \"%s\" has a value that is no %s",
+						   attribute->path, type_names[attribute->type]);
+		}
+	}
+	/* a default that the attribute itself would refuse helps nobody */
+	if (attribute->default_value != NULL)
+	{
+		Validation	validation = {0};
+
+		validation.collect = true;
+		validate_value(&validation, attribute, attribute->default_value);
+		if (validation.problems != NIL)
+			BAD_SCHEMA_HINT(attribute->path,
+							((Problem *) linitial(validation.problems))->message,
+							"default of attribute \"%s\" is not a value of it",
+							attribute->path);
+	}
+}
+
+/*
+ * Third step: look up the names that words refer to and refuse what does not
+ * fit together.
+ */
+void
+schema_link(Schema *schema)
+{
+	for (int i = 0; i < schema->attributes.count; i++)
+		link_attribute(&schema->attributes.attributes[i], &schema->attributes, NULL);
+}
+
+/*
+ * Check one schema document by itself; gives its id.  Errors say where in the
+ * document ("attributes[2].type").
+ */
+char *
+schema_check(JsonbValue *document)
+{
+	Schema	   *schema = schema_compile(list_make1(document), false);
+
+	schema_link(schema);
+	return linitial(schema->ids);
+}
+
+static void
+collect_unique(AttributeSet *set, List **found)
+{
+	for (int i = 0; i < set->count; i++)
+	{
+		Attribute  *attribute = &set->attributes[i];
+
+		if (attribute->unique)
+			*found = lappend(*found, attribute);
+		if (attribute->type == TYPE_COMPLEX)
+			collect_unique(&attribute->subs, found);
+	}
+}
+
+/* All attributes whose values are unique, at any level. */
+List *
+schema_unique_attributes(const Schema *schema)
+{
+	List	   *found = NIL;
+
+	collect_unique(unconstify(AttributeSet *, &schema->attributes), &found);
+	return found;
+}

@@ -1,0 +1,143 @@
+/*
+ * schema.h
+ *	  Attribute schemas, compiled: what is known of each attribute, found by
+ *	  name.
+ *
+ * A schema document has the format of RFC 7643 section 7; DESIGN's additions
+ * are words of JSON Schema and a few of our own (see doc/schemas.md).
+ */
+#ifndef USERSTORE_SCHEMA_H
+#define USERSTORE_SCHEMA_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/numeric.h"
+
+#include "core/document.h"
+#include "core/formats.h"
+
+typedef enum AttributeType
+{
+	TYPE_STRING,
+	TYPE_BOOLEAN,
+	TYPE_DECIMAL,
+	TYPE_INTEGER,
+	TYPE_DATE_TIME,
+	TYPE_BINARY,
+	TYPE_REFERENCE,
+	TYPE_COMPLEX,
+	TYPE_ANY
+} AttributeType;
+
+typedef enum Mutability
+{
+	MUTABILITY_READ_WRITE,
+	MUTABILITY_READ_ONLY,
+	MUTABILITY_IMMUTABLE,
+	MUTABILITY_WRITE_ONLY
+} Mutability;
+
+typedef enum Returned
+{
+	RETURNED_DEFAULT,
+	RETURNED_ALWAYS,
+	RETURNED_NEVER,
+	RETURNED_REQUEST
+} Returned;
+
+/* What a replace does with an attribute that the request leaves out. */
+typedef enum Absent
+{
+	ABSENT_INHERIT,				/* as the profile says */
+	ABSENT_REMOVE,
+	ABSENT_BLANK,
+	ABSENT_DEFAULT,
+	ABSENT_KEEP
+} Absent;
+
+typedef enum Writable
+{
+	WRITABLE_NOT,
+	WRITABLE_PARTLY,			/* some of its sub-attributes are */
+	WRITABLE
+} Writable;
+
+typedef struct Attribute Attribute;
+
+/* The attributes of one level, in the order of the document. */
+typedef struct AttributeSet
+{
+	int			count;
+	Attribute  *attributes;
+	uint32		mask;			/* number of hash slots less one */
+	int16	   *slots;			/* index of an attribute, or -1 */
+} AttributeSet;
+
+/* "If this sub-attribute is sent, so must these be." */
+typedef struct Dependency
+{
+	Attribute  *trigger;
+	List	   *needed;			/* of Attribute * */
+} Dependency;
+
+struct Attribute
+{
+	const char *name;			/* in the schema's case */
+	int			name_len;
+	const char *path;			/* RFC 7644 section 3.10, for messages and history */
+	AttributeType type;
+	bool		multi_valued;
+	bool		required;
+	bool		case_exact;
+	bool		unique;
+	bool		is_extension;	/* the object of an extension, under its URN */
+	Mutability	mutability;
+	Returned	returned;
+	Writable	writable;		/* as the profile says */
+	AttributeSet subs;
+
+	/* words of JSON Schema */
+	JsonbValue *default_value;
+	JsonbValue *enumeration;	/* an array */
+	const Format *format;
+	text	   *pattern;
+	int			min_length;		/* in characters; -1: no limit */
+	int			max_length;
+	Numeric		minimum;
+	Numeric		maximum;
+	List	   *dependencies;	/* of Dependency * */
+
+	/* words of our own */
+	Absent		absent;
+	Attribute  *key;
+	Attribute  *default_from;
+	JsonbValue *lookup;			/* an array of {value, displayValue} */
+	bool		primary_when_only;
+	const char *computed;
+
+	/* names that are looked up when all attributes are known */
+	JsonbValue *key_name;
+	JsonbValue *default_from_name;
+	JsonbValue *dependent_names;
+};
+
+typedef struct Schema
+{
+	List	   *ids;			/* of char *: the core schema, then extensions */
+	AttributeSet attributes;	/* the core's, then one for each extension */
+} Schema;
+
+extern Schema *schema_compile(List *documents, bool scim_common);
+extern void schema_apply_rules(Schema *schema, JsonbValue *rules, bool strict);
+extern void schema_apply_writable(Schema *schema, List *paths);
+extern void schema_link(Schema *schema);
+extern char *schema_check(JsonbValue *document);
+
+extern Attribute *attribute_find(const AttributeSet *set, const char *name, int len);
+extern Attribute *attribute_member(const AttributeSet *set, const char *name);
+extern const char *attribute_type_name(AttributeType type);
+extern char *attribute_child_path(const Attribute *parent, const char *name, int len);
+extern List *schema_unique_attributes(const Schema *schema);
+
+#endif							/* USERSTORE_SCHEMA_H */

@@ -1,0 +1,264 @@
+/*
+ * changes.c
+ *	  Name the attributes in which two documents differ.
+ *
+ * The names are RFC 7644 paths: a complex attribute by its sub-attributes, a
+ * multi-valued one whole or, where its schema names a key, by the items that
+ * differ: user_custom_fields[field_id eq "x"].
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/numeric.h"
+
+#include "core/update/update.h"
+
+static void compare_members(const AttributeSet *set, const Attribute *parent,
+							JsonbValue *before, JsonbValue *after, List **changes);
+
+static void
+changed(List **changes, char *path)
+{
+	*changes = lappend(*changes, path);
+}
+
+/* A name that stands in a path without being taken for something else. */
+static bool
+is_plain_name(const JsonbValue *name)
+{
+	for (int i = 0; i < name->val.string.len; i++)
+	{
+		char		c = name->val.string.val[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			  (c >= '0' && c <= '9') || strchr("_-$", c)))
+			return false;
+	}
+	return name->val.string.len > 0;
+}
+
+static bool
+has_plain_names(JsonbValue *object)
+{
+	if (object == NULL)
+		return true;
+	if (object->type != jbvObject)
+		return false;
+	document_foreach(pair, object)
+	{
+		if (!is_plain_name(&pair->key))
+			return false;
+	}
+	return true;
+}
+
+/* Values that no schema describes: objects by their members, if they have any. */
+static void
+compare_any(char *path, JsonbValue *before, JsonbValue *after, List **changes)
+{
+	check_stack_depth();
+	if (document_equal(before, after))
+		return;
+	if (!has_plain_names(before) || !has_plain_names(after) ||
+		(before != NULL && is_empty_object(before)) ||
+		(after != NULL && is_empty_object(after)))
+	{
+		changed(changes, path);
+		return;
+	}
+	if (before != NULL)
+	{
+		document_foreach(pair, before)
+			compare_any(psprintf("%s.%.*s", path, pair->key.val.string.len,
+								 pair->key.val.string.val),
+						&pair->value,
+						document_find(after, pair->key.val.string.val,
+									  pair->key.val.string.len),
+						changes);
+	}
+	if (after != NULL)
+	{
+		document_foreach(pair, after)
+		{
+			if (document_find(before, pair->key.val.string.val,
+							  pair->key.val.string.len) == NULL)
+				compare_any(psprintf("%s.%.*s", path, pair->key.val.string.len,
+									 pair->key.val.string.val),
+							NULL, &pair->value, changes);
+		}
+	}
+}
+
+/* path[key eq "value"] */
+static char *
+item_path(const Attribute *attribute, JsonbValue *key)
+{
+	StringInfoData path;
+
+	initStringInfo(&path);
+	appendStringInfo(&path, "%s[%s eq ", attribute->path, attribute->key->name);
+	if (key->type == jbvString)
+		escape_json(&path, document_cstring(key));
+	else if (key->type == jbvNumeric)
+		appendStringInfoString(&path, numeric_normalize(key->val.numeric));
+	else
+		appendStringInfoString(&path, key->type == jbvBool && key->val.boolean ? "true" : "false");
+	appendStringInfoChar(&path, ']');
+	return path.data;
+}
+
+static JsonbValue *
+item_with_key(const Attribute *attribute, JsonbValue *array, JsonbValue *key)
+{
+	if (array == NULL)
+		return NULL;
+	for (int i = 0; i < array->val.array.nElems; i++)
+	{
+		JsonbValue *item = &array->val.array.elems[i];
+		JsonbValue *other = document_find(item, attribute->key->name,
+										  attribute->key->name_len);
+
+		if (other != NULL && attribute_same_value(attribute->key, key, other))
+			return item;
+	}
+	return NULL;
+}
+
+/* Items by their keys can be told only where each has one. */
+static bool
+has_keys(const Attribute *attribute, JsonbValue *array)
+{
+	if (array == NULL)
+		return true;
+	if (array->type != jbvArray)
+		return false;
+	for (int i = 0; i < array->val.array.nElems; i++)
+	{
+		if (document_find(&array->val.array.elems[i], attribute->key->name,
+						  attribute->key->name_len) == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+compare_keyed(const Attribute *attribute, JsonbValue *before, JsonbValue *after,
+			  List **changes)
+{
+	int			known = list_length(*changes);
+
+	if (has_keys(attribute, before) && has_keys(attribute, after))
+	{
+		for (int i = 0; before != NULL && i < before->val.array.nElems; i++)
+		{
+			JsonbValue *item = &before->val.array.elems[i];
+			JsonbValue *key = document_find(item, attribute->key->name,
+											attribute->key->name_len);
+
+			if (!document_equal(item, item_with_key(attribute, after, key)))
+				changed(changes, item_path(attribute, key));
+		}
+		for (int i = 0; after != NULL && i < after->val.array.nElems; i++)
+		{
+			JsonbValue *key = document_find(&after->val.array.elems[i],
+											attribute->key->name,
+											attribute->key->name_len);
+
+			if (item_with_key(attribute, before, key) == NULL)
+				changed(changes, item_path(attribute, key));
+		}
+	}
+	/* no keys to go by, or nothing but the order differs */
+	if (list_length(*changes) == known)
+		changed(changes, pstrdup(attribute->path));
+}
+
+static bool
+is_object_or_none(JsonbValue *value)
+{
+	return value == NULL || value->type == jbvObject;
+}
+
+static void
+compare_attribute(const Attribute *attribute, JsonbValue *before, JsonbValue *after,
+				  List **changes)
+{
+	int			known = list_length(*changes);
+
+	if (document_equal(before, after))
+		return;
+	if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
+		is_object_or_none(before) && is_object_or_none(after))
+	{
+		compare_members(&attribute->subs, attribute, before, after, changes);
+		/* an empty object came or went */
+		if (list_length(*changes) == known)
+			changed(changes, pstrdup(attribute->path));
+	}
+	else if (attribute->key != NULL)
+		compare_keyed(attribute, before, after, changes);
+	else if (attribute->type == TYPE_ANY && !attribute->multi_valued)
+		compare_any(pstrdup(attribute->path), before, after, changes);
+	else
+		changed(changes, pstrdup(attribute->path));
+}
+
+static void
+compare_member(const AttributeSet *set, const Attribute *parent, JsonbValue *name,
+			   JsonbValue *before, JsonbValue *after, List **changes)
+{
+	Attribute  *attribute = attribute_find(set, name->val.string.val, name->val.string.len);
+
+	if (attribute != NULL && attribute->name_len == name->val.string.len &&
+		memcmp(attribute->name, name->val.string.val, attribute->name_len) == 0)
+		compare_attribute(attribute, before, after, changes);
+	else
+		compare_any(attribute_child_path(parent, name->val.string.val, name->val.string.len),
+					before, after, changes);
+}
+
+static void
+compare_members(const AttributeSet *set, const Attribute *parent, JsonbValue *before,
+				JsonbValue *after, List **changes)
+{
+	check_stack_depth();
+	if (before != NULL)
+	{
+		document_foreach(pair, before)
+			compare_member(set, parent, &pair->key, &pair->value,
+						   document_find(after, pair->key.val.string.val,
+										 pair->key.val.string.len),
+						   changes);
+	}
+	if (after != NULL)
+	{
+		document_foreach(pair, after)
+		{
+			if (document_find(before, pair->key.val.string.val,
+							  pair->key.val.string.len) == NULL)
+				compare_member(set, parent, &pair->key, NULL, &pair->value, changes);
+		}
+	}
+}
+
+static int
+compare_paths(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/*
+ * The sorted paths (char *) in which two documents differ.  NULL stands for no
+ * user: then all that the other one has differs.
+ */
+List *
+changes_between(const Schema *schema, JsonbValue *before, JsonbValue *after)
+{
+	List	   *changes = NIL;
+
+	compare_members(&schema->attributes, NULL, before, after, &changes);
+	list_sort(changes, compare_paths);
+	return changes;
+}

@@ -1,0 +1,254 @@
+/*
+ * merge.c
+ *	  A partial update by a plain object: RFC 7396's merge, on attributes.
+ *
+ * Null clears; a complex value is merged member by member; a multi-valued
+ * attribute is replaced whole or, where its schema names a key, merged item by
+ * item.  Only what the request changes is judged, so data that was stored
+ * under other rules never stands in the way.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "core/errors.h"
+#include "core/update/update.h"
+
+static JsonbValue *merge_members(Update *update, const AttributeSet *set,
+								 const Attribute *parent, JsonbValue *before,
+								 JsonbValue *sent);
+
+/*
+ * RFC 7396 on values that no schema describes.
+ */
+static JsonbValue *
+merge_any(JsonbValue *before, JsonbValue *sent)
+{
+	JsonbValue *after;
+
+	check_stack_depth();
+	if (sent->type != jbvObject)
+		return sent;
+	if (before == NULL || before->type != jbvObject)
+		return without_nulls(sent);
+	after = document_copy_top(before);
+	document_foreach(pair, sent)
+	{
+		const char *name = pair->key.val.string.val;
+		int			len = pair->key.val.string.len;
+
+		if (pair->value.type == jbvNull)
+			document_remove(after, name, len);
+		else
+			document_set(after, name, len,
+						 merge_any(document_find(after, name, len), &pair->value));
+	}
+	return after;
+}
+
+static bool
+has_null(JsonbValue *object)
+{
+	document_foreach(pair, object)
+	{
+		if (pair->value.type == jbvNull)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Merge one item into the array under its key.  An item of which the request
+ * clears all but the key is removed.
+ */
+static void
+merge_keyed_item(Update *update, const Attribute *attribute, JsonbValue *array,
+				 JsonbValue *sent)
+{
+	Attribute  *key = attribute->key;
+	SentMembers members = sent_members(update, &attribute->subs, attribute, sent);
+	JsonbValue *wanted = members.values[key - attribute->subs.attributes];
+	JsonbValue *elems = array->val.array.elems;
+	JsonbValue *after;
+	int			at;
+
+	if (wanted == NULL || wanted->type == jbvNull)
+	{
+		missing_required(&update->validation, key);
+		return;
+	}
+	for (at = 0; at < array->val.array.nElems; at++)
+	{
+		JsonbValue *value = document_find(&elems[at], key->name, key->name_len);
+
+		if (value != NULL && attribute_same_value(key, wanted, value))
+			break;
+	}
+	if (at < array->val.array.nElems)
+		after = merge_members(update, &attribute->subs, attribute, &elems[at], sent);
+	else
+	{
+		after = new_object(update, &attribute->subs, attribute, sent, NULL);
+		validate_item(&update->validation, attribute, after);
+	}
+	if (after->val.object.nPairs == 1 && has_null(sent))
+	{
+		if (at < array->val.array.nElems)
+		{
+			memmove(&elems[at], &elems[at + 1],
+					sizeof(JsonbValue) * (array->val.array.nElems - at - 1));
+			array->val.array.nElems--;
+		}
+	}
+	else if (at < array->val.array.nElems)
+		elems[at] = *after;
+	else
+		document_push(array, after);
+}
+
+static JsonbValue *
+merge_keyed(Update *update, const Attribute *attribute, JsonbValue *before, JsonbValue *sent)
+{
+	JsonbValue *array = document_new_array();
+
+	if (before != NULL && before->type == jbvArray)
+	{
+		for (int i = 0; i < before->val.array.nElems; i++)
+			document_push(array, &before->val.array.elems[i]);
+	}
+	for (int i = 0; i < sent->val.array.nElems; i++)
+	{
+		JsonbValue *item = &sent->val.array.elems[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (item->type == jbvObject)
+			merge_keyed_item(update, attribute, array, item);
+		else
+			validate_item(&update->validation, attribute, item);
+	}
+	validate_primary(&update->validation, attribute, array);
+	return array->val.array.nElems > 0 ? array : NULL;
+}
+
+static JsonbValue *
+merge_complex(Update *update, const Attribute *attribute, JsonbValue *before, JsonbValue *sent)
+{
+	JsonbValue *value;
+
+	validate_sent_dependencies(&update->validation, attribute, sent);
+	if (is_empty_object(sent))
+		/* nothing is said; but what must not be half there is not there */
+		validate_required(&update->validation, &attribute->subs, sent);
+	if (before != NULL && before->type == jbvObject && attribute->lookup == NULL)
+		value = merge_members(update, &attribute->subs, attribute, before, sent);
+	else
+	{
+		/* of a lookup, what is displayed goes with the value: none is kept */
+		value = new_object(update, &attribute->subs, attribute, sent, before);
+		if (!is_empty_object(value))
+			validate_item(&update->validation, attribute, value);
+	}
+	return is_empty_object(value) ? NULL : value;
+}
+
+/* Does the request clear the attribute?  Some APIs have a word for it. */
+static bool
+merge_clears(Update *update, const Attribute *attribute, JsonbValue *sent)
+{
+	if (attribute->key != NULL && sent->type == jbvArray)
+		return false;			/* items that are not sent stay */
+	return clears(attribute, sent) ||
+		(update->profile->clear_token != NULL && attribute->type != TYPE_ANY &&
+		 document_is_string(sent, update->profile->clear_token));
+}
+
+static JsonbValue *
+merge_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
+				JsonbValue *sent)
+{
+	JsonbValue *value;
+
+	if (attribute->mutability == MUTABILITY_READ_ONLY)
+		return before;
+	if (attribute->writable == WRITABLE_NOT)
+	{
+		refuse_not_writable(update, attribute->path, sent, before);
+		return before;
+	}
+	refuse_password(update, attribute, sent);
+	if (document_equal(before, sent) && attribute->dependencies == NIL)
+		return before;
+	if (merge_clears(update, attribute, sent))
+		value = NULL;
+	else if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
+			 sent->type == jbvObject)
+		value = merge_complex(update, attribute, before, sent);
+	else if (attribute->key != NULL && sent->type == jbvArray)
+		value = merge_keyed(update, attribute, before, sent);
+	else
+	{
+		if (attribute->type == TYPE_ANY && !attribute->multi_valued)
+			value = merge_any(before, sent);
+		else
+			value = new_value_of(update, attribute, sent, before);
+		validate_value(&update->validation, attribute, value);
+	}
+	if (value == NULL && before != NULL && attribute->required)
+		missing_required(&update->validation, attribute);
+	if (attribute->mutability == MUTABILITY_IMMUTABLE && before != NULL &&
+		!document_equal(before, value))
+		refuse_change(update, attribute->path,
+					  "The attribute is immutable: it can be set once.");
+	return value;
+}
+
+static JsonbValue *
+merge_members(Update *update, const AttributeSet *set, const Attribute *parent,
+			  JsonbValue *before, JsonbValue *sent)
+{
+	SentMembers members = sent_members(update, set, parent, sent);
+	JsonbValue *after = document_copy_top(before);
+	ListCell   *lc;
+
+	check_stack_depth();
+	for (int i = 0; i < set->count; i++)
+	{
+		const Attribute *attribute = &set->attributes[i];
+		JsonbValue *value;
+
+		if (members.values[i] == NULL)
+			continue;
+		value = merge_attribute(update, attribute,
+								document_find(before, attribute->name, attribute->name_len),
+								members.values[i]);
+		if (value != NULL)
+			document_set(after, attribute->name, attribute->name_len, value);
+		else
+			document_remove(after, attribute->name, attribute->name_len);
+	}
+	foreach(lc, members.unknown)
+	{
+		JsonbPair  *pair = lfirst(lc);
+		const char *name = pair->key.val.string.val;
+		int			len = pair->key.val.string.len;
+
+		if (update->profile->writable != NIL)
+			refuse_not_writable(update, shown_name(name, len), &pair->value,
+								document_find(before, name, len));
+		else if (pair->value.type == jbvNull)
+			document_remove(after, name, len);
+		else
+			document_set(after, name, len,
+						 merge_any(document_find(before, name, len), &pair->value));
+	}
+	return after;
+}
+
+/*
+ * The document that a partial update makes.
+ */
+JsonbValue *
+merge_document(Update *update, JsonbValue *before, JsonbValue *sent)
+{
+	return merge_members(update, &update->schema->attributes, NULL, before, sent);
+}

@@ -1,0 +1,208 @@
+/*
+ * replace.c
+ *	  PUT (RFC 7644 section 3.5.1): what was sent takes the place of what is
+ *	  stored.
+ *
+ * readOnly attributes stay as they are, whatever was sent; writeOnly ones that
+ * were left out are kept; an immutable value stays once it is set; of the
+ * others that were left out, the schema or the profile says what becomes of
+ * them (absent).
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "core/errors.h"
+#include "core/update/update.h"
+
+static JsonbValue *replace_members(Update *update, const AttributeSet *set,
+								   const Attribute *parent, JsonbValue *before,
+								   JsonbValue *sent);
+
+/*
+ * An attribute that was left out.  in_sent says whether the object that it
+ * belongs to was sent at all.
+ */
+static JsonbValue *
+left_out(Update *update, const Attribute *attribute, JsonbValue *before, bool in_sent)
+{
+	Absent		absent = attribute->absent == ABSENT_INHERIT ?
+		update->profile->absent : attribute->absent;
+	JsonbValue *value = NULL;
+	bool		is_blank = false;
+
+	/* of a namespace, or a value with parts that stay, each part is left out */
+	if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
+		absent != ABSENT_KEEP && before != NULL && before->type == jbvObject)
+	{
+		value = replace_members(update, &attribute->subs, attribute, before, NULL);
+		if (is_empty_object(value))
+			value = NULL;
+	}
+	else if (attribute->mutability == MUTABILITY_IMMUTABLE ||
+			 attribute->mutability == MUTABILITY_WRITE_ONLY ||
+			 absent == ABSENT_KEEP)
+		value = before;
+	else if (absent == ABSENT_BLANK && in_sent && before != NULL &&
+			 before->type == jbvString && attribute->type == TYPE_STRING &&
+			 !attribute->multi_valued)
+	{
+		value = document_string("");
+		is_blank = true;
+	}
+	if (value == NULL && absent == ABSENT_DEFAULT)
+		value = attribute->default_value;
+	if (in_sent && attribute->required && (value == NULL || is_blank))
+		missing_required(&update->validation, attribute);
+	return value;
+}
+
+/*
+ * A single complex value that was sent over one that is stored.
+ */
+static JsonbValue *
+replace_complex(Update *update, const Attribute *attribute, JsonbValue *before,
+				JsonbValue *sent)
+{
+	JsonbValue *value;
+
+	validate_sent_dependencies(&update->validation, attribute, sent);
+	if (attribute->lookup != NULL)
+	{
+		/* what is displayed goes with the value, so none of it is kept */
+		value = new_object(update, &attribute->subs, attribute, sent, before);
+		validate_item(&update->validation, attribute, value);
+	}
+	else
+		value = replace_members(update, &attribute->subs, attribute, before, sent);
+	return is_empty_object(value) ? NULL : value;
+}
+
+static JsonbValue *
+replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
+				  JsonbValue *sent, bool in_sent)
+{
+	JsonbValue *value;
+
+	if (attribute->mutability == MUTABILITY_READ_ONLY)
+		return before;
+	if (attribute->writable == WRITABLE_NOT)
+	{
+		refuse_not_writable(update, attribute->path, sent, before);
+		return before;
+	}
+	if (sent == NULL)
+		return left_out(update, attribute, before, in_sent);
+	refuse_password(update, attribute, sent);
+	if (clears(attribute, sent))
+		value = NULL;
+	else if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
+			 sent->type == jbvObject && before != NULL && before->type == jbvObject)
+		value = replace_complex(update, attribute, before, sent);
+	else
+	{
+		value = new_value_of(update, attribute, sent, before);
+		if (attribute->type == TYPE_COMPLEX && is_empty_object(value))
+			value = NULL;
+		else
+			validate_value(&update->validation, attribute, value);
+	}
+	if (value == NULL && attribute->required)
+		missing_required(&update->validation, attribute);
+	if (attribute->mutability == MUTABILITY_IMMUTABLE && before != NULL &&
+		!document_equal(before, value))
+		refuse_change(update, attribute->path,
+					  "The attribute is immutable: it can be set once.");
+	return value;
+}
+
+/*
+ * What a stored readOnly member of a complex value says of another member
+ * (a manager's displayName of the manager's id) is out of date when that one
+ * changes.
+ */
+static bool
+is_outdated(const AttributeSet *set, const Attribute *parent, const Attribute *attribute,
+			JsonbValue *before, SentMembers *members)
+{
+	Attribute  *value;
+
+	if (parent == NULL || parent->is_extension ||
+		attribute->mutability != MUTABILITY_READ_ONLY)
+		return false;
+	value = attribute_member(set, "value");
+	if (value == NULL || value->mutability == MUTABILITY_READ_ONLY)
+		return false;
+	return !document_equal(document_find(before, value->name, value->name_len),
+						   members->values[value - set->attributes]);
+}
+
+/*
+ * One level of a replace.  sent is NULL when the object that the level belongs
+ * to was left out.
+ */
+static JsonbValue *
+replace_members(Update *update, const AttributeSet *set, const Attribute *parent,
+				JsonbValue *before, JsonbValue *sent)
+{
+	SentMembers members = sent_members(update, set, parent, sent);
+	JsonbValue *after = document_new_object();
+	bool		keeps_unknown = update->profile->unknown != UNKNOWN_KEEP ||
+		update->profile->absent == ABSENT_KEEP || update->profile->writable != NIL;
+	ListCell   *lc;
+
+	check_stack_depth();
+	for (int i = 0; i < set->count; i++)
+	{
+		const Attribute *attribute = &set->attributes[i];
+		JsonbValue *old = document_find(before, attribute->name, attribute->name_len);
+		JsonbValue *value;
+
+		if (old != NULL && is_outdated(set, parent, attribute, before, &members))
+			continue;
+		value = replace_attribute(update, attribute, old, members.values[i], sent != NULL);
+		if (value != NULL)
+			document_append(after, attribute->name, attribute->name_len, value);
+	}
+
+	/* a request that cannot name an attribute cannot mean to remove it */
+	if (keeps_unknown)
+	{
+		document_foreach(pair, before)
+		{
+			if (attribute_find(set, pair->key.val.string.val, pair->key.val.string.len) == NULL)
+				document_append(after, pair->key.val.string.val, pair->key.val.string.len,
+								&pair->value);
+		}
+	}
+	foreach(lc, members.unknown)
+	{
+		JsonbPair  *pair = lfirst(lc);
+		const char *name = pair->key.val.string.val;
+		int			len = pair->key.val.string.len;
+
+		if (update->profile->writable != NIL)
+			refuse_not_writable(update, shown_name(name, len), &pair->value,
+								document_find(before, name, len));
+		else if (pair->value.type == jbvNull)
+			document_remove(after, name, len);
+		else
+			document_set(after, name, len, without_nulls(&pair->value));
+	}
+	return after;
+}
+
+/*
+ * The document that a PUT makes.  before is NULL when the user is created.
+ */
+JsonbValue *
+replace_document(Update *update, JsonbValue *before, JsonbValue *sent)
+{
+	JsonbValue *after;
+
+	if (before != NULL)
+		return replace_members(update, &update->schema->attributes, NULL, before, sent);
+	after = new_object(update, &update->schema->attributes, NULL, sent, NULL);
+	validate_document(&update->validation, update->schema, after);
+	return after;
+}

@@ -1,0 +1,62 @@
+/*
+ * update.h
+ *	  What each kind of update makes of a document.
+ */
+#ifndef USERSTORE_UPDATE_H
+#define USERSTORE_UPDATE_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+#include "core/profile.h"
+#include "core/schema.h"
+#include "core/validate.h"
+
+typedef struct Update
+{
+	const Schema *schema;
+	const Profile *profile;
+	Validation	validation;
+	List	   *ignored;		/* paths (char *) of attributes passed over */
+} Update;
+
+/* The members of an object that was sent, by attribute. */
+typedef struct SentMembers
+{
+	JsonbValue **values;		/* one for each attribute of the set, or NULL */
+	List	   *unknown;		/* of JsonbPair *: to be kept */
+} SentMembers;
+
+/* replace.c */
+extern JsonbValue *replace_document(Update *update, JsonbValue *before,
+									JsonbValue *sent);
+
+/* merge.c */
+extern JsonbValue *merge_document(Update *update, JsonbValue *before,
+								  JsonbValue *sent);
+
+/* changes.c */
+extern List *changes_between(const Schema *schema, JsonbValue *before,
+							 JsonbValue *after);
+
+/* value.c: for the kinds of update */
+extern SentMembers sent_members(Update *update, const AttributeSet *set,
+								const Attribute *parent, JsonbValue *sent);
+extern JsonbValue *new_object(Update *update, const AttributeSet *set,
+							  const Attribute *parent, JsonbValue *sent,
+							  JsonbValue *stored);
+extern JsonbValue *new_value_of(Update *update, const Attribute *attribute,
+								JsonbValue *sent, JsonbValue *stored);
+extern JsonbValue *default_of(const Attribute *attribute, JsonbValue *siblings);
+extern JsonbValue *without_nulls(JsonbValue *value);
+extern bool clears(const Attribute *attribute, JsonbValue *sent);
+extern bool is_empty_object(JsonbValue *value);
+extern void complete_lookup(const Attribute *attribute, JsonbValue *object);
+extern void refuse_password(Update *update, const Attribute *attribute,
+							JsonbValue *sent);
+extern void refuse_change(Update *update, const char *path, const char *hint);
+extern void refuse_not_writable(Update *update, const char *path,
+								JsonbValue *sent, JsonbValue *stored);
+
+#endif							/* USERSTORE_UPDATE_H */

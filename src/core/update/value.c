@@ -1,0 +1,377 @@
+/*
+ * value.c
+ *	  What a value that was sent becomes: names in the schema's case, nulls
+ *	  gone, readOnly members dropped, defaults filled in.
+ *
+ * Defaults fill what was left out of something new: a user that is created, an
+ * item of a multi-valued attribute, a complex value where there was none.
+ * What becomes of attributes left out of something that exists is for the kind
+ * of update to say.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "core/errors.h"
+#include "core/update/update.h"
+
+/* An attribute that the profile's schemas do not know. */
+static void
+unknown_member(Update *update, SentMembers *members, const Attribute *parent,
+			   JsonbPair *pair)
+{
+	const char *name = pair->key.val.string.val;
+	int			len = pair->key.val.string.len;
+	char	   *path;
+
+	if (update->profile->unknown == UNKNOWN_KEEP)
+	{
+		members->unknown = lappend(members->unknown, pair);
+		return;
+	}
+	path = attribute_child_path(parent, name, len);
+	path = shown_name(path, strlen(path));
+	if (update->profile->unknown == UNKNOWN_IGNORE)
+		update->ignored = lappend(update->ignored, path);
+	else
+		validation_problem(&update->validation, path, SCIM_INVALID_SYNTAX,
+						   "Leave it out, or define it in an attribute schema of the table.",
+						   "attribute \"%s\" is not known", path);
+}
+
+/*
+ * Find the attributes of an object's members.  Names match in any case (RFC
+ * 7643 section 2.1), so one attribute may be named twice, which is refused.
+ */
+SentMembers
+sent_members(Update *update, const AttributeSet *set, const Attribute *parent,
+			 JsonbValue *sent)
+{
+	SentMembers members = {0};
+
+	members.values = palloc0(sizeof(JsonbValue *) * Max(set->count, 1));
+	if (sent == NULL)
+		return members;
+	document_foreach(pair, sent)
+	{
+		Attribute  *attribute = attribute_find(set, pair->key.val.string.val,
+											   pair->key.val.string.len);
+		JsonbValue **value;
+
+		if (attribute == NULL)
+		{
+			unknown_member(update, &members, parent, pair);
+			continue;
+		}
+		value = &members.values[attribute - set->attributes];
+		if (*value != NULL)
+			validation_problem(&update->validation, attribute->path, SCIM_INVALID_SYNTAX,
+							   "Names are the same in any case; send one of them.",
+							   "attribute \"%s\" is sent twice", attribute->path);
+		*value = &pair->value;
+	}
+	return members;
+}
+
+/*
+ * A value of a shape that no schema gives: nulls in objects mean no value and
+ * go; an array stays as it is, as in RFC 7396.
+ */
+JsonbValue *
+without_nulls(JsonbValue *value)
+{
+	JsonbValue *result;
+
+	check_stack_depth();
+	if (value->type != jbvObject)
+		return value;
+	result = document_new_object();
+	document_foreach(pair, value)
+	{
+		if (pair->value.type != jbvNull)
+			document_append(result, pair->key.val.string.val, pair->key.val.string.len,
+							without_nulls(&pair->value));
+	}
+	return result;
+}
+
+/*
+ * Null, and an empty array for a multi-valued attribute, mean "no value" (RFC
+ * 7643 section 2.5).
+ */
+bool
+clears(const Attribute *attribute, JsonbValue *sent)
+{
+	return sent->type == jbvNull ||
+		(attribute->multi_valued && sent->type == jbvArray && sent->val.array.nElems == 0);
+}
+
+bool
+is_empty_object(JsonbValue *value)
+{
+	return value->type == jbvObject && value->val.object.nPairs == 0;
+}
+
+/*
+ * Until they are hashed, passwords are refused: never stored in clear.
+ */
+void
+refuse_password(Update *update, const Attribute *attribute, JsonbValue *sent)
+{
+	if (sent != NULL && sent->type != jbvNull && format_is_password(attribute->format))
+		validation_problem(&update->validation, attribute->path, SCIM_INVALID_VALUE,
+						   "Leave it out; the user's other attributes are stored without it.",
+						   "attribute \"%s\" is a password, which is not stored",
+						   attribute->path);
+}
+
+void
+refuse_change(Update *update, const char *path, const char *hint)
+{
+	validation_problem(&update->validation, path, SCIM_MUTABILITY, hint,
+					   "attribute \"%s\" cannot be changed", path);
+}
+
+/* An attribute outside the profile's writable paths may only stay as it is. */
+void
+refuse_not_writable(Update *update, const char *path, JsonbValue *sent, JsonbValue *stored)
+{
+	if (sent == NULL || (sent->type == jbvNull && stored == NULL) ||
+		document_equal(sent, stored))
+		return;
+	refuse_change(update, path,
+				  psprintf("API profile \"%s\" does not write it.", update->profile->name));
+}
+
+/* The default of an attribute that was left out of something new, or NULL. */
+JsonbValue *
+default_of(const Attribute *attribute, JsonbValue *siblings)
+{
+	if (attribute->default_value != NULL)
+		return attribute->default_value;
+	if (attribute->default_from != NULL)
+		return document_find(siblings, attribute->default_from->name,
+							 attribute->default_from->name_len);
+	return NULL;
+}
+
+/*
+ * A lookup is {value, displayValue}: the value decides, and the list supplies
+ * the other one.
+ */
+void
+complete_lookup(const Attribute *attribute, JsonbValue *object)
+{
+	JsonbValue *code;
+	JsonbValue *shown;
+
+	if (attribute->lookup == NULL || object->type != jbvObject)
+		return;
+	code = document_member(object, "value");
+	shown = document_member(object, "displayValue");
+	for (int i = 0; i < attribute->lookup->val.array.nElems; i++)
+	{
+		JsonbValue *entry = &attribute->lookup->val.array.elems[i];
+
+		if (code != NULL ? document_equal(code, document_member(entry, "value"))
+			: document_equal(shown, document_member(entry, "displayValue")))
+		{
+			document_set(object, "value", strlen("value"),
+						 document_member(entry, "value"));
+			document_set(object, "displayValue", strlen("displayValue"),
+						 document_member(entry, "displayValue"));
+			return;
+		}
+	}
+	if (code == NULL && shown != NULL)
+		/* let validation say that the list lacks it */
+		document_set(object, "value", strlen("value"), shown);
+}
+
+/*
+ * What clients of a lenient profile are known to send in place of a boolean
+ * and of a complex value.
+ */
+static JsonbValue *
+lenient_value(const Attribute *attribute, JsonbValue *sent)
+{
+	Attribute  *value;
+	JsonbValue *object;
+
+	if (sent->type != jbvString)
+		return sent;
+	if (attribute->type == TYPE_BOOLEAN)
+	{
+		if (sent->val.string.len == 4 && pg_strncasecmp(sent->val.string.val, "true", 4) == 0)
+			return document_boolean(true);
+		if (sent->val.string.len == 5 && pg_strncasecmp(sent->val.string.val, "false", 5) == 0)
+			return document_boolean(false);
+	}
+	else if (attribute->type == TYPE_COMPLEX &&
+			 (value = attribute_member(&attribute->subs, "value")) != NULL)
+	{
+		object = document_new_object();
+		document_append(object, value->name, value->name_len, sent);
+		return object;
+	}
+	return sent;
+}
+
+/*
+ * The stored item that a sent one stands for, by the key of the attribute or
+ * else by "value"; NULL when there is none.  Its readOnly members live on.
+ */
+static JsonbValue *
+stored_item(const Attribute *attribute, JsonbValue *sent, JsonbValue *stored)
+{
+	Attribute  *key = attribute->key ? attribute->key : attribute_member(&attribute->subs, "value");
+	JsonbValue *wanted = NULL;
+
+	if (key == NULL || stored == NULL || stored->type != jbvArray || sent->type != jbvObject)
+		return NULL;
+	document_foreach(pair, sent)
+	{
+		if (attribute_find(&attribute->subs, pair->key.val.string.val,
+						   pair->key.val.string.len) == key)
+			wanted = &pair->value;
+	}
+	if (wanted == NULL)
+		return NULL;
+	for (int i = 0; i < stored->val.array.nElems; i++)
+	{
+		JsonbValue *item = &stored->val.array.elems[i];
+		JsonbValue *value = document_find(item, key->name, key->name_len);
+
+		if (value != NULL && attribute_same_value(key, wanted, value))
+			return item;
+	}
+	return NULL;
+}
+
+static JsonbValue *
+new_item(Update *update, const Attribute *attribute, JsonbValue *sent, JsonbValue *stored)
+{
+	if (update->profile->lenient)
+		sent = lenient_value(attribute, sent);
+	if (attribute->type == TYPE_COMPLEX && sent->type == jbvObject)
+		return new_object(update, &attribute->subs, attribute, sent, stored);
+	if (attribute->type == TYPE_ANY)
+		return without_nulls(sent);
+	return sent;
+}
+
+/* The only item is the primary one, where a rule says so. */
+static void
+mark_only_item(const Attribute *attribute, JsonbValue *array)
+{
+	JsonbValue *item = array->val.array.elems;
+
+	if (array->val.array.nElems != 1 || item->type != jbvObject)
+		return;
+	for (int i = 0; i < attribute->subs.count; i++)
+	{
+		Attribute  *sub = &attribute->subs.attributes[i];
+
+		if (sub->primary_when_only && document_find(item, sub->name, sub->name_len) == NULL)
+			document_append(item, sub->name, sub->name_len, document_boolean(true));
+	}
+}
+
+/*
+ * The value of an attribute made of what was sent.  It is not judged here, and
+ * what does not have the attribute's shape is left for validation to refuse.
+ */
+JsonbValue *
+new_value_of(Update *update, const Attribute *attribute, JsonbValue *sent, JsonbValue *stored)
+{
+	JsonbValue *array;
+
+	check_stack_depth();
+	if (!attribute->multi_valued)
+		return new_item(update, attribute, sent, stored);
+	if (sent->type != jbvArray)
+		return sent;
+	array = document_new_array();
+	for (int i = 0; i < sent->val.array.nElems; i++)
+	{
+		JsonbValue *item = &sent->val.array.elems[i];
+
+		CHECK_FOR_INTERRUPTS();
+		document_push(array, new_item(update, attribute, item,
+									  stored_item(attribute, item, stored)));
+	}
+	mark_only_item(attribute, array);
+	return array;
+}
+
+/*
+ * A new object of a level of attributes, made of what was sent.  Of a stored
+ * object that it takes the place of, it keeps what requests cannot send.
+ */
+JsonbValue *
+new_object(Update *update, const AttributeSet *set, const Attribute *parent,
+		   JsonbValue *sent, JsonbValue *stored)
+{
+	SentMembers members = sent_members(update, set, parent, sent);
+	JsonbValue *object = document_new_object();
+	ListCell   *lc;
+
+	check_stack_depth();
+	for (int i = 0; i < set->count; i++)
+	{
+		const Attribute *attribute = &set->attributes[i];
+		JsonbValue *value = members.values[i];
+		JsonbValue *old = document_find(stored, attribute->name, attribute->name_len);
+
+		if (attribute->mutability == MUTABILITY_READ_ONLY)
+			value = old;
+		else if (attribute->writable == WRITABLE_NOT)
+		{
+			refuse_not_writable(update, attribute->path, value, old);
+			value = old;
+		}
+		else if (value != NULL)
+		{
+			refuse_password(update, attribute, value);
+			value = clears(attribute, value) ? NULL :
+				new_value_of(update, attribute, value, old);
+			if (value != NULL && attribute->type == TYPE_COMPLEX && is_empty_object(value))
+				value = NULL;
+		}
+		else if (old != NULL && attribute->mutability == MUTABILITY_WRITE_ONLY)
+			value = old;
+		else
+			value = attribute->default_value;
+		if (value != NULL)
+			document_append(object, attribute->name, attribute->name_len, value);
+	}
+	/* once all that was sent is there: what is taken from a sibling */
+	for (int i = 0; i < set->count; i++)
+	{
+		const Attribute *attribute = &set->attributes[i];
+
+		if (attribute->default_from != NULL && members.values[i] == NULL &&
+			document_find(object, attribute->name, attribute->name_len) == NULL)
+		{
+			JsonbValue *value = default_of(attribute, object);
+
+			if (value != NULL)
+				document_append(object, attribute->name, attribute->name_len, value);
+		}
+	}
+	foreach(lc, members.unknown)
+	{
+		JsonbPair  *pair = lfirst(lc);
+
+		if (update->profile->writable != NIL)
+			refuse_not_writable(update, shown_name(pair->key.val.string.val,
+												   pair->key.val.string.len),
+								&pair->value, NULL);
+		else if (pair->value.type != jbvNull)
+			document_append(object, pair->key.val.string.val, pair->key.val.string.len,
+							without_nulls(&pair->value));
+	}
+	if (parent != NULL)
+		complete_lookup(parent, object);
+	return object;
+}

@@ -1,0 +1,816 @@
+/*
+ * binding.c
+ *	  A user table as a backend knows it: what it is made of, its statements
+ *	  prepared, and reading, locking and writing its rows with them.
+ *
+ * Rows of the user table are read and written as the caller, so privileges,
+ * row security, constraints and triggers apply as to any statement.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
+#include "utils/uuid.h"
+
+#include "core/errors.h"
+#include "store/store.h"
+
+typedef struct BindingEntry
+{
+	Oid			users;			/* hash key */
+	Binding    *binding;
+} BindingEntry;
+
+static HTAB *bindings = NULL;
+static List *retired = NIL;		/* of Binding *, freed when the transaction ends */
+
+/* Counts invalidations, to notice one that comes while a binding is made. */
+static uint64 invalidations = 0;
+
+/* Columns of a user table that our statements touch. */
+static const char *const read_columns[] = {"id", "document", "version", "created_at", "modified_at", "xmin", NULL};
+static const char *const write_columns[] = {"document", "version", "modified_at", NULL};
+static const char *const insert_columns[] = {"id", "document", "version", "created_at", "modified_at", NULL};
+static const char *const no_columns[] = {NULL};
+
+/*
+ * Cache
+ */
+
+/*
+ * A relation changed (InvalidOid: any may have).  Only flags.
+ */
+void
+binding_invalidate(Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	BindingEntry *entry;
+
+	invalidations++;
+	if (bindings == NULL)
+		return;
+	hash_seq_init(&status, bindings);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		Binding    *binding = entry->binding;
+
+		if (binding != NULL &&
+			(relid == InvalidOid || relid == binding->users ||
+			 relid == binding->history || relid == binding->idempotency))
+			binding->valid = false;
+	}
+}
+
+/* Free what was found out of date in the transaction that ends. */
+void
+binding_free_retired(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, retired)
+	{
+		Binding    *binding = lfirst(lc);
+
+		for (int i = 0; i < STATEMENT_COUNT; i++)
+		{
+			if (binding->plans[i] != NULL)
+				SPI_freeplan(binding->plans[i]);
+		}
+		MemoryContextDelete(binding->context);
+	}
+	list_free(retired);
+	retired = NIL;
+}
+
+static void
+retire(Binding *binding)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	retired = lappend(retired, binding);
+	MemoryContextSwitchTo(old);
+}
+
+static char *
+qualified_name(Relation relation)
+{
+	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+									  RelationGetRelationName(relation));
+}
+
+/*
+ * A companion is written as its own owner, who must be the user table's:
+ * otherwise whoever owns the one could forge the other.
+ */
+static char *
+companion_name(Oid relid, Binding *binding, const char *what)
+{
+	Relation	relation = try_relation_open(relid, AccessShareLock);
+	char	   *name;
+
+	if (relation == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the %s table of \"%s\" does not exist", what, binding->name),
+				 errhint("Detach the table and attach it again, which creates it anew.")));
+	if (relation->rd_rel->relowner != binding->owner)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the %s table of \"%s\" has another owner", what, binding->name),
+				 errhint("Give \"%s\" the owner of \"%s\".",
+						 RelationGetRelationName(relation), binding->name)));
+	name = qualified_name(relation);
+	relation_close(relation, AccessShareLock);
+	return name;
+}
+
+/* The attribute that is kept in a column, or NULL. */
+static char *
+path_of_column(JsonbValue *unique_columns, const char *column)
+{
+	document_foreach(pair, unique_columns)
+	{
+		if (document_is_string(&pair->value, column))
+			return document_cstring(&pair->key);
+	}
+	return NULL;
+}
+
+/*
+ * Names of the constraints whose violation our errors explain.
+ */
+static void
+find_constraints(Binding *binding, Relation relation, JsonbValue *unique_columns)
+{
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(relation))
+	{
+		Oid			index = lfirst_oid(lc);
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+		Form_pg_index form;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for index %u", index); /* can't happen */
+		form = (Form_pg_index) GETSTRUCT(tuple);
+		if (form->indisprimary)
+			binding->primary_key = get_rel_name(index);
+		else if (form->indisunique && form->indnkeyatts == 1 &&
+				 AttributeNumberIsValid(form->indkey.values[0]))
+		{
+			char	   *path = path_of_column(unique_columns,
+											  get_attname(binding->users,
+														  form->indkey.values[0], false));
+
+			if (path != NULL)
+			{
+				UniqueIndex *unique = palloc(sizeof(UniqueIndex));
+
+				unique->name = get_rel_name(index);
+				unique->path = path;
+				binding->unique_indexes = lappend(binding->unique_indexes, unique);
+			}
+		}
+		ReleaseSysCache(tuple);
+	}
+}
+
+static Binding *
+load_binding(Oid users)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "userstore binding",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Binding    *binding = palloc0(sizeof(Binding));
+	Registration registration;
+	Relation	relation;
+	Oid			function;
+	bool		is_varlena;
+
+	relation = try_relation_open(users, AccessShareLock);
+	if (relation == NULL || !catalog_registration(users, &registration))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 relation ? errmsg("\"%s\" is not a user table", RelationGetRelationName(relation)) :
+				 errmsg("relation with OID %u is not a user table", users),
+				 errhint("Create one with userstore.user_table_create, or attach a table that exists with userstore.user_table_attach.")));
+	binding->context = context;
+	binding->users = users;
+	binding->owner = relation->rd_rel->relowner;
+	binding->name = pstrdup(RelationGetRelationName(relation));
+	binding->users_sql = qualified_name(relation);
+	binding->history = registration.history;
+	binding->history_sql = companion_name(registration.history, binding, "history");
+	binding->idempotency = registration.idempotency;
+	binding->idempotency_sql = companion_name(registration.idempotency, binding, "idempotency");
+	binding->default_api = registration.api;
+	binding->schema_ids = registration.schemas;
+	binding->id_type = get_atttype(users, get_attnum(users, "id"));
+	if (!OidIsValid(binding->id_type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of table \"%s\" does not exist", "id", binding->name)));
+	getTypeInputInfo(binding->id_type, &function, &binding->id_in_param);
+	fmgr_info_cxt(function, &binding->id_in, context);
+	getTypeOutputInfo(binding->id_type, &function, &is_varlena);
+	fmgr_info_cxt(function, &binding->id_out, context);
+	find_constraints(binding, relation, registration.unique_columns);
+	relation_close(relation, AccessShareLock);
+
+	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(context, CacheMemoryContext);
+	MemoryContextSetIdentifier(context, binding->name);
+	return binding;
+}
+
+/*
+ * The binding of a user table; 42809 when the table is not registered.
+ */
+Binding *
+binding_open(Oid users)
+{
+	BindingEntry *entry;
+	uint64		invalidations_before;
+	Binding    *binding;
+	bool		found;
+
+	if (bindings == NULL)
+	{
+		HASHCTL		control = {0};
+
+		control.keysize = sizeof(Oid);
+		control.entrysize = sizeof(BindingEntry);
+		control.hcxt = CacheMemoryContext;
+		bindings = hash_create("userstore bindings", 16, &control,
+							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	AcceptInvalidationMessages();
+	entry = hash_search(bindings, &users, HASH_FIND, NULL);
+	if (entry != NULL && entry->binding != NULL)
+	{
+		if (entry->binding->valid)
+			return entry->binding;
+		binding = entry->binding;
+		entry->binding = NULL;
+		retire(binding);
+	}
+	invalidations_before = invalidations;
+	binding = load_binding(users);
+	entry = hash_search(bindings, &users, HASH_ENTER, &found);
+	entry->binding = binding;
+	/* one that came meanwhile makes this binding good for this call only */
+	binding->valid = invalidations == invalidations_before;
+	return binding;
+}
+
+/*
+ * The profile and schema for a call: the table's own (NULL) or another.
+ */
+const BoundApi *
+binding_api(Binding *binding, const char *name)
+{
+	MemoryContext context;
+	MemoryContext old;
+	BoundApi   *api;
+	Profile    *default_profile;
+	ListCell   *lc;
+
+	if (name == NULL)
+		name = binding->default_api;
+	foreach(lc, binding->apis)
+	{
+		api = lfirst(lc);
+		if (strcmp(api->profile->name, name) == 0)
+			return api;
+	}
+	context = AllocSetContextCreate(CurrentMemoryContext, "userstore api",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	api = palloc(sizeof(BoundApi));
+	api->profile = catalog_profile(name);
+	default_profile = strcmp(name, binding->default_api) == 0 ? unconstify(Profile *, api->profile) :
+		catalog_profile(binding->default_api);
+	api->schema = catalog_schema(binding->schema_ids, api->profile, default_profile);
+	MemoryContextSetParent(context, binding->context);
+	MemoryContextSwitchTo(binding->context);
+	binding->apis = lappend(binding->apis, api);
+	MemoryContextSwitchTo(old);
+	return api;
+}
+
+/*
+ * Statements
+ */
+
+/* What every statement on a user gives of its row. */
+#define ROW_COLUMNS "u.document, u.version, u.created_at, u.modified_at"
+
+static char *
+statement_text(Binding *binding, BoundStatement statement)
+{
+	const char *users = binding->users_sql;
+	const char *keys = binding->idempotency_sql;
+
+	switch (statement)
+	{
+		case STATEMENT_READ:
+			return psprintf("SELECT " ROW_COLUMNS ", u.xmin FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1",
+							users);
+		case STATEMENT_LOCK:
+			return psprintf("SELECT " ROW_COLUMNS ", u.xmin FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1"
+							" FOR NO KEY UPDATE", users);
+		case STATEMENT_INSERT:
+			return psprintf("INSERT INTO %s AS u (id, document, version, created_at, modified_at)"
+							" VALUES ($1, $2, 1, $3, $3) RETURNING " ROW_COLUMNS ", u.id", users);
+		case STATEMENT_INSERT_NO_ID:
+			return psprintf("INSERT INTO %s AS u (document, version, created_at, modified_at)"
+							" VALUES ($2, 1, $3, $3) RETURNING " ROW_COLUMNS ", u.id", users);
+		case STATEMENT_INSERT_IF_NONE:
+			return psprintf("INSERT INTO %s AS u (id, document, version, created_at, modified_at)"
+							" VALUES ($1, $2, 1, $3, $3) ON CONFLICT (id) DO NOTHING"
+							" RETURNING " ROW_COLUMNS ", u.id", users);
+		case STATEMENT_UPDATE:
+			return psprintf("UPDATE %s AS u SET document = $2, version = $3, modified_at = $4"
+							" WHERE u.id OPERATOR(pg_catalog.=) $1 AND u.xmin OPERATOR(pg_catalog.=) $5"
+							" RETURNING " ROW_COLUMNS, users);
+		case STATEMENT_SET_VERSION:
+			return psprintf("UPDATE %s AS u SET version = $2, created_at = $3, modified_at = $3"
+							" WHERE u.id OPERATOR(pg_catalog.=) $1 RETURNING " ROW_COLUMNS, users);
+		case STATEMENT_DELETE:
+			return psprintf("DELETE FROM %s AS u WHERE u.id OPERATOR(pg_catalog.=) $1"
+							" AND u.xmin OPERATOR(pg_catalog.=) $2", users);
+		case STATEMENT_HISTORY_INSERT:
+			return psprintf("INSERT INTO %s (user_id, version, operation, document, changed, changed_at,"
+							" changed_by, actor, request_id, era, transaction_id)"
+							" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+							binding->history_sql);
+		case STATEMENT_HISTORY_VERSION:
+			return psprintf("SELECT h.version, h.changed_at FROM %s h WHERE h.user_id OPERATOR(pg_catalog.=) $1"
+							" ORDER BY h.version DESC LIMIT 1", binding->history_sql);
+		case STATEMENT_KEY_READ:
+			return psprintf("SELECT k.fingerprint, k.user_id, k.response, k.expires_at FROM %s k"
+							" WHERE k.caller OPERATOR(pg_catalog.=) $1 AND k.key OPERATOR(pg_catalog.=) $2",
+							keys);
+		case STATEMENT_KEY_INSERT:
+			return psprintf("INSERT INTO %s AS k (caller, key, fingerprint, operation, user_id, version, response, expires_at)"
+							" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+							" ON CONFLICT (caller, key) DO UPDATE SET fingerprint = excluded.fingerprint,"
+							" operation = excluded.operation, user_id = excluded.user_id, version = excluded.version,"
+							" response = excluded.response, expires_at = excluded.expires_at"
+							" WHERE k.expires_at OPERATOR(pg_catalog.<=) $9", keys);
+		case STATEMENT_KEY_UPDATE:
+			return psprintf("UPDATE %s AS k SET user_id = $3, version = $4, response = $5"
+							" WHERE k.caller OPERATOR(pg_catalog.=) $1 AND k.key OPERATOR(pg_catalog.=) $2",
+							keys);
+		case STATEMENT_COUNT:
+			break;
+	}
+	elog(ERROR, "unexpected statement %d", (int) statement);	/* can't happen */
+	return NULL;
+}
+
+/* Types of a statement's parameters; gives their number. */
+static int
+statement_types(Binding *binding, BoundStatement statement, Oid *types)
+{
+	static const Oid insert_types[] = {InvalidOid, JSONBOID, TIMESTAMPTZOID};
+	static const Oid update_types[] = {InvalidOid, JSONBOID, INT8OID, TIMESTAMPTZOID, XIDOID};
+	static const Oid set_version_types[] = {InvalidOid, INT8OID, TIMESTAMPTZOID};
+	static const Oid delete_types[] = {InvalidOid, XIDOID};
+	static const Oid history_types[] = {InvalidOid, INT8OID, TEXTOID, JSONBOID, TEXTARRAYOID,
+	TIMESTAMPTZOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID};
+	static const Oid key_read_types[] = {TEXTOID, TEXTOID};
+	static const Oid key_insert_types[] = {TEXTOID, TEXTOID, BYTEAOID, TEXTOID, InvalidOid, INT8OID,
+	JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	static const Oid key_update_types[] = {TEXTOID, TEXTOID, InvalidOid, INT8OID, JSONBOID};
+	static const Oid id_types[] = {InvalidOid};
+	const Oid  *given;
+	int			count;
+
+#define TYPES(array) (given = (array), count = lengthof(array))
+	switch (statement)
+	{
+		case STATEMENT_INSERT:
+		case STATEMENT_INSERT_NO_ID:
+		case STATEMENT_INSERT_IF_NONE:
+			TYPES(insert_types);
+			break;
+		case STATEMENT_UPDATE:
+			TYPES(update_types);
+			break;
+		case STATEMENT_SET_VERSION:
+			TYPES(set_version_types);
+			break;
+		case STATEMENT_DELETE:
+			TYPES(delete_types);
+			break;
+		case STATEMENT_HISTORY_INSERT:
+			TYPES(history_types);
+			break;
+		case STATEMENT_KEY_READ:
+			TYPES(key_read_types);
+			break;
+		case STATEMENT_KEY_INSERT:
+			TYPES(key_insert_types);
+			break;
+		case STATEMENT_KEY_UPDATE:
+			TYPES(key_update_types);
+			break;
+		default:
+			TYPES(id_types);
+			break;
+	}
+#undef TYPES
+	/* an id has the type that the table gives it */
+	for (int i = 0; i < count; i++)
+		types[i] = OidIsValid(given[i]) ? given[i] : binding->id_type;
+	return count;
+}
+
+/*
+ * A statement of the binding, prepared once.
+ */
+SPIPlanPtr
+binding_plan(Binding *binding, BoundStatement statement)
+{
+	SPIPlanPtr	plan = binding->plans[statement];
+	Oid			types[16];
+	int			ntypes;
+	char	   *text;
+
+	if (plan != NULL)
+	{
+		if (SPI_plan_is_valid(plan))
+			return plan;
+		binding->plans[statement] = NULL;
+		SPI_freeplan(plan);
+	}
+	text = statement_text(binding, statement);
+	ntypes = statement_types(binding, statement, types);
+	plan = SPI_prepare(text, ntypes, types);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s: %s", SPI_result_code_string(SPI_result), text);	/* can't happen */
+	SPI_keepplan(plan);
+	binding->plans[statement] = plan;
+	return plan;
+}
+
+/*
+ * Ids
+ */
+
+/*
+ * The id of a user, from the text in which requests have it.
+ */
+Datum
+binding_id_from_text(Binding *binding, const char *text)
+{
+	MemoryContext context = CurrentMemoryContext;
+	size_t		len = strlen(text);
+	Datum		id = (Datum) 0;
+
+	if (len == 0 || len > 255)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("the id of a user has 1 to 255 bytes"),
+				 errdetail_path("id", SCIM_INVALID_VALUE)));
+	PG_TRY();
+	{
+		id = InputFunctionCall(&binding->id_in, unconstify(char *, text),
+							   binding->id_in_param, -1);
+	}
+	PG_CATCH();
+	{
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("the id of a user in \"%s\" is a value of type %s", binding->name,
+						format_type_be(binding->id_type)),
+				 errdetail_path("id", SCIM_INVALID_VALUE)));
+	}
+	PG_END_TRY();
+	return id;
+}
+
+/* Its text as the type itself writes it. */
+char *
+binding_id_to_text(Binding *binding, Datum id)
+{
+	return OutputFunctionCall(&binding->id_out, id);
+}
+
+/*
+ * Make an id for a user that comes without; false when the table's own
+ * identity column does.
+ */
+bool
+binding_generate_id(Binding *binding, Datum *id)
+{
+	Datum		uuid;
+
+	switch (binding->id_type)
+	{
+		case INT4OID:
+		case INT8OID:
+			return false;
+		default:
+			uuid = OidFunctionCall0(F_GEN_RANDOM_UUID);
+			*id = binding_id_from_text(binding,
+									   DatumGetCString(DirectFunctionCall1(uuid_out, uuid)));
+			return true;
+	}
+}
+
+/*
+ * Privileges
+ */
+
+static void
+require_privilege(Binding *binding, AclMode mode, const char *const *columns)
+{
+	Oid			caller = GetUserId();
+
+	if (pg_class_aclcheck(binding->users, caller, mode) == ACLCHECK_OK)
+		return;
+	/* a privilege on each column that is touched does as well */
+	for (; *columns != NULL; columns++)
+	{
+		if (pg_attribute_aclcheck(binding->users, get_attnum(binding->users, *columns),
+								  caller, mode) != ACLCHECK_OK)
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, binding->name);
+		if (columns[1] == NULL)
+			return;
+	}
+	aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, binding->name);
+}
+
+/*
+ * Refuse a caller without the privileges that the statements of a call need,
+ * as PostgreSQL does when they run: before a key is locked or an answer
+ * replayed.
+ */
+void
+binding_require_privileges(Binding *binding, AclMode mode)
+{
+	if (mode & ACL_SELECT)
+		require_privilege(binding, ACL_SELECT, read_columns);
+	if (mode & ACL_INSERT)
+		require_privilege(binding, ACL_INSERT, insert_columns);
+	if (mode & ACL_UPDATE)
+		require_privilege(binding, ACL_UPDATE, write_columns);
+	if (mode & ACL_DELETE)
+		require_privilege(binding, ACL_DELETE, no_columns);
+}
+
+/* May row security hide users from the caller? */
+bool
+binding_hides_rows(Binding *binding)
+{
+	return check_enable_rls(binding->users, InvalidOid, true) == RLS_ENABLED;
+}
+
+/*
+ * Rows
+ */
+
+/*
+ * What a violated unique constraint means for a user; the SQLSTATE, the
+ * constraint and the table stay, since drivers and ORMs know them.
+ */
+static void
+explain_violation(Binding *binding, ErrorData *error)
+{
+	const char *path = NULL;
+	ListCell   *lc;
+
+	if (error->constraint_name == NULL || error->table_name == NULL ||
+		strcmp(error->table_name, binding->name) != 0)
+		return;
+	if (binding->primary_key != NULL &&
+		strcmp(error->constraint_name, binding->primary_key) == 0)
+		path = "id";
+	foreach(lc, binding->unique_indexes)
+	{
+		UniqueIndex *unique = lfirst(lc);
+
+		if (strcmp(error->constraint_name, unique->name) == 0)
+			path = unique->path;
+	}
+	if (path == NULL)
+		return;
+	error->message = psprintf("a user with this \"%s\" exists already", path);
+	error->detail = error_detail(path, SCIM_UNIQUENESS);
+	error->detail_log = NULL;
+	error->hint = psprintf("Send another value of \"%s\", or update the user who has this one.", path);
+}
+
+/*
+ * Run a statement on the user table.  Gives the number of rows.
+ */
+static uint64
+run(Binding *binding, BoundStatement statement, Datum *values, const char *nulls)
+{
+	SPIPlanPtr	plan = binding_plan(binding, statement);
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		int			result = SPI_execute_plan(plan, values, nulls, false, 0);
+
+		if (result < 0)
+			elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result)); /* can't happen */
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		if (geterrcode() != ERRCODE_UNIQUE_VIOLATION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		explain_violation(binding, error);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	return SPI_processed;
+}
+
+/* Take the row that a statement gave. */
+static void
+take_row(UserRow *row, bool with_xmin)
+{
+	HeapTuple	tuple = SPI_tuptable->vals[0];
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	bool		isnull;
+
+	row->document = DatumGetJsonbPCopy(SPI_getbinval(tuple, desc, 1, &isnull));
+	row->version = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
+	row->created = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
+	row->modified = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
+	row->xmin = with_xmin ?
+		DatumGetTransactionId(SPI_getbinval(tuple, desc, 5, &isnull)) : InvalidTransactionId;
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * Read a user as the caller sees it, and lock it if told to.  False when there
+ * is none.
+ */
+bool
+user_read(Binding *binding, Datum id, bool lock, UserRow *row)
+{
+	Datum		values[1];
+
+	values[0] = id;
+	if (run(binding, lock ? STATEMENT_LOCK : STATEMENT_READ, values, NULL) == 0)
+		return false;
+	take_row(row, true);
+	return true;
+}
+
+/*
+ * Is there such a user, whether the caller can see it or not?
+ */
+bool
+user_exists(Binding *binding, Datum id)
+{
+	SavedUser	saved;
+	Datum		values[1];
+	uint64		count;
+
+	values[0] = id;
+	become_owner(binding->owner, &saved);
+	count = run(binding, STATEMENT_READ, values, NULL);
+	become_caller_again(&saved);
+	SPI_freetuptable(SPI_tuptable);
+	return count > 0;
+}
+
+/*
+ * Insert a user with version 1.  Gives false when no row came of it: with
+ * if_none, because there is one with this id (or a trigger wants none).
+ */
+bool
+user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *document,
+			UserRow *row)
+{
+	BoundStatement statement = !has_id ? STATEMENT_INSERT_NO_ID :
+		if_none ? STATEMENT_INSERT_IF_NONE : STATEMENT_INSERT;
+	Datum		values[3];
+	char		nulls[] = "   ";
+	bool		isnull;
+
+	values[0] = has_id ? *id : (Datum) 0;
+	nulls[0] = has_id ? ' ' : 'n';
+	values[1] = JsonbPGetDatum(document);
+	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
+	if (run(binding, statement, values, nulls) == 0)
+		return false;
+	*id = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, &isnull);
+	*id = datumCopy(*id, get_typbyval(binding->id_type), get_typlen(binding->id_type));
+	take_row(row, false);
+	return true;
+}
+
+/*
+ * Write a new document over the row that was read, with the next version.
+ * Gives false when that row is not the one that stands now.
+ *
+ * The guard is the row's xmin: an update of an app's own changes it, whatever
+ * it does to our columns.  The clock is read before the write; since the write
+ * succeeds only when nobody else wrote since the row was read, times of one
+ * user rise with its versions all the same.
+ */
+bool
+user_write(Binding *binding, Datum id, Jsonb *document, const UserRow *before, UserRow *row)
+{
+	Datum		values[5];
+
+	values[0] = id;
+	values[1] = JsonbPGetDatum(document);
+	values[2] = Int64GetDatum(before->version + 1);
+	values[3] = TimestampTzGetDatum(Max(GetCurrentTimestamp(), before->modified + 1));
+	values[4] = TransactionIdGetDatum(before->xmin);
+	if (run(binding, STATEMENT_UPDATE, values, NULL) == 0)
+		return false;
+	take_row(row, false);
+	return true;
+}
+
+/*
+ * Let the versions of a user who comes back go on where they ended.
+ */
+void
+user_set_version(Binding *binding, Datum id, int64 version, UserRow *row)
+{
+	Datum		values[3];
+
+	values[0] = id;
+	values[1] = Int64GetDatum(version);
+	values[2] = TimestampTzGetDatum(row->modified);
+	if (run(binding, STATEMENT_SET_VERSION, values, NULL) == 0)
+		refuse_silent_trigger(binding, "UPDATE");
+	take_row(row, false);
+}
+
+/*
+ * Delete the row that was read.  Gives false when it is not the one that
+ * stands now.
+ */
+bool
+user_remove(Binding *binding, Datum id, const UserRow *before)
+{
+	Datum		values[2];
+
+	values[0] = id;
+	values[1] = TransactionIdGetDatum(before->xmin);
+	return run(binding, STATEMENT_DELETE, values, NULL) > 0;
+}
+
+/*
+ * A write of a row that is there and ours to write came to nothing: that is a
+ * BEFORE trigger's doing, and nobody would know.
+ */
+void
+refuse_silent_trigger(Binding *binding, const char *event)
+{
+	Relation	relation = table_open(binding->users, AccessShareLock);
+	StringInfoData names;
+	int16		wanted = strcmp(event, "INSERT") == 0 ? TRIGGER_TYPE_INSERT :
+		strcmp(event, "DELETE") == 0 ? TRIGGER_TYPE_DELETE : TRIGGER_TYPE_UPDATE;
+
+	initStringInfo(&names);
+	for (int i = 0; relation->trigdesc != NULL && i < relation->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &relation->trigdesc->triggers[i];
+
+		if (TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE, wanted))
+			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", trigger->tgname);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("%s on table \"%s\" was suppressed by trigger %s", event, binding->name,
+					names.len > 0 ? names.data : "or rule"),
+			 errdetail_path(NULL, NULL),
+			 errhint("A BEFORE trigger that returns NULL drops the change; let it raise an error instead.")));
+}

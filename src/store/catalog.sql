@@ -1,0 +1,147 @@
+/*
+ * The catalog: attribute schemas, API profiles, registered user tables.
+ *
+ * Everyone may read it.  Rows are written by the functions, as the owner of
+ * these tables; the owner of a database may insert, so that one who is no
+ * superuser can restore a dump.
+ */
+
+GRANT USAGE ON SCHEMA userstore TO PUBLIC;
+
+CREATE TABLE userstore.attribute_schema (
+	id text COLLATE "C" GENERATED ALWAYS AS (document ->> 'id') STORED PRIMARY KEY,
+	document jsonb NOT NULL,
+	owner name NOT NULL DEFAULT current_user,
+	shipped boolean NOT NULL DEFAULT false,
+	defined_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE userstore.attribute_schema IS
+	'attribute schemas (RFC 7643 section 7): which attributes users have; written by attribute_schema_define';
+COMMENT ON COLUMN userstore.attribute_schema.id IS 'URI of the schema, as in its document';
+COMMENT ON COLUMN userstore.attribute_schema.document IS
+	'the schema document: id, name, attributes with name, type, multiValued, required, caseExact, mutability, returned, uniqueness, subAttributes, and the words that userstore adds';
+COMMENT ON COLUMN userstore.attribute_schema.owner IS 'role that defined it; only its members may redefine it';
+COMMENT ON COLUMN userstore.attribute_schema.shipped IS 'came with the extension: not dumped';
+COMMENT ON COLUMN userstore.attribute_schema.defined_at IS 'when it was last defined';
+
+CREATE TABLE userstore.api_profile (
+	name text COLLATE "C" PRIMARY KEY,
+	schemas text[] NOT NULL DEFAULT '{}',
+	body text NOT NULL DEFAULT 'object' CHECK (body IN ('scim', 'object')),
+	put text NOT NULL DEFAULT 'replace' CHECK (put IN ('replace', 'merge')),
+	put_creates boolean NOT NULL DEFAULT false,
+	absent text NOT NULL DEFAULT 'remove' CHECK (absent IN ('remove', 'blank', 'default', 'keep')),
+	unknown_attributes text NOT NULL DEFAULT 'reject' CHECK (unknown_attributes IN ('reject', 'ignore', 'keep')),
+	rules jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(rules) = 'object'),
+	clear_token text,
+	lenient boolean NOT NULL DEFAULT false,
+	writable text[],
+	answer text[],
+	on_delete text NOT NULL DEFAULT 'delete' CHECK (on_delete IN ('delete', 'deactivate', 'refuse')),
+	base_url text,
+	max_payload_size integer NOT NULL DEFAULT 1048576 CHECK (max_payload_size > 0),
+	owner name NOT NULL DEFAULT current_user,
+	shipped boolean NOT NULL DEFAULT false,
+	defined_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE userstore.api_profile IS
+	'API profiles: how requests are read and answered; written by api_profile_define';
+COMMENT ON COLUMN userstore.api_profile.name IS 'name by which tables and the argument api refer to the profile';
+COMMENT ON COLUMN userstore.api_profile.schemas IS
+	'ids of the attribute schemas that a user table gets when it names none, the core schema first';
+COMMENT ON COLUMN userstore.api_profile.body IS
+	'shape of bodies and answers: scim (resources of RFC 7643) or object (plain JSON objects)';
+COMMENT ON COLUMN userstore.api_profile.put IS
+	'what PUT does: replace (what is left out follows absent) or merge (what is left out stays)';
+COMMENT ON COLUMN userstore.api_profile.put_creates IS 'does PUT create a user who is missing, rather than answer PT404';
+COMMENT ON COLUMN userstore.api_profile.absent IS
+	'what becomes of an attribute that a replacing PUT leaves out: remove, blank (a single string that had a value becomes ""), default, keep';
+COMMENT ON COLUMN userstore.api_profile.unknown_attributes IS
+	'attributes that no schema of the table knows: reject (PT400), ignore (with a NOTICE) or keep';
+COMMENT ON COLUMN userstore.api_profile.rules IS
+	'attribute path to schema words, laid over the table''s schemas when this profile is used';
+COMMENT ON COLUMN userstore.api_profile.clear_token IS 'a string that clears an attribute when it is sent in a partial update';
+COMMENT ON COLUMN userstore.api_profile.lenient IS
+	'accept "True" and "False" for booleans and a bare string for a complex value with a sub-attribute "value"';
+COMMENT ON COLUMN userstore.api_profile.writable IS 'paths of the attributes that this profile may change; NULL means all';
+COMMENT ON COLUMN userstore.api_profile.answer IS 'paths of the attributes with which updates are answered; NULL means the whole user';
+COMMENT ON COLUMN userstore.api_profile.on_delete IS
+	'what user_delete does: delete, deactivate (sets active to false) or refuse (PT405)';
+COMMENT ON COLUMN userstore.api_profile.base_url IS 'URL before /Users/{id} in meta.location; NULL means no location';
+COMMENT ON COLUMN userstore.api_profile.max_payload_size IS 'bytes of jsonb that the body of one user may have; more is PT413';
+COMMENT ON COLUMN userstore.api_profile.owner IS 'role that defined it; only its members may redefine it';
+COMMENT ON COLUMN userstore.api_profile.shipped IS 'came with the extension: not dumped';
+COMMENT ON COLUMN userstore.api_profile.defined_at IS 'when it was last defined';
+
+CREATE TABLE userstore.user_table (
+	users regclass PRIMARY KEY,
+	history regclass NOT NULL,
+	idempotency regclass NOT NULL,
+	api text NOT NULL,
+	schemas text[] NOT NULL,
+	unique_columns jsonb NOT NULL DEFAULT '{}'
+);
+COMMENT ON TABLE userstore.user_table IS
+	'registered user tables; written by user_table_create and user_table_attach, cleared when a table is dropped';
+COMMENT ON COLUMN userstore.user_table.users IS 'the table of users';
+COMMENT ON COLUMN userstore.user_table.history IS 'its companion with one row for each version of each user';
+COMMENT ON COLUMN userstore.user_table.idempotency IS 'its companion with idempotency keys and the answers given under them';
+COMMENT ON COLUMN userstore.user_table.api IS 'the API profile of calls that name none';
+COMMENT ON COLUMN userstore.user_table.schemas IS 'ids of its attribute schemas, the core schema first';
+COMMENT ON COLUMN userstore.user_table.unique_columns IS
+	'attribute path to the generated column that a unique constraint keeps unique';
+
+CREATE TABLE userstore.era (
+	era integer PRIMARY KEY,
+	system_identifier bigint NOT NULL,
+	began_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE userstore.era IS
+	'clusters in which this database has been written: transaction ids are comparable within one era only';
+COMMENT ON COLUMN userstore.era.era IS 'number of the era, from 1; history rows carry it';
+COMMENT ON COLUMN userstore.era.system_identifier IS 'database system identifier of the cluster';
+COMMENT ON COLUMN userstore.era.began_at IS 'when the first user was changed in it';
+
+SELECT pg_catalog.pg_extension_config_dump('userstore.attribute_schema', 'WHERE NOT shipped');
+SELECT pg_catalog.pg_extension_config_dump('userstore.api_profile', 'WHERE NOT shipped');
+SELECT pg_catalog.pg_extension_config_dump('userstore.user_table', '');
+SELECT pg_catalog.pg_extension_config_dump('userstore.era', '');
+
+GRANT SELECT ON userstore.attribute_schema, userstore.api_profile, userstore.user_table, userstore.era TO PUBLIC;
+GRANT INSERT ON userstore.attribute_schema, userstore.api_profile, userstore.user_table, userstore.era TO pg_database_owner;
+
+CREATE FUNCTION userstore.catalog_changed() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION userstore.catalog_changed() IS
+	'trigger of the catalog tables: makes every session forget what it cached of them';
+
+CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.attribute_schema
+	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
+CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.api_profile
+	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
+CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.user_table
+	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
+CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.era
+	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
+
+CREATE FUNCTION userstore.attribute_schema_define(document jsonb, dry_run boolean DEFAULT false)
+RETURNS TABLE (users regclass, id text, path text, message text)
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION userstore.attribute_schema_define(jsonb, boolean) IS
+	'checks an attribute schema (RFC 7643 section 7) and stores it under its id, anew or in place of the caller''s own; with dry_run it stores nothing and returns the stored users that it would make invalid, of the tables that the caller may read; PT400 for a wrong document, 42501 for a schema of another owner';
+
+CREATE FUNCTION userstore.attribute_schema_drop(id text) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION userstore.attribute_schema_drop(text) IS
+	'removes an attribute schema that no user table or API profile uses; 42704 when there is none, 2BP01 when it is in use, 42501 for one of another owner';
+
+CREATE FUNCTION userstore.api_profile_define(name text, settings jsonb DEFAULT '{}', base text DEFAULT NULL)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION userstore.api_profile_define(text, jsonb, text) IS
+	'defines an API profile: an object of settings named as the columns of userstore.api_profile, over those of the profile base where one is named; PT400 for a wrong setting, 42704 for an unknown base, 42501 for a profile of another owner';
+
+CREATE FUNCTION userstore.api_profile_drop(name text) RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION userstore.api_profile_drop(text) IS
+	'removes an API profile that is no user table''s own; 42704 when there is none, 2BP01 when it is in use, 42501 for one of another owner';

@@ -1,0 +1,1 @@
+-- The history of a user table is a table of its own: see table.sql.

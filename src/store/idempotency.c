@@ -1,0 +1,334 @@
+/*
+ * idempotency.c
+ *	  Idempotency keys: a request that comes again under its key is answered
+ *	  as the first time, and nothing is done again.
+ *
+ * The primary key (caller, key) decides who came first.  An advisory lock
+ * makes a twin wait early, before it has done any work; lock memory is shared,
+ * so a transaction with many keys claims them by inserting the row first
+ * instead.  Only what commits is remembered.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/snapmgr.h"
+
+#include "core/errors.h"
+#include "store/store.h"
+
+PG_FUNCTION_INFO_V1(idempotency_purge);
+
+/* Advisory locks of applications have the classes 1 and 2, of Citus 4 to 15. */
+#define KEY_LOCK_CLASS		0x5553
+
+/* Locks of keys that one transaction takes before it claims by inserting. */
+#define MAX_KEY_LOCKS		256
+
+#define MAX_KEY_BYTES		255
+
+/* Who calls, beside the role: a setting, for pools that share one role. */
+char	   *userstore_client = NULL;
+
+/* How long a key is remembered, in seconds. */
+int			userstore_idempotency_lifetime = 86400;
+
+static LocalTransactionId locking_transaction = InvalidLocalTransactionId;
+static int	locks_taken = 0;
+
+/*
+ * What makes a request the same: operation, user, API profile and body, the
+ * last by the equality of jsonb.
+ */
+bytea *
+idempotency_fingerprint(const char *operation, const char *id, const char *api,
+						JsonbValue *body)
+{
+	StringInfoData request;
+	bytea	   *bytes;
+
+	initStringInfo(&request);
+	/* with their closing zeros, so that no two lists of parts run together */
+	appendBinaryStringInfo(&request, operation, strlen(operation) + 1);
+	appendStringInfoChar(&request, id != NULL ? '=' : '-');
+	if (id != NULL)
+		appendBinaryStringInfo(&request, id, strlen(id) + 1);
+	appendBinaryStringInfo(&request, api, strlen(api) + 1);
+	if (body != NULL)
+		document_canonical(body, &request);
+	bytes = (bytea *) cstring_to_text_with_len(request.data, request.len);
+	return DatumGetByteaP(DirectFunctionCall1(sha256_bytea, PointerGetDatum(bytes)));
+}
+
+/*
+ * One caller never gets another's answer: the role, and the client that a pool
+ * names.
+ */
+static char *
+caller_name(void)
+{
+	return psprintf("%s/%s", quote_identifier(GetUserNameFromId(GetUserId(), false)),
+					userstore_client != NULL ? userstore_client : "");
+}
+
+static bool
+may_lock_another(void)
+{
+	if (locking_transaction != MyProc->lxid)
+	{
+		locking_transaction = MyProc->lxid;
+		locks_taken = 0;
+	}
+	return locks_taken < MAX_KEY_LOCKS;
+}
+
+/*
+ * Wait for whoever holds the key.
+ */
+static void
+lock_key(Binding *binding, KeyClaim *claim)
+{
+	MemoryContext context = CurrentMemoryContext;
+	StringInfoData name;
+	LOCKTAG		tag;
+	uint64		hash;
+
+	initStringInfo(&name);
+	appendBinaryStringInfo(&name, claim->caller, strlen(claim->caller) + 1);
+	appendStringInfoString(&name, claim->key);
+	hash = hash_bytes_extended((unsigned char *) name.data, name.len, binding->users);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, KEY_LOCK_CLASS);
+
+	PG_TRY();
+	{
+		(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_CONFLICT),
+				 errmsg("a request with the same idempotency key is in progress"),
+				 errdetail_path(NULL, NULL),
+				 errhint("Repeat the request later: it then gets the answer of the first one.")));
+	}
+	PG_END_TRY();
+	locks_taken++;
+}
+
+/*
+ * Read the row of a key.  Gives false when there is none that is still alive.
+ */
+static bool
+read_key(Binding *binding, KeyClaim *claim, bool latest_snapshot)
+{
+	SPIPlanPtr	plan = binding_plan(binding, STATEMENT_KEY_READ);
+	Datum		values[2];
+	HeapTuple	tuple;
+	TupleDesc	desc;
+	bytea	   *fingerprint;
+	Datum		datum;
+	bool		isnull;
+	int			result;
+
+	values[0] = CStringGetTextDatum(claim->caller);
+	values[1] = CStringGetTextDatum(claim->key);
+	if (latest_snapshot)
+		result = SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
+									  InvalidSnapshot, true, false, 1);
+	else
+		result = SPI_execute_plan(plan, values, NULL, false, 1);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "reading an idempotency key failed: %s", SPI_result_code_string(result));	/* can't happen */
+	if (SPI_processed == 0)
+	{
+		SPI_freetuptable(SPI_tuptable);
+		return false;
+	}
+	tuple = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	datum = SPI_getbinval(tuple, desc, 4, &isnull);
+	if (DatumGetTimestampTz(datum) <= GetCurrentTimestamp())
+	{
+		SPI_freetuptable(SPI_tuptable);
+		return false;
+	}
+	fingerprint = DatumGetByteaPP(SPI_getbinval(tuple, desc, 1, &isnull));
+	if (VARSIZE_ANY_EXHDR(fingerprint) != VARSIZE_ANY_EXHDR(claim->fingerprint) ||
+		memcmp(VARDATA_ANY(fingerprint), VARDATA_ANY(claim->fingerprint),
+			   VARSIZE_ANY_EXHDR(fingerprint)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_UNPROCESSABLE),
+				 errmsg("the idempotency key was used for another request"),
+				 errdetail_path(NULL, NULL),
+				 errhint("Use a new key for each request, and the same one only to repeat it unchanged.")));
+	datum = SPI_getbinval(tuple, desc, 2, &isnull);
+	claim->has_user_id = !isnull;
+	if (!isnull)
+		claim->user_id = datumCopy(datum, desc->attrs[1].attbyval, desc->attrs[1].attlen);
+	datum = SPI_getbinval(tuple, desc, 3, &isnull);
+	claim->answer = isnull ? NULL : DatumGetJsonbPCopy(datum);
+	SPI_freetuptable(SPI_tuptable);
+	return true;
+}
+
+/* Write the row of the key.  Gives false when somebody else's is there. */
+static bool
+insert_key(Binding *binding, KeyClaim *claim, bool has_answer, Datum user_id, int64 version,
+		   Jsonb *answer)
+{
+	SPIPlanPtr	plan = binding_plan(binding, STATEMENT_KEY_INSERT);
+	TimestampTz now = GetCurrentTimestamp();
+	Datum		values[9] = {0};
+	char		nulls[] = "         ";
+	int			result;
+
+	values[0] = CStringGetTextDatum(claim->caller);
+	values[1] = CStringGetTextDatum(claim->key);
+	values[2] = PointerGetDatum(claim->fingerprint);
+	values[3] = CStringGetTextDatum(claim->operation);
+	if (has_answer)
+	{
+		values[4] = user_id;
+		values[5] = Int64GetDatum(version);
+		values[6] = JsonbPGetDatum(answer);
+	}
+	else
+		nulls[4] = nulls[5] = nulls[6] = 'n';
+	values[7] = TimestampTzGetDatum(TimestampTzPlusSeconds(now, userstore_idempotency_lifetime));
+	values[8] = TimestampTzGetDatum(now);
+	result = SPI_execute_plan(plan, values, nulls, false, 0);
+	if (result != SPI_OK_INSERT)
+		elog(ERROR, "writing an idempotency key failed: %s", SPI_result_code_string(result));	/* can't happen */
+	return SPI_processed > 0;
+}
+
+static void
+serialization_failure(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to a concurrent request with the same idempotency key"),
+			 errhint("The transaction might succeed if retried.")));
+}
+
+/*
+ * Claim a key for a request.  Gives true when the request was answered before:
+ * then the answer and the user are in the claim.  Otherwise the key is the
+ * caller's until the transaction ends, and idempotency_keep has to follow.
+ */
+bool
+idempotency_claim(Binding *binding, KeyClaim *claim)
+{
+	size_t		len = strlen(claim->key);
+	SavedUser	saved;
+	bool		found = false;
+
+	if (len < 1 || len > MAX_KEY_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("an idempotency key has 1 to %d bytes", MAX_KEY_BYTES),
+				 errdetail_path("idempotency_key", SCIM_INVALID_VALUE),
+				 errhint("A random UUID makes a good key.")));
+	claim->caller = caller_name();
+	claim->inserted = false;
+	if (may_lock_another())
+	{
+		lock_key(binding, claim);
+		become_owner(binding->owner, &saved);
+		found = read_key(binding, claim, false);
+		/* a twin that committed after our snapshot is not ours to answer */
+		if (!found && IsolationUsesXactSnapshot() && read_key(binding, claim, true))
+			serialization_failure();
+		become_caller_again(&saved);
+	}
+	else
+	{
+		become_owner(binding->owner, &saved);
+		claim->inserted = insert_key(binding, claim, false, (Datum) 0, 0, NULL);
+		if (!claim->inserted)
+		{
+			found = read_key(binding, claim, false);
+			if (!found)
+				serialization_failure();
+		}
+		become_caller_again(&saved);
+	}
+	return found;
+}
+
+/*
+ * Remember the answer to a request under the key that was claimed.
+ */
+void
+idempotency_keep(Binding *binding, KeyClaim *claim, Datum user_id, int64 version, Jsonb *answer)
+{
+	SavedUser	saved;
+
+	become_owner(binding->owner, &saved);
+	if (claim->inserted)
+	{
+		SPIPlanPtr	plan = binding_plan(binding, STATEMENT_KEY_UPDATE);
+		Datum		values[5];
+		int			result;
+
+		values[0] = CStringGetTextDatum(claim->caller);
+		values[1] = CStringGetTextDatum(claim->key);
+		values[2] = user_id;
+		values[3] = Int64GetDatum(version);
+		values[4] = JsonbPGetDatum(answer);
+		result = SPI_execute_plan(plan, values, NULL, false, 0);
+		if (result != SPI_OK_UPDATE)
+			elog(ERROR, "writing an idempotency key failed: %s", SPI_result_code_string(result));	/* can't happen */
+	}
+	else if (!insert_key(binding, claim, true, user_id, version, answer))
+		serialization_failure();
+	become_caller_again(&saved);
+}
+
+/*
+ * idempotency_purge(users regclass, max integer)
+ *
+ * Deletes keys that have expired, up to so many; gives their number.
+ */
+Datum
+idempotency_purge(PG_FUNCTION_ARGS)
+{
+	Binding    *binding;
+	SavedUser	saved;
+	Oid			types[2] = {TIMESTAMPTZOID, INT4OID};
+	Datum		values[2];
+	int64		deleted;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", PG_ARGISNULL(0) ? "users" : "max")));
+	binding = binding_open(PG_GETARG_OID(0));
+	if (!caller_owns(binding->owner))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, binding->name);
+	SPI_connect();
+	become_owner(binding->owner, &saved);
+	values[0] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[1] = PG_GETARG_DATUM(1);
+	if (SPI_execute_with_args(psprintf("DELETE FROM %s k USING (SELECT e.caller, e.key FROM %s e"
+									   " WHERE e.expires_at OPERATOR(pg_catalog.<=) $1"
+									   " ORDER BY e.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED) x"
+									   " WHERE k.caller OPERATOR(pg_catalog.=) x.caller"
+									   " AND k.key OPERATOR(pg_catalog.=) x.key",
+									   binding->idempotency_sql, binding->idempotency_sql),
+							  2, types, values, NULL, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "purging idempotency keys failed"); /* can't happen */
+	deleted = SPI_processed;
+	become_caller_again(&saved);
+	SPI_finish();
+	PG_RETURN_INT64(deleted);
+}

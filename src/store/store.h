@@ -1,0 +1,217 @@
+/*
+ * store.h
+ *	  All that touches tables: the catalog, user tables and their companions.
+ */
+#ifndef USERSTORE_STORE_H
+#define USERSTORE_STORE_H
+
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/acl.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "core/profile.h"
+#include "core/schema.h"
+
+/*
+ * catalog.c
+ */
+#define CATALOG_SCHEMA "userstore"
+
+typedef enum Catalog
+{
+	CATALOG_ATTRIBUTE_SCHEMA,
+	CATALOG_API_PROFILE,
+	CATALOG_USER_TABLE,
+	CATALOG_ERA
+} Catalog;
+#define CATALOG_COUNT	(CATALOG_ERA + 1)
+
+/* Columns of userstore.user_table. */
+enum
+{
+	Anum_user_table_users = 1,
+	Anum_user_table_history,
+	Anum_user_table_idempotency,
+	Anum_user_table_api,
+	Anum_user_table_schemas,
+	Anum_user_table_unique_columns
+};
+
+/* A row of userstore.user_table. */
+typedef struct Registration
+{
+	Oid			users;
+	Oid			history;
+	Oid			idempotency;
+	char	   *api;
+	List	   *schemas;		/* of char * */
+	JsonbValue *unique_columns; /* attribute path → column */
+} Registration;
+
+/* Who the caller was, while something is done as somebody else. */
+typedef struct SavedUser
+{
+	Oid			userid;
+	int			sec_context;
+} SavedUser;
+
+extern void store_init(void);
+extern Oid	catalog_relid(Catalog catalog);
+extern bool catalog_is(Oid relid);
+extern void become_owner(Oid owner, SavedUser *saved);
+extern void become_caller_again(const SavedUser *saved);
+extern uint64 catalog_execute(const char *command, int nargs, Oid *types,
+							  Datum *values, const char *nulls);
+extern Jsonb *catalog_schema_document(const char *id);
+extern Profile *catalog_profile(const char *name);
+extern Schema *catalog_schema(List *ids, const Profile *profile,
+							  const Profile *default_profile);
+extern bool catalog_registration(Oid users, Registration *registration);
+extern List *catalog_registrations(void);
+extern int	catalog_era(void);
+extern List *text_array_list(Datum array);
+extern Datum list_text_array(List *list);
+extern bool caller_owns(Oid owner);
+
+/*
+ * binding.c
+ */
+typedef enum BoundStatement
+{
+	STATEMENT_READ,
+	STATEMENT_LOCK,
+	STATEMENT_INSERT,
+	STATEMENT_INSERT_NO_ID,
+	STATEMENT_INSERT_IF_NONE,
+	STATEMENT_UPDATE,
+	STATEMENT_SET_VERSION,
+	STATEMENT_DELETE,
+	STATEMENT_HISTORY_INSERT,
+	STATEMENT_HISTORY_VERSION,
+	STATEMENT_KEY_READ,
+	STATEMENT_KEY_INSERT,
+	STATEMENT_KEY_UPDATE,
+	STATEMENT_COUNT
+} BoundStatement;
+
+typedef struct BoundApi
+{
+	const Profile *profile;
+	const Schema *schema;
+} BoundApi;
+
+/*
+ * A user table as a backend knows it.  Lives until the end of the transaction
+ * in which it was found out of date, so a caller may hold it for the length of
+ * a call.
+ */
+typedef struct Binding
+{
+	Oid			users;
+	MemoryContext context;
+	bool		valid;
+	Oid			owner;
+	Oid			history;
+	Oid			idempotency;
+	char	   *name;			/* for messages */
+	char	   *users_sql;		/* qualified and quoted */
+	char	   *history_sql;
+	char	   *idempotency_sql;
+	Oid			id_type;
+	FmgrInfo	id_in;
+	Oid			id_in_param;
+	FmgrInfo	id_out;
+	bool		id_is_generated_by_us;
+	char	   *default_api;
+	List	   *schema_ids;
+	List	   *apis;			/* of BoundApi * */
+	List	   *unique_indexes; /* of UniqueIndex * */
+	char	   *primary_key;	/* name of its constraint */
+	SPIPlanPtr	plans[STATEMENT_COUNT];
+} Binding;
+
+/* A unique constraint, and the attribute that it keeps unique. */
+typedef struct UniqueIndex
+{
+	char	   *name;
+	char	   *path;
+} UniqueIndex;
+
+/* A row of a user table. */
+typedef struct UserRow
+{
+	Jsonb	   *document;
+	int64		version;
+	TimestampTz created;
+	TimestampTz modified;
+	TransactionId xmin;
+} UserRow;
+
+extern Binding *binding_open(Oid users);
+extern void binding_invalidate(Oid relid);
+extern void binding_free_retired(void);
+extern const BoundApi *binding_api(Binding *binding, const char *name);
+extern SPIPlanPtr binding_plan(Binding *binding, BoundStatement statement);
+extern Datum binding_id_from_text(Binding *binding, const char *text);
+extern char *binding_id_to_text(Binding *binding, Datum id);
+extern bool binding_generate_id(Binding *binding, Datum *id);
+extern void binding_require_privileges(Binding *binding, AclMode mode);
+extern bool binding_hides_rows(Binding *binding);
+
+extern bool user_read(Binding *binding, Datum id, bool lock, UserRow *row);
+extern bool user_exists(Binding *binding, Datum id);
+extern bool user_insert(Binding *binding, Datum *id, bool has_id, bool if_none,
+						Jsonb *document, UserRow *row);
+extern bool user_write(Binding *binding, Datum id, Jsonb *document,
+					   const UserRow *before, UserRow *row);
+extern void user_set_version(Binding *binding, Datum id, int64 version, UserRow *row);
+extern bool user_remove(Binding *binding, Datum id, const UserRow *before);
+extern void refuse_silent_trigger(Binding *binding, const char *event);
+
+/*
+ * history.c
+ */
+typedef struct HistoryEntry
+{
+	Datum		user_id;
+	int64		version;
+	const char *operation;
+	Jsonb	   *document;		/* NULL: deleted */
+	List	   *changed;		/* of char * */
+	TimestampTz changed_at;
+	const char *request_id;
+} HistoryEntry;
+
+extern char *userstore_actor;
+extern void history_append(Binding *binding, const HistoryEntry *entry);
+extern int64 history_newest_version(Binding *binding, Datum user_id,
+									TimestampTz *changed_at);
+
+/*
+ * idempotency.c
+ */
+typedef struct KeyClaim
+{
+	const char *key;
+	char	   *caller;
+	bytea	   *fingerprint;
+	const char *operation;
+	bool		inserted;		/* the row stands and awaits its answer */
+	Jsonb	   *answer;			/* of the request that came first, or NULL */
+	bool		has_user_id;
+	Datum		user_id;		/* which user that was */
+} KeyClaim;
+
+extern char *userstore_client;
+extern int	userstore_idempotency_lifetime;
+extern bool idempotency_claim(Binding *binding, KeyClaim *claim);
+extern void idempotency_keep(Binding *binding, KeyClaim *claim, Datum user_id,
+							 int64 version, Jsonb *answer);
+extern bytea *idempotency_fingerprint(const char *operation, const char *id,
+									  const char *api, JsonbValue *body);
+
+#endif							/* USERSTORE_STORE_H */
