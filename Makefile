@@ -8,6 +8,8 @@ MODULE_big = userstore
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/core/*.c src/core/*/*.c \
 	src/store/*.c src/api/*.c src/functions/*.c)))
 PG_CPPFLAGS = -I$(srcdir)/src
+# our symbols are ours, whatever other modules call theirs
+SHLIB_LINK = -Wl,-Bsymbolic
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers -Wno-cast-function-type $(WERROR)
 
@@ -19,7 +21,6 @@ SQL_PARTS = \
 	src/schemas/schemas.sql \
 	src/api/profiles.sql \
 	src/store/table.sql \
-	src/store/history.sql \
 	src/store/idempotency.sql \
 	src/functions/user.sql
 SCHEMA_DOCUMENTS = $(sort $(wildcard src/schemas/*.json))
@@ -44,7 +45,7 @@ include $(PGXS)
 $(OBJS): $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 $(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS)
-	( echo '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
+	( printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
 	  cat $^ ) > $@
 
 src/schemas/schemas.sql: $(SCHEMA_DOCUMENTS)

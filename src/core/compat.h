@@ -18,4 +18,11 @@
 #define USERSTORE_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
+/* PostgreSQL 17 keeps the local transaction id of a backend elsewhere. */
+#if PG_VERSION_NUM >= 170000
+#define MY_LOCAL_TRANSACTION_ID	(MyProc->vxid.lxid)
+#else
+#define MY_LOCAL_TRANSACTION_ID	(MyProc->lxid)
+#endif
+
 #endif							/* USERSTORE_COMPAT_H */

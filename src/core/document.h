@@ -46,9 +46,9 @@ extern bool document_is_string(JsonbValue *value, const char *string);
 extern char *document_cstring(JsonbValue *string);
 
 /* One member of an object, as a loop meets it. */
-#define document_foreach(pair, object) \
-	for (JsonbPair *pair = (object)->val.object.pairs, \
-		 *pair##_end = pair + (object)->val.object.nPairs; \
+#define document_foreach(pair, container) \
+	for (JsonbPair *pair = (container)->val.object.pairs, \
+		 *pair##_end = pair + (container)->val.object.nPairs; \
 		 pair < pair##_end; pair++)
 
 #endif							/* USERSTORE_DOCUMENT_H */

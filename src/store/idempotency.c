@@ -11,14 +11,18 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
 
+#include "core/compat.h"
 #include "core/errors.h"
 #include "store/store.h"
 
@@ -79,9 +83,9 @@ caller_name(void)
 static bool
 may_lock_another(void)
 {
-	if (locking_transaction != MyProc->lxid)
+	if (locking_transaction != MY_LOCAL_TRANSACTION_ID)
 	{
-		locking_transaction = MyProc->lxid;
+		locking_transaction = MY_LOCAL_TRANSACTION_ID;
 		locks_taken = 0;
 	}
 	return locks_taken < MAX_KEY_LOCKS;
@@ -173,7 +177,8 @@ read_key(Binding *binding, KeyClaim *claim, bool latest_snapshot)
 	datum = SPI_getbinval(tuple, desc, 2, &isnull);
 	claim->has_user_id = !isnull;
 	if (!isnull)
-		claim->user_id = datumCopy(datum, desc->attrs[1].attbyval, desc->attrs[1].attlen);
+		claim->user_id = datumCopy(datum, TupleDescAttr(desc, 1)->attbyval,
+									TupleDescAttr(desc, 1)->attlen);
 	datum = SPI_getbinval(tuple, desc, 3, &isnull);
 	claim->answer = isnull ? NULL : DatumGetJsonbPCopy(datum);
 	SPI_freetuptable(SPI_tuptable);
@@ -203,7 +208,7 @@ insert_key(Binding *binding, KeyClaim *claim, bool has_answer, Datum user_id, in
 	}
 	else
 		nulls[4] = nulls[5] = nulls[6] = 'n';
-	values[7] = TimestampTzGetDatum(TimestampTzPlusSeconds(now, userstore_idempotency_lifetime));
+	values[7] = TimestampTzGetDatum(TimestampTzPlusMilliseconds(now, userstore_idempotency_lifetime * INT64CONST(1000)));
 	values[8] = TimestampTzGetDatum(now);
 	result = SPI_execute_plan(plan, values, nulls, false, 0);
 	if (result != SPI_OK_INSERT)

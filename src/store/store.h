@@ -141,6 +141,14 @@ typedef struct UniqueIndex
 	char	   *path;
 } UniqueIndex;
 
+/* How a user is read. */
+typedef enum ReadMode
+{
+	READ_STABLE,				/* with the snapshot of the calling query */
+	READ_FRESH,					/* as it stands now */
+	READ_LOCKED					/* and locked until the transaction ends */
+} ReadMode;
+
 /* A row of a user table. */
 typedef struct UserRow
 {
@@ -162,7 +170,10 @@ extern bool binding_generate_id(Binding *binding, Datum *id);
 extern void binding_require_privileges(Binding *binding, AclMode mode);
 extern bool binding_hides_rows(Binding *binding);
 
-extern bool user_read(Binding *binding, Datum id, bool lock, UserRow *row);
+/*
+ * row.c
+ */
+extern bool user_read(Binding *binding, Datum id, ReadMode mode, UserRow *row);
 extern bool user_exists(Binding *binding, Datum id);
 extern bool user_insert(Binding *binding, Datum *id, bool has_id, bool if_none,
 						Jsonb *document, UserRow *row);

@@ -1,0 +1,484 @@
+/*
+ * update.c
+ *	  The road of every update of one user: claim the idempotency key, read the
+ *	  row, check the expected version, make the new document, write it, append
+ *	  history, answer, keep the answer under the key.
+ *
+ * The row is read without a lock and written under a guard, so an app's own
+ * UPDATE is never overwritten; a miss locks the row and makes the document
+ * anew from what stands then.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "core/errors.h"
+#include "core/update/update.h"
+#include "functions/functions.h"
+
+/* One read without a lock, and two with. */
+#define MAX_ROUNDS	3
+
+/* A call on its way. */
+typedef struct Road
+{
+	const UserCall *call;
+	Binding    *table;
+	const Profile *profile;
+	const Schema *schema;
+	const BodyShape *shape;
+	Update		update;
+	JsonbValue *sent;			/* the attributes that were sent */
+	bool		has_id;
+	Datum		id;
+	char	   *id_text;
+
+	/* what came of it */
+	UserRow		row;
+	JsonbValue *document;
+} Road;
+
+static const char *const operation_names[] = {
+	[OPERATION_CREATE] = "create",
+	[OPERATION_PUT] = "put",
+	[OPERATION_PATCH] = "patch",
+	[OPERATION_DELETE] = "delete",
+};
+
+static bool
+deactivates(const Road *road)
+{
+	return road->call->operation == OPERATION_DELETE &&
+		road->profile->on_delete == ON_DELETE_DEACTIVATE;
+}
+
+/* The privileges without which PostgreSQL would refuse the call's statements. */
+static AclMode
+needed_privileges(const Road *road)
+{
+	switch (road->call->operation)
+	{
+		case OPERATION_CREATE:
+			return ACL_SELECT | ACL_INSERT;
+		case OPERATION_DELETE:
+			return deactivates(road) ? ACL_SELECT | ACL_UPDATE : ACL_SELECT | ACL_DELETE;
+		default:
+			return ACL_SELECT | ACL_UPDATE;
+	}
+}
+
+static void
+user_missing(const Road *road)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_NOT_FOUND),
+			 errmsg("user \"%s\" does not exist",
+					shown_name(road->id_text, strlen(road->id_text))),
+			 errdetail_path("id", NULL)));
+}
+
+static void
+version_differs(const Road *road, const char *standing)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_PRECONDITION_FAILED),
+			 errmsg("user \"%s\" does not have version " INT64_FORMAT,
+					shown_name(road->id_text, strlen(road->id_text)),
+					road->call->expected_version),
+			 errdetail_path("meta.version", NULL),
+			 errhint("%s", standing)));
+}
+
+static void
+check_expected_version(const Road *road)
+{
+	if (road->call->has_expected_version &&
+		road->call->expected_version != road->row.version)
+		version_differs(road, psprintf("Its version is " INT64_FORMAT "; read it and repeat the change on that.",
+									   road->row.version));
+}
+
+/*
+ * The user whose update is about to be answered again may meanwhile be hidden
+ * from the caller.
+ */
+static void
+check_replay_visible(Road *road, const KeyClaim *claim)
+{
+	UserRow		row;
+
+	if (!claim->has_user_id || !binding_hides_rows(road->table) ||
+		user_read(road->table, claim->user_id, READ_FRESH, &row))
+		return;
+	if (!user_exists(road->table, claim->user_id))
+		return;					/* deleted, not hidden */
+	road->id_text = binding_id_to_text(road->table, claim->user_id);
+	user_missing(road);
+}
+
+/*
+ * What the write gave: the document as it is stored, which a trigger may have
+ * changed.
+ */
+static void
+take_written(Road *road, Jsonb *written, JsonbValue *document)
+{
+	if (VARSIZE(written) == VARSIZE(road->row.document) &&
+		memcmp(written, road->row.document, VARSIZE(written)) == 0)
+		road->document = document;
+	else
+		road->document = document_from_jsonb(road->row.document);
+}
+
+static void
+append_history(Road *road, const char *operation, JsonbValue *before)
+{
+	HistoryEntry entry = {0};
+
+	entry.user_id = road->id;
+	entry.version = road->row.version;
+	entry.operation = operation;
+	entry.document = road->document != NULL ? road->row.document : NULL;
+	entry.changed = changes_between(road->schema, before, road->document);
+	entry.changed_at = road->row.modified;
+	entry.request_id = road->call->request_id;
+	history_append(road->table, &entry);
+}
+
+/*
+ * Create the user.  Gives false when there is one with this id, where if_none
+ * asks for that rather than for an error.
+ */
+static bool
+create(Road *road, bool if_none)
+{
+	JsonbValue *document = replace_document(&road->update, NULL, road->sent);
+	Jsonb	   *jsonb = document_to_jsonb(document);
+	TimestampTz changed_at;
+	int64		newest;
+
+	if (!road->has_id)
+		road->has_id = binding_generate_id(road->table, &road->id);
+	if (!user_insert(road->table, &road->id, road->has_id, if_none, jsonb, &road->row))
+	{
+		if (if_none)
+			return false;
+		refuse_silent_trigger(road->table, "INSERT");
+	}
+	road->has_id = true;
+	road->id_text = binding_id_to_text(road->table, road->id);
+
+	/*
+	 * Versions never go back: one who was deleted goes on after the deletion.
+	 * The insert had to wait for a deletion that was not committed, so only
+	 * now is its version sure to be seen.
+	 */
+	newest = history_newest_version(road->table, road->id, &changed_at);
+	if (newest > 0)
+	{
+		road->row.modified = Max(road->row.modified, changed_at + 1);
+		user_set_version(road->table, road->id, newest + 1, &road->row);
+	}
+	take_written(road, jsonb, document);
+	append_history(road, operation_names[road->call->operation], NULL);
+	return true;
+}
+
+/* An object {"active": false}, for profiles that never delete. */
+static JsonbValue *
+deactivation(const Road *road)
+{
+	Attribute  *active = attribute_member(&road->schema->attributes, "active");
+	JsonbValue *sent = document_new_object();
+
+	if (active == NULL || active->type != TYPE_BOOLEAN)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("users of \"%s\" cannot be deactivated", road->table->name),
+				 errhint("API profile \"%s\" deactivates users who are deleted, which takes a boolean attribute \"active\".",
+						 road->profile->name)));
+	document_append(sent, active->name, active->name_len, document_boolean(false));
+	return sent;
+}
+
+/*
+ * Write what the update makes of the row that was read.  Gives false when
+ * another row stands by now.
+ */
+static bool
+modify(Road *road, const char *operation)
+{
+	JsonbValue *before = document_from_jsonb(road->row.document);
+	bool		merges = road->call->operation != OPERATION_PUT || road->profile->put_merges;
+	JsonbValue *after = merges ? merge_document(&road->update, before, road->sent) :
+		replace_document(&road->update, before, road->sent);
+	UserRow		read = road->row;
+	Jsonb	   *jsonb;
+
+	if (document_equal(before, after))
+	{
+		road->document = before;	/* no change, no write */
+		return true;
+	}
+	jsonb = document_to_jsonb(after);
+	if (!user_write(road->table, road->id, jsonb, &read, &road->row))
+		return false;
+	take_written(road, jsonb, after);
+	append_history(road, operation, before);
+	return true;
+}
+
+static bool
+delete(Road *road)
+{
+	JsonbValue *before = document_from_jsonb(road->row.document);
+
+	if (!user_remove(road->table, road->id, &road->row))
+		return false;
+	road->document = NULL;
+	road->row.version++;
+	road->row.modified = Max(GetCurrentTimestamp(), road->row.modified + 1);
+	append_history(road, operation_names[OPERATION_DELETE], before);
+	return true;
+}
+
+static bool
+change(Road *road)
+{
+	if (deactivates(road))
+	{
+		road->sent = deactivation(road);
+		return modify(road, operation_names[OPERATION_PATCH]);
+	}
+	if (road->call->operation == OPERATION_DELETE)
+		return delete(road);
+	return modify(road, operation_names[road->call->operation]);
+}
+
+/*
+ * Change a user who exists, or create one where PUT does.
+ */
+static void
+change_or_create(Road *road)
+{
+	bool		creates = road->call->operation == OPERATION_PUT && road->profile->put_creates;
+
+	for (int round = 0;; round++)
+	{
+		bool		is_last = round == MAX_ROUNDS - 1;
+
+		road->update.ignored = NIL;
+		if (user_read(road->table, road->id, round > 0 ? READ_LOCKED : READ_FRESH, &road->row))
+		{
+			check_expected_version(road);
+			if (change(road))
+				return;
+			if (is_last)
+				refuse_silent_trigger(road->table,
+									  road->call->operation == OPERATION_DELETE &&
+									  !deactivates(road) ? "DELETE" : "UPDATE");
+			continue;
+		}
+		if (round > 0 && user_read(road->table, road->id, READ_FRESH, &road->row))
+		{
+			if (is_last)
+				ereport(ERROR,
+						(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						 errmsg("permission denied to change user \"%s\" of table \"%s\"",
+								shown_name(road->id_text, strlen(road->id_text)),
+								road->table->name),
+						 errdetail_path("id", NULL),
+						 errhint("A row security policy shows the user but does not allow updates.")));
+			continue;
+		}
+		if (!creates)
+			user_missing(road);
+		if (road->call->has_expected_version)
+			version_differs(road, "The user does not exist.");
+		/* the last try lets PostgreSQL say why there can be no such row */
+		if (create(road, !is_last))
+			return;
+	}
+}
+
+/* What the request says, in the shape of its API. */
+static void
+read_request(Road *road)
+{
+	const UserCall *call = road->call;
+	char	   *body_id = NULL;
+
+	if (call->id != NULL)
+	{
+		road->id = binding_id_from_text(road->table, call->id);
+		road->has_id = true;
+		road->id_text = binding_id_to_text(road->table, road->id);
+	}
+	if (call->body == NULL)
+		return;
+	if (VARSIZE(call->body) > road->profile->max_payload_size)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_PAYLOAD_TOO_LARGE),
+				 errmsg("the body is too large"),
+				 errdetail_path(NULL, SCIM_TOO_MANY),
+				 errhint("API profile \"%s\" accepts " INT64_FORMAT " bytes.",
+						 road->profile->name, road->profile->max_payload_size)));
+	road->sent = road->shape->read_user(road->schema, road->profile,
+										document_from_jsonb(call->body), road->id_text,
+										&body_id);
+	if (!road->has_id && body_id != NULL)
+	{
+		road->id = binding_id_from_text(road->table, body_id);
+		road->has_id = true;
+		road->id_text = binding_id_to_text(road->table, road->id);
+	}
+}
+
+static Jsonb *
+answer(const Road *road)
+{
+	UserState	user;
+	JsonbValue	none;
+
+	if (road->call->operation == OPERATION_DELETE)
+	{
+		none.type = jbvNull;
+		return JsonbValueToJsonb(&none);
+	}
+	user.id = road->id_text;
+	user.document = road->document;
+	user.version = road->row.version;
+	user.created = road->row.created;
+	user.modified = road->row.modified;
+	return document_to_jsonb(show_update(road->shape, road->schema, road->profile, &user));
+}
+
+/* Say once which attributes were passed over. */
+static void
+tell_ignored(const Road *road)
+{
+	StringInfoData names;
+	ListCell   *lc;
+
+	if (road->update.ignored == NIL)
+		return;
+	initStringInfo(&names);
+	foreach(lc, road->update.ignored)
+		appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", (char *) lfirst(lc));
+	ereport(NOTICE,
+			(errmsg("unknown attributes were ignored: %s", names.data)));
+}
+
+/*
+ * Go the road.  Within a connection to SPI.
+ */
+static Jsonb *
+travel(const UserCall *call)
+{
+	Road		road = {0};
+	KeyClaim	claim = {0};
+	const BoundApi *api;
+	Jsonb	   *result;
+	bool		has_key = call->idempotency_key != NULL && !call->dry_run;
+
+	road.call = call;
+	road.table = binding_open(call->users);
+	api = binding_api(road.table, call->api);
+	road.profile = api->profile;
+	road.schema = api->schema;
+	road.shape = body_shape(road.profile->body);
+	road.update.schema = road.schema;
+	road.update.profile = road.profile;
+
+	binding_require_privileges(road.table, needed_privileges(&road));
+	read_request(&road);
+	if (call->operation == OPERATION_DELETE && road.profile->on_delete == ON_DELETE_REFUSE)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_METHOD_NOT_ALLOWED),
+				 errmsg("users of API profile \"%s\" are not deleted", road.profile->name),
+				 errdetail_path(NULL, NULL)));
+	if (has_key)
+	{
+		claim.key = call->idempotency_key;
+		claim.operation = operation_names[call->operation];
+		claim.fingerprint = idempotency_fingerprint(claim.operation, road.id_text,
+													road.profile->name, road.sent);
+		if (idempotency_claim(road.table, &claim))
+		{
+			check_replay_visible(&road, &claim);
+			return claim.answer;
+		}
+	}
+	if (call->operation == OPERATION_CREATE)
+		(void) create(&road, false);
+	else
+		change_or_create(&road);
+	tell_ignored(&road);
+	result = answer(&road);
+	if (has_key)
+		idempotency_keep(road.table, &claim, road.id, road.row.version, result);
+	return result;
+}
+
+static Jsonb *
+travel_connected(const UserCall *call)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Jsonb	   *result;
+	Jsonb	   *copy;
+
+	SPI_connect();
+	result = travel(call);
+	copy = MemoryContextAlloc(caller, VARSIZE(result));
+	memcpy(copy, result, VARSIZE(result));
+	SPI_finish();
+	return copy;
+}
+
+/*
+ * A dry run goes the whole road, so that constraints and triggers judge too,
+ * and takes all of it back.
+ */
+static Jsonb *
+travel_and_return(const UserCall *call)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	Jsonb	   *result = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		result = travel_connected(call);
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
+ * Update one user; gives the answer.
+ */
+Jsonb *
+update_user(const UserCall *call)
+{
+	return call->dry_run ? travel_and_return(call) : travel_connected(call);
+}

@@ -1,1 +1,0 @@
--- The history of a user table is a table of its own: see table.sql.

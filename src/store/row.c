@@ -1,0 +1,244 @@
+/*
+ * row.c
+ *	  Read, lock and write the rows of a user table.
+ *
+ * Rows are read and written as the caller, so privileges, row security,
+ * constraints and triggers apply as to any statement.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "core/errors.h"
+#include "store/store.h"
+
+/*
+ * What a violated unique constraint means for a user; the SQLSTATE, the
+ * constraint and the table stay, since drivers and ORMs know them.
+ */
+static void
+explain_violation(Binding *binding, ErrorData *error)
+{
+	const char *path = NULL;
+	ListCell   *lc;
+
+	if (error->constraint_name == NULL || error->table_name == NULL ||
+		strcmp(error->table_name, binding->name) != 0)
+		return;
+	if (binding->primary_key != NULL &&
+		strcmp(error->constraint_name, binding->primary_key) == 0)
+		path = "id";
+	foreach(lc, binding->unique_indexes)
+	{
+		UniqueIndex *unique = lfirst(lc);
+
+		if (strcmp(error->constraint_name, unique->name) == 0)
+			path = unique->path;
+	}
+	if (path == NULL)
+		return;
+	error->message = psprintf("a user with this \"%s\" exists already", path);
+	error->detail = error_detail(path, SCIM_UNIQUENESS);
+	error->detail_log = NULL;
+	error->hint = psprintf("Send another value of \"%s\", or update the user who has this one.", path);
+}
+
+/*
+ * Run a statement on the user table.  Gives the number of rows.
+ */
+static uint64
+run(Binding *binding, BoundStatement statement, Datum *values, const char *nulls,
+	bool read_only)
+{
+	SPIPlanPtr	plan = binding_plan(binding, statement);
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		int			result = SPI_execute_plan(plan, values, nulls, read_only, 0);
+
+		if (result < 0)
+			elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result)); /* can't happen */
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		if (geterrcode() != ERRCODE_UNIQUE_VIOLATION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		explain_violation(binding, error);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	return SPI_processed;
+}
+
+/* Take the row that a statement gave. */
+static void
+take_row(UserRow *row, bool with_xmin)
+{
+	HeapTuple	tuple = SPI_tuptable->vals[0];
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	bool		isnull;
+
+	row->document = DatumGetJsonbPCopy(SPI_getbinval(tuple, desc, 1, &isnull));
+	row->version = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
+	row->created = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
+	row->modified = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
+	row->xmin = with_xmin ?
+		DatumGetTransactionId(SPI_getbinval(tuple, desc, 5, &isnull)) : InvalidTransactionId;
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * Read a user as the caller sees it.  False when there is none.
+ */
+bool
+user_read(Binding *binding, Datum id, ReadMode mode, UserRow *row)
+{
+	Datum		values[1];
+
+	values[0] = id;
+	if (run(binding, mode == READ_LOCKED ? STATEMENT_LOCK : STATEMENT_READ, values, NULL,
+			mode == READ_STABLE) == 0)
+		return false;
+	take_row(row, true);
+	return true;
+}
+
+/*
+ * Is there such a user, whether the caller can see it or not?
+ */
+bool
+user_exists(Binding *binding, Datum id)
+{
+	SavedUser	saved;
+	Datum		values[1];
+	uint64		count;
+
+	values[0] = id;
+	become_owner(binding->owner, &saved);
+	count = run(binding, STATEMENT_READ, values, NULL, false);
+	become_caller_again(&saved);
+	SPI_freetuptable(SPI_tuptable);
+	return count > 0;
+}
+
+/*
+ * Insert a user with version 1.  Gives false when no row came of it: with
+ * if_none, because there is one with this id (or a trigger wants none).
+ */
+bool
+user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *document,
+			UserRow *row)
+{
+	BoundStatement statement = !has_id ? STATEMENT_INSERT_NO_ID :
+		if_none ? STATEMENT_INSERT_IF_NONE : STATEMENT_INSERT;
+	Datum		values[3];
+	char		nulls[] = "   ";
+	bool		isnull;
+
+	values[0] = has_id ? *id : (Datum) 0;
+	nulls[0] = has_id ? ' ' : 'n';
+	values[1] = JsonbPGetDatum(document);
+	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
+	if (run(binding, statement, values, nulls, false) == 0)
+		return false;
+	*id = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, &isnull);
+	*id = datumCopy(*id, get_typbyval(binding->id_type), get_typlen(binding->id_type));
+	take_row(row, false);
+	return true;
+}
+
+/*
+ * Write a new document over the row that was read, with the next version.
+ * Gives false when that row is not the one that stands now.
+ *
+ * The guard is the row's xmin: an update of an app's own changes it, whatever
+ * it does to our columns.  The clock is read before the write; since the write
+ * succeeds only when nobody else wrote since the row was read, times of one
+ * user rise with its versions all the same.
+ */
+bool
+user_write(Binding *binding, Datum id, Jsonb *document, const UserRow *before, UserRow *row)
+{
+	Datum		values[5];
+
+	values[0] = id;
+	values[1] = JsonbPGetDatum(document);
+	values[2] = Int64GetDatum(before->version + 1);
+	values[3] = TimestampTzGetDatum(Max(GetCurrentTimestamp(), before->modified + 1));
+	values[4] = TransactionIdGetDatum(before->xmin);
+	if (run(binding, STATEMENT_UPDATE, values, NULL, false) == 0)
+		return false;
+	take_row(row, false);
+	return true;
+}
+
+/*
+ * Let the versions of a user who comes back go on where they ended.
+ */
+void
+user_set_version(Binding *binding, Datum id, int64 version, UserRow *row)
+{
+	Datum		values[3];
+
+	values[0] = id;
+	values[1] = Int64GetDatum(version);
+	values[2] = TimestampTzGetDatum(row->modified);
+	if (run(binding, STATEMENT_SET_VERSION, values, NULL, false) == 0)
+		refuse_silent_trigger(binding, "UPDATE");
+	take_row(row, false);
+}
+
+/*
+ * Delete the row that was read.  Gives false when it is not the one that
+ * stands now.
+ */
+bool
+user_remove(Binding *binding, Datum id, const UserRow *before)
+{
+	Datum		values[2];
+
+	values[0] = id;
+	values[1] = TransactionIdGetDatum(before->xmin);
+	return run(binding, STATEMENT_DELETE, values, NULL, false) > 0;
+}
+
+/*
+ * A write of a row that is there and ours to write came to nothing: that is a
+ * BEFORE trigger's doing, and nobody would know.
+ */
+void
+refuse_silent_trigger(Binding *binding, const char *event)
+{
+	Relation	relation = table_open(binding->users, AccessShareLock);
+	StringInfoData names;
+	int16		wanted = strcmp(event, "INSERT") == 0 ? TRIGGER_TYPE_INSERT :
+		strcmp(event, "DELETE") == 0 ? TRIGGER_TYPE_DELETE : TRIGGER_TYPE_UPDATE;
+
+	initStringInfo(&names);
+	for (int i = 0; relation->trigdesc != NULL && i < relation->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &relation->trigdesc->triggers[i];
+
+		if (TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE, wanted))
+			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", trigger->tgname);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("%s on table \"%s\" was suppressed by trigger %s", event, binding->name,
+					names.len > 0 ? names.data : "or rule"),
+			 errdetail_path(NULL, NULL),
+			 errhint("A BEFORE trigger that returns NULL drops the change; let it raise an error instead.")));
+}

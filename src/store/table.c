@@ -1,0 +1,683 @@
+/*
+ * table.c
+ *	  Create, attach, refresh, detach and drop user tables.
+ *
+ * Tables are created as the caller, who owns them; only the registration row
+ * is written as the catalog's owner.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
+#include "commands/defrem.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/varlena.h"
+
+#include "core/errors.h"
+#include "store/store.h"
+
+PG_FUNCTION_INFO_V1(user_table_create);
+PG_FUNCTION_INFO_V1(user_table_attach);
+PG_FUNCTION_INFO_V1(user_table_detach);
+PG_FUNCTION_INFO_V1(user_table_refresh);
+PG_FUNCTION_INFO_V1(user_table_dropped);
+
+/* The parts of a user table's name, and the names made of them. */
+typedef struct TableName
+{
+	char	   *schema;			/* NULL: the first of the search path */
+	char	   *table;
+} TableName;
+
+static void
+execute(const char *command)
+{
+	int			result = SPI_execute(command, false, 0);
+
+	if (result < 0)
+		elog(ERROR, "SPI_execute failed: %s: %s", SPI_result_code_string(result), command); /* can't happen */
+}
+
+static void
+executef(const char *format,...) pg_attribute_printf(1, 2);
+
+static void
+executef(const char *format,...)
+{
+	StringInfoData command;
+
+	initStringInfo(&command);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, format);
+		needed = appendStringInfoVA(&command, format, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&command, needed);
+	}
+	execute(command.data);
+}
+
+static void
+require_argument(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	if (PG_ARGISNULL(arg))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", name)));
+}
+
+/*
+ * Names
+ */
+
+static TableName
+parse_name(const char *name)
+{
+	TableName	parsed;
+	RangeVar   *range = makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name)));
+
+	if (range->catalogname != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid name of a user table: \"%s\"", shown_name(name, strlen(name))),
+				 errhint("Write it as table or schema.table.")));
+	parsed.schema = range->schemaname;
+	parsed.table = range->relname;
+	return parsed;
+}
+
+/* The name of a companion, which must not be cut off. */
+static char *
+companion(const char *table, const char *suffix)
+{
+	char	   *name = psprintf("%s_%s", table, suffix);
+
+	if (strlen(name) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("name of user table \"%s\" is too long", table),
+				 errhint("It has at most %d bytes, to leave room for the names of its companions.",
+						 (int) (NAMEDATALEN - sizeof("_idempotency")))));
+	return name;
+}
+
+static char *
+qualified(const char *schema, const char *table)
+{
+	return quote_qualified_identifier(schema, table);
+}
+
+/* A name made of an attribute's path, as columns are called: name_family_name. */
+static char *
+snake_name(const char *path)
+{
+	StringInfoData name;
+	char		before = '_';
+
+	initStringInfo(&name);
+	for (const char *c = path; *c; c++)
+	{
+		bool		is_upper = *c >= 'A' && *c <= 'Z';
+		bool		is_word = is_upper || (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9');
+
+		if (!is_word || (is_upper && before >= 'a' && before <= 'z'))
+		{
+			if (name.len > 0 && name.data[name.len - 1] != '_')
+				appendStringInfoChar(&name, '_');
+		}
+		if (is_word)
+			appendStringInfoChar(&name, pg_ascii_tolower((unsigned char) *c));
+		before = *c;
+	}
+	return name.data;
+}
+
+/*
+ * Unique attributes
+ */
+
+/*
+ * The column of a unique attribute.  Its name is made of the path, the end of
+ * which says most; attributes of extensions begin with a long URN.
+ */
+static char *
+unique_column(const char *path)
+{
+	const int	room = NAMEDATALEN - 1 - (int) strlen("unique_");
+	char	   *name = snake_name(path);
+	int			len = strlen(name);
+
+	return psprintf("unique_%s", len > room ? name + (len - room) : name);
+}
+
+static const char *
+unique_column_type(const Attribute *attribute)
+{
+	switch (attribute->type)
+	{
+		case TYPE_DECIMAL:
+		case TYPE_INTEGER:
+			return "pg_catalog.numeric";
+		default:
+			return "pg_catalog.text COLLATE \"C\"";
+	}
+}
+
+/* Walk from the top down to an attribute; false when it is not below set. */
+static bool
+find_way(const AttributeSet *set, const Attribute *wanted, List **way)
+{
+	for (int i = 0; i < set->count; i++)
+	{
+		const Attribute *attribute = &set->attributes[i];
+
+		if (attribute == wanted || find_way(&attribute->subs, wanted, way))
+		{
+			*way = lcons(unconstify(Attribute *, attribute), *way);
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * The value of a unique attribute as an expression over the document.  Blank
+ * is no value; without caseExact, case makes no difference (RFC 7643 section
+ * 2.2).
+ */
+static char *
+unique_expression(const Schema *schema, const Attribute *attribute)
+{
+	List	   *way = NIL;
+	ListCell   *lc;
+	StringInfoData value;
+
+	(void) find_way(&schema->attributes, attribute, &way);
+	initStringInfo(&value);
+	appendStringInfoString(&value, "document");
+	foreach(lc, way)
+	{
+		Attribute  *step = lfirst(lc);
+
+		if (step->multi_valued || (step == attribute && step->type == TYPE_COMPLEX))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("attribute \"%s\" cannot be unique in a table", attribute->path),
+					 errdetail_path(attribute->path, NULL),
+					 errhint("A unique attribute has a single simple value; say \"uniqueness\": \"none\" in the schema.")));
+		appendStringInfo(&value, " OPERATOR(pg_catalog.%s) %s",
+						 step == attribute ? "->>" : "->", quote_literal_cstr(step->name));
+	}
+	if (attribute->type == TYPE_DECIMAL || attribute->type == TYPE_INTEGER)
+		return psprintf("(%s)::pg_catalog.numeric", value.data);
+	if (attribute->case_exact)
+		return psprintf("nullif(%s, '')", value.data);
+	return psprintf("nullif(pg_catalog.lower(%s), '')", value.data);
+}
+
+/* Give the table what a unique attribute needs, unless it has it. */
+static char *
+add_unique(Oid users, const char *table_sql, const char *table, const Schema *schema,
+		   const Attribute *attribute)
+{
+	char	   *column = unique_column(attribute->path);
+	char	   *expression = unique_expression(schema, attribute);
+	char	   *constraint;
+
+	if (get_attnum(users, column) != InvalidAttrNumber)
+		return column;			/* restored with the table */
+	constraint = ChooseRelationName(table, column, "key",
+									get_rel_namespace(users), true);
+	executef("ALTER TABLE %s ADD COLUMN %s %s GENERATED ALWAYS AS (%s) STORED,"
+			 " ADD CONSTRAINT %s UNIQUE (%s) DEFERRABLE INITIALLY IMMEDIATE",
+			 table_sql, quote_identifier(column), unique_column_type(attribute), expression,
+			 quote_identifier(constraint), quote_identifier(column));
+	executef("COMMENT ON COLUMN %s.%s IS %s", table_sql, quote_identifier(column),
+			 quote_literal_cstr(psprintf("keeps attribute %s unique; computed from document",
+										 attribute->path)));
+	return column;
+}
+
+/*
+ * Bring the unique columns of a table in line with its schemas; gives the
+ * registration's account of them.
+ */
+static JsonbValue *
+sync_unique_columns(Oid users, List *schema_ids, const char *api, JsonbValue *known)
+{
+	Profile    *profile = catalog_profile(api);
+	Schema	   *schema = catalog_schema(schema_ids, profile, profile);
+	char	   *table = get_rel_name(users);
+	char	   *table_sql = qualified(get_namespace_name(get_rel_namespace(users)), table);
+	JsonbValue *columns = document_new_object();
+	ListCell   *lc;
+
+	foreach(lc, schema_unique_attributes(schema))
+	{
+		Attribute  *attribute = lfirst(lc);
+
+		document_add(columns, attribute->path,
+					 document_string(add_unique(users, table_sql, table, schema, attribute)));
+	}
+	if (known != NULL)
+	{
+		document_foreach(pair, known)
+		{
+			char	   *column = document_cstring(&pair->value);
+
+			if (document_find(columns, pair->key.val.string.val, pair->key.val.string.len) == NULL &&
+				get_attnum(users, column) != InvalidAttrNumber)
+				executef("ALTER TABLE %s DROP COLUMN %s", table_sql, quote_identifier(column));
+		}
+	}
+	return columns;
+}
+
+/*
+ * Companions
+ */
+
+static void
+create_history(const char *sql, const char *id_type)
+{
+	executef("CREATE TABLE %s ("
+			 "user_id %s NOT NULL, "
+			 "version pg_catalog.int8 NOT NULL, "
+			 "operation pg_catalog.text NOT NULL, "
+			 "document pg_catalog.jsonb, "
+			 "changed pg_catalog.text[] NOT NULL, "
+			 "changed_at pg_catalog.timestamptz NOT NULL, "
+			 "changed_by pg_catalog.name NOT NULL, "
+			 "actor pg_catalog.text, "
+			 "request_id pg_catalog.text, "
+			 "era pg_catalog.int4 NOT NULL, "
+			 "transaction_id pg_catalog.xid8 NOT NULL, "
+			 "PRIMARY KEY (user_id, version))", sql, id_type);
+	executef("CREATE INDEX ON %s (era, transaction_id)", sql);
+	executef("COMMENT ON TABLE %s IS 'history of a user table of the extension userstore: one row for each version of each user'", sql);
+	executef("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);
+	executef("COMMENT ON COLUMN %s.version IS 'version of the user that the change made'", sql);
+	executef("COMMENT ON COLUMN %s.operation IS 'create, put, patch, delete or sql'", sql);
+	executef("COMMENT ON COLUMN %s.document IS 'attributes after the change; NULL after a deletion'", sql);
+	executef("COMMENT ON COLUMN %s.changed IS 'paths of the attributes that changed (RFC 7644 section 3.10), sorted'", sql);
+	executef("COMMENT ON COLUMN %s.changed_at IS 'when; rises with the version'", sql);
+	executef("COMMENT ON COLUMN %s.changed_by IS 'the role that changed it'", sql);
+	executef("COMMENT ON COLUMN %s.actor IS 'whom that role said it acted for: setting userstore.actor'", sql);
+	executef("COMMENT ON COLUMN %s.request_id IS 'the caller''s name for the request'", sql);
+	executef("COMMENT ON COLUMN %s.era IS 'cluster in which transaction_id counts: see userstore.era'", sql);
+	executef("COMMENT ON COLUMN %s.transaction_id IS 'the transaction that changed it'", sql);
+}
+
+static void
+create_idempotency(const char *sql, const char *id_type)
+{
+	executef("CREATE TABLE %s ("
+			 "caller pg_catalog.text COLLATE \"C\" NOT NULL, "
+			 "key pg_catalog.text COLLATE \"C\" NOT NULL, "
+			 "fingerprint pg_catalog.bytea NOT NULL, "
+			 "operation pg_catalog.text NOT NULL, "
+			 "user_id %s, "
+			 "version pg_catalog.int8, "
+			 "response pg_catalog.jsonb, "
+			 "expires_at pg_catalog.timestamptz NOT NULL, "
+			 "PRIMARY KEY (caller, key))", sql, id_type);
+	executef("CREATE INDEX ON %s (expires_at)", sql);
+	executef("COMMENT ON TABLE %s IS 'idempotency keys of a user table of the extension userstore, with the answers given under them'", sql);
+	executef("COMMENT ON COLUMN %s.caller IS 'role, a slash, and the setting userstore.client'", sql);
+	executef("COMMENT ON COLUMN %s.key IS 'the key, 1 to 255 bytes'", sql);
+	executef("COMMENT ON COLUMN %s.fingerprint IS 'SHA-256 of operation, user, API profile and body'", sql);
+	executef("COMMENT ON COLUMN %s.operation IS 'create, put, patch or delete'", sql);
+	executef("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);
+	executef("COMMENT ON COLUMN %s.version IS 'version of the user after the request'", sql);
+	executef("COMMENT ON COLUMN %s.response IS 'the answer, given again when the request is repeated'", sql);
+	executef("COMMENT ON COLUMN %s.expires_at IS 'from then on the key is as new'", sql);
+}
+
+/*
+ * The companion of a table: one that stands (and has the same owner) is
+ * adopted, otherwise it is created.
+ */
+static Oid
+ensure_companion(Oid users, const char *suffix,
+				 void (*create) (const char *sql, const char *id_type))
+{
+	Oid			namespace = get_rel_namespace(users);
+	char	   *name = companion(get_rel_name(users), suffix);
+	Oid			relid = get_relname_relid(name, namespace);
+	Oid			id_type = get_atttype(users, get_attnum(users, "id"));
+
+	if (!OidIsValid(relid))
+	{
+		create(qualified(get_namespace_name(namespace), name), format_type_be_qualified(id_type));
+		CommandCounterIncrement();
+		relid = get_relname_relid(name, namespace);
+	}
+	return relid;
+}
+
+/*
+ * Registration
+ */
+
+static void
+write_registration(Oid users, Oid history, Oid idempotency, const char *api, List *schemas,
+				   JsonbValue *unique_columns)
+{
+	Oid			types[6] = {REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTARRAYOID, JSONBOID};
+	Datum		values[6];
+
+	values[0] = ObjectIdGetDatum(users);
+	values[1] = ObjectIdGetDatum(history);
+	values[2] = ObjectIdGetDatum(idempotency);
+	values[3] = CStringGetTextDatum(api);
+	values[4] = list_text_array(schemas);
+	values[5] = JsonbPGetDatum(document_to_jsonb(unique_columns));
+	(void) catalog_execute("INSERT INTO userstore.user_table (users, history, idempotency, api, schemas, unique_columns)"
+						   " VALUES ($1, $2, $3, $4, $5, $6)", 6, types, values, NULL);
+	CommandCounterIncrement();
+}
+
+static void
+delete_registration(Oid users)
+{
+	Oid			types[1] = {REGCLASSOID};
+	Datum		values[1];
+
+	values[0] = ObjectIdGetDatum(users);
+	(void) catalog_execute("DELETE FROM userstore.user_table WHERE users OPERATOR(pg_catalog.=) $1",
+						   1, types, values, NULL);
+}
+
+/*
+ * Companions, unique columns and registration of a table that has the columns
+ * of a user table.
+ */
+static void
+register_table(Oid users, const char *api, List *schemas)
+{
+	Oid			history = ensure_companion(users, "history", create_history);
+	Oid			idempotency = ensure_companion(users, "idempotency", create_idempotency);
+	JsonbValue *unique_columns = sync_unique_columns(users, schemas, api, NULL);
+
+	write_registration(users, history, idempotency, api, schemas, unique_columns);
+	/* what cannot work must not be registered */
+	(void) binding_api(binding_open(users), NULL);
+}
+
+static bool
+is_id_type(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID || type == UUIDOID ||
+		type == INT4OID || type == INT8OID;
+}
+
+static void
+refuse_id_type(Oid type)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("ids of users cannot be of type %s", format_type_be(type)),
+			 errhint("It is text, varchar, uuid, integer or bigint.")));
+}
+
+/* Schemas as given, or those of the profile. */
+static List *
+schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api)
+{
+	if (!PG_ARGISNULL(arg))
+		return text_array_list(PG_GETARG_DATUM(arg));
+	return catalog_profile(api)->schemas;
+}
+
+/*
+ * user_table_create(users text, api text, schemas text[], id_type regtype)
+ */
+Datum
+user_table_create(PG_FUNCTION_ARGS)
+{
+	TableName	name;
+	char	   *sql;
+	char	   *api;
+	List	   *schemas;
+	Oid			id_type;
+	Oid			users;
+	bool		is_serial;
+
+	require_argument(fcinfo, 0, "users");
+	require_argument(fcinfo, 1, "api");
+	require_argument(fcinfo, 3, "id_type");
+	name = parse_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	(void) companion(name.table, "idempotency");
+	api = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	schemas = schemas_argument(fcinfo, 2, api);
+	id_type = PG_GETARG_OID(3);
+	if (!is_id_type(id_type))
+		refuse_id_type(id_type);
+	is_serial = id_type == INT4OID || id_type == INT8OID;
+
+	SPI_connect();
+	sql = qualified(name.schema, name.table);
+	/* room on each page for the next version of its rows: see HOT updates */
+	executef("CREATE TABLE %s ("
+			 "id %s%s PRIMARY KEY, "
+			 "document pg_catalog.jsonb NOT NULL DEFAULT '{}' CHECK (pg_catalog.jsonb_typeof(document) OPERATOR(pg_catalog.=) 'object'), "
+			 "version pg_catalog.int8 NOT NULL DEFAULT 1, "
+			 "created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(), "
+			 "modified_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now()"
+			 ") WITH (fillfactor = 80)", sql, format_type_be_qualified(id_type),
+			 is_serial ? " GENERATED BY DEFAULT AS IDENTITY" : "");
+	CommandCounterIncrement();
+	users = RangeVarGetRelid(makeRangeVar(name.schema, name.table, -1), AccessExclusiveLock, false);
+	sql = qualified(get_namespace_name(get_rel_namespace(users)), name.table);
+	executef("COMMENT ON TABLE %s IS 'users, updated by the functions of the extension userstore'", sql);
+	executef("COMMENT ON COLUMN %s.id IS 'id of the user'", sql);
+	executef("COMMENT ON COLUMN %s.document IS 'attributes of the user, under their schema names'", sql);
+	executef("COMMENT ON COLUMN %s.version IS 'grows by one with each change; the ETag'", sql);
+	executef("COMMENT ON COLUMN %s.created_at IS 'when the user was created'", sql);
+	executef("COMMENT ON COLUMN %s.modified_at IS 'when the user last changed'", sql);
+	register_table(users, api, schemas);
+	SPI_finish();
+	PG_RETURN_OID(users);
+}
+
+/* A table to be changed: the caller must own it, and nobody else may write. */
+static void
+require_table_owner(Oid users)
+{
+	Relation	relation = try_relation_open(users, ShareRowExclusiveLock);
+
+	if (relation == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", users)));
+	if (!caller_owns(relation->rd_rel->relowner))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(relation));
+	relation_close(relation, NoLock);
+}
+
+/* Has the table the columns of a user table? */
+static void
+require_columns(Oid users)
+{
+	static const struct
+	{
+		const char *name;
+		Oid			type;
+	}			columns[] = {
+		{"id", InvalidOid},
+		{"document", JSONBOID},
+		{"version", INT8OID},
+		{"created_at", TIMESTAMPTZOID},
+		{"modified_at", TIMESTAMPTZOID},
+	};
+
+	for (int i = 0; i < lengthof(columns); i++)
+	{
+		AttrNumber	number = get_attnum(users, columns[i].name);
+		Oid			type = number == InvalidAttrNumber ? InvalidOid : get_atttype(users, number);
+
+		if (!OidIsValid(type) || (OidIsValid(columns[i].type) && type != columns[i].type))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+					 errmsg("table \"%s\" lacks the column \"%s\" of a user table",
+							get_rel_name(users), columns[i].name),
+					 errhint("A user table has the columns id, document jsonb, version bigint, created_at timestamptz and modified_at timestamptz.")));
+		if (i == 0 && !is_id_type(type))
+			refuse_id_type(type);
+	}
+}
+
+/*
+ * user_table_attach(users regclass, api text, schemas text[])
+ */
+Datum
+user_table_attach(PG_FUNCTION_ARGS)
+{
+	Registration registration;
+	Oid			users;
+	char	   *api;
+
+	require_argument(fcinfo, 0, "users");
+	require_argument(fcinfo, 1, "api");
+	users = PG_GETARG_OID(0);
+	api = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	require_table_owner(users);
+	if (catalog_registration(users, &registration))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("\"%s\" is a user table already", get_rel_name(users)),
+				 errhint("Detach it first to attach it in another way.")));
+	require_columns(users);
+	SPI_connect();
+	register_table(users, api, schemas_argument(fcinfo, 2, api));
+	SPI_finish();
+	PG_RETURN_OID(users);
+}
+
+static void
+require_registration(Oid users, Registration *registration)
+{
+	require_table_owner(users);
+	if (!catalog_registration(users, registration))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a user table", get_rel_name(users))));
+}
+
+/*
+ * user_table_detach(users regclass)
+ */
+Datum
+user_table_detach(PG_FUNCTION_ARGS)
+{
+	Registration registration;
+
+	require_argument(fcinfo, 0, "users");
+	require_registration(PG_GETARG_OID(0), &registration);
+	delete_registration(PG_GETARG_OID(0));
+	PG_RETURN_VOID();
+}
+
+/*
+ * user_table_refresh(users regclass)
+ */
+Datum
+user_table_refresh(PG_FUNCTION_ARGS)
+{
+	Registration registration;
+	JsonbValue *unique_columns;
+	Oid			types[2] = {REGCLASSOID, JSONBOID};
+	Datum		values[2];
+
+	require_argument(fcinfo, 0, "users");
+	require_registration(PG_GETARG_OID(0), &registration);
+	SPI_connect();
+	unique_columns = sync_unique_columns(registration.users, registration.schemas,
+										 registration.api, registration.unique_columns);
+	values[0] = ObjectIdGetDatum(registration.users);
+	values[1] = JsonbPGetDatum(document_to_jsonb(unique_columns));
+	(void) catalog_execute("UPDATE userstore.user_table SET unique_columns = $2"
+						   " WHERE users OPERATOR(pg_catalog.=) $1", 2, types, values, NULL);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/*
+ * A user table is gone: drop a companion that is still there.  It is dropped
+ * as its owner, who owned the user table too.
+ */
+static void
+drop_companion(Oid relid)
+{
+	Relation	relation = try_relation_open(relid, AccessExclusiveLock);
+	SavedUser	saved;
+	Oid			owner;
+	char	   *sql;
+
+	if (relation == NULL)
+		return;
+	owner = relation->rd_rel->relowner;
+	sql = qualified(get_namespace_name(RelationGetNamespace(relation)),
+					RelationGetRelationName(relation));
+	relation_close(relation, NoLock);
+	become_owner(owner, &saved);
+	executef("DROP TABLE %s", sql);
+	become_caller_again(&saved);
+}
+
+/*
+ * Event trigger on sql_drop.
+ */
+Datum
+user_table_dropped(PG_FUNCTION_ARGS)
+{
+	List	   *dropped = NIL;
+	ListCell   *lc;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"user_table_dropped\" was not called as an event trigger")));
+	SPI_connect();
+	if (SPI_execute("SELECT o.objid FROM pg_catalog.pg_event_trigger_dropped_objects() o"
+					" WHERE o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
+					" AND o.objsubid OPERATOR(pg_catalog.=) 0 AND o.object_type OPERATOR(pg_catalog.=) 'table'",
+					false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "reading the dropped objects failed");	/* can't happen */
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+
+		dropped = lappend_oid(dropped,
+							  DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i],
+															 SPI_tuptable->tupdesc, 1, &isnull)));
+	}
+	if (dropped != NIL)
+	{
+		foreach(lc, catalog_registrations())
+		{
+			Registration *registration = lfirst(lc);
+
+			if (!list_member_oid(dropped, registration->users))
+				continue;
+			delete_registration(registration->users);
+			drop_companion(registration->history);
+			drop_companion(registration->idempotency);
+		}
+	}
+	SPI_finish();
+	PG_RETURN_NULL();
+}
