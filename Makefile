@@ -20,6 +20,7 @@ SQL_PARTS = \
 	src/store/catalog.sql \
 	src/schemas/schemas.sql \
 	src/api/profiles.sql \
+	src/store/define.sql \
 	src/store/table.sql \
 	src/store/idempotency.sql \
 	src/functions/user.sql

@@ -136,6 +136,7 @@ extern char *schema_check(JsonbValue *document);
 
 extern Attribute *attribute_find(const AttributeSet *set, const char *name, int len);
 extern Attribute *attribute_member(const AttributeSet *set, const char *name);
+extern bool attribute_same_name(const char *a, const char *b, int len);
 extern const char *attribute_type_name(AttributeType type);
 extern char *attribute_child_path(const Attribute *parent, const char *name, int len);
 extern List *schema_unique_attributes(const Schema *schema);

@@ -66,7 +66,8 @@ extern void become_owner(Oid owner, SavedUser *saved);
 extern void become_caller_again(const SavedUser *saved);
 extern uint64 catalog_execute(const char *command, int nargs, Oid *types,
 							  Datum *values, const char *nulls);
-extern Jsonb *catalog_schema_document(const char *id);
+extern JsonbValue *catalog_schema_row(const char *id);
+extern JsonbValue *catalog_profile_row(const char *name);
 extern Profile *catalog_profile(const char *name);
 extern Schema *catalog_schema(List *ids, const Profile *profile,
 							  const Profile *default_profile);
