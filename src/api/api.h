@@ -31,11 +31,11 @@ typedef struct BodyShape
 
 	/*
 	 * The attributes of a request's body: an object without what belongs to
-	 * the message.  id is the user that the request names, or NULL; then an
-	 * id in the body, where the shape has one, is given in body_id.
+	 * the message.  An id in the body, where the shape has one, is given in
+	 * body_id; otherwise that stays as it is.
 	 */
 	JsonbValue *(*read_user) (const Schema *schema, const Profile *profile,
-							  JsonbValue *body, const char *id, char **body_id);
+							  JsonbValue *body, char **body_id);
 
 	/* A user as an answer; selection may be NULL. */
 	JsonbValue *(*show_user) (const Schema *schema, const Profile *profile,

@@ -40,11 +40,11 @@ read_id(JsonbValue *value)
 
 /*
  * What an answer carries beside the attributes may come back in a body: meta
- * and schemas are passed over, and the id must be the one addressed.
+ * and schemas are passed over.
  */
 static JsonbValue *
 object_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
-				 const char *id, char **body_id)
+				 char **body_id)
 {
 	JsonbValue *attributes = document_new_object();
 
@@ -53,16 +53,8 @@ object_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
 	{
 		if (is_named(schema, &pair->key, "id"))
 		{
-			char	   *sent = pair->value.type == jbvNull ? NULL : read_id(&pair->value);
-
-			if (sent != NULL && id != NULL && strcmp(sent, id) != 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_USER_BAD_REQUEST),
-						 errmsg("attribute \"id\" is not that of the user addressed"),
-						 errdetail_path("id", SCIM_MUTABILITY),
-						 errhint("Leave it out of the body, or send the same id.")));
-			if (body_id != NULL)
-				*body_id = sent;
+			if (pair->value.type != jbvNull)
+				*body_id = read_id(&pair->value);
 		}
 		else if (!is_named(schema, &pair->key, "meta") &&
 				 !is_named(schema, &pair->key, "schemas"))

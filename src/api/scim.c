@@ -67,7 +67,7 @@ check_schemas(const Schema *schema, const Profile *profile, JsonbValue *schemas)
  */
 static JsonbValue *
 scim_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
-			   const char *id, char **body_id)
+			   char **body_id)
 {
 	JsonbValue *attributes = document_new_object();
 

@@ -310,6 +310,7 @@ read_request(Road *road)
 {
 	const UserCall *call = road->call;
 	char	   *body_id = NULL;
+	Datum		id;
 
 	if (call->id != NULL)
 	{
@@ -327,14 +328,23 @@ read_request(Road *road)
 				 errhint("API profile \"%s\" accepts " INT64_FORMAT " bytes.",
 						 road->profile->name, road->profile->max_payload_size)));
 	road->sent = road->shape->read_user(road->schema, road->profile,
-										document_from_jsonb(call->body), road->id_text,
-										&body_id);
-	if (!road->has_id && body_id != NULL)
+										document_from_jsonb(call->body), &body_id);
+	if (body_id == NULL)
+		return;
+	id = binding_id_from_text(road->table, body_id);
+	body_id = binding_id_to_text(road->table, id);
+	if (!road->has_id)
 	{
-		road->id = binding_id_from_text(road->table, body_id);
+		road->id = id;
 		road->has_id = true;
-		road->id_text = binding_id_to_text(road->table, road->id);
+		road->id_text = body_id;
 	}
+	else if (strcmp(body_id, road->id_text) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("attribute \"id\" is not that of the user addressed"),
+				 errdetail_path("id", SCIM_MUTABILITY),
+				 errhint("Leave it out of the body, or send the same id.")));
 }
 
 static Jsonb *

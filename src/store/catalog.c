@@ -143,7 +143,7 @@ become_caller_again(const SavedUser *saved)
 	SetUserIdAndSecContext(saved->userid, saved->sec_context);
 }
 
-static Oid
+Oid
 relation_owner(Oid relid)
 {
 	Relation	relation = table_open(relid, AccessShareLock);

@@ -62,6 +62,7 @@ typedef struct SavedUser
 extern void store_init(void);
 extern Oid	catalog_relid(Catalog catalog);
 extern bool catalog_is(Oid relid);
+extern Oid	relation_owner(Oid relid);
 extern void become_owner(Oid owner, SavedUser *saved);
 extern void become_caller_again(const SavedUser *saved);
 extern uint64 catalog_execute(const char *command, int nargs, Oid *types,
