@@ -78,6 +78,17 @@ replace_complex(Update *update, const Attribute *attribute, JsonbValue *before,
 	return is_empty_object(value) ? NULL : value;
 }
 
+/*
+ * A blank that an earlier PUT made comes back when the user is read and sent
+ * again: that is no new value to judge.
+ */
+static bool
+is_standing_blank(const Attribute *attribute, JsonbValue *before, JsonbValue *value)
+{
+	return attribute->type == TYPE_STRING && !attribute->required &&
+		document_is_string(before, "") && document_is_string(value, "");
+}
+
 static JsonbValue *
 replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
 				  JsonbValue *sent, bool in_sent)
@@ -104,7 +115,7 @@ replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before
 		value = new_value_of(update, attribute, sent, before);
 		if (attribute->type == TYPE_COMPLEX && is_empty_object(value))
 			value = NULL;
-		else
+		else if (!is_standing_blank(attribute, before, value))
 			validate_value(&update->validation, attribute, value);
 	}
 	if (value == NULL && attribute->required)
