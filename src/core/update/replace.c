@@ -31,18 +31,17 @@ left_out(Update *update, const Attribute *attribute, JsonbValue *before, bool in
 	JsonbValue *value = NULL;
 	bool		is_blank = false;
 
+	if (attribute->mutability == MUTABILITY_IMMUTABLE ||
+		attribute->mutability == MUTABILITY_WRITE_ONLY || absent == ABSENT_KEEP)
+		value = before;
 	/* of a namespace, or a value with parts that stay, each part is left out */
-	if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
-		absent != ABSENT_KEEP && before != NULL && before->type == jbvObject)
+	else if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
+			 before != NULL && before->type == jbvObject)
 	{
 		value = replace_members(update, &attribute->subs, attribute, before, NULL);
 		if (is_empty_object(value))
 			value = NULL;
 	}
-	else if (attribute->mutability == MUTABILITY_IMMUTABLE ||
-			 attribute->mutability == MUTABILITY_WRITE_ONLY ||
-			 absent == ABSENT_KEEP)
-		value = before;
 	else if (absent == ABSENT_BLANK && in_sent && before != NULL &&
 			 before->type == jbvString && attribute->type == TYPE_STRING &&
 			 !attribute->multi_valued)
