@@ -161,6 +161,10 @@ show_attribute(const Attribute *attribute, const Selection *selection, JsonbValu
 			wanted = wanted || listed;
 			break;
 	}
+	if (selection != NULL && attribute->is_extension)
+		/* no attribute itself: what it always returns is never left out */
+		return show_value(attribute, selection, value,
+						  wanted && !lists(&selection->excluded, attribute, false));
 	if (selection != NULL && lists(&selection->excluded, attribute, false))
 		return NULL;
 	if (!wanted && !(attribute->type == TYPE_COMPLEX && selection != NULL &&
