@@ -179,7 +179,7 @@ merge_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
 	if (document_equal(before, sent) && attribute->dependencies == NIL)
 		return before;
 	if (merge_clears(update, attribute, sent))
-		value = NULL;
+		value = left_when_cleared(update, attribute, before);
 	else if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
 			 sent->type == jbvObject)
 		value = merge_complex(update, attribute, before, sent);
