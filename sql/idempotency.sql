@@ -242,6 +242,11 @@ SELECT put('shared', 2, 'x');
 SELECT r.state FROM raised($$SELECT put('shared', 1, 'x')$$) r;
 RESET userstore.client;
 SELECT put('shared', 1, 'x');
+-- a client has at most 255 characters, which go with the longest of keys
+SELECT r.state, r.message, r.detail FROM raised($$SELECT set_config('userstore.client', repeat('c', 256), false)$$) r;
+SELECT set_config('userstore.client', string_agg(chr(128512 + n), ''), false) IS NOT NULL AS set FROM generate_series(1, 255) n;
+SELECT put('shared', 6, string_agg(chr(128512 + n), '')) = put('shared', 6, string_agg(chr(128512 + n), '')) AS same FROM generate_series(1, 255) n;
+RESET userstore.client;
 GRANT USAGE ON SCHEMA regress_idempotency TO "regress_idempotency / clerk";
 GRANT SELECT, INSERT, UPDATE ON people TO "regress_idempotency / clerk";
 RESET SESSION AUTHORIZATION;
