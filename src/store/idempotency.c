@@ -35,7 +35,7 @@ PG_FUNCTION_INFO_V1(idempotency_purge);
 /* Locks of keys that one transaction takes before it claims by inserting. */
 #define MAX_KEY_LOCKS		256
 
-#define MAX_KEY_LENGTH		255	/* in characters */
+#define MAX_KEY_LENGTH		255 /* in characters */
 
 /* Who calls, beside the role: a setting, for pools that share one role. */
 char	   *userstore_client = NULL;
