@@ -127,7 +127,9 @@ show_value(const Attribute *attribute, const Selection *selection, JsonbValue *v
 	if (value->type == jbvObject)
 	{
 		shown = show_members(&attribute->subs, attribute, selection, value, wanted);
-		return shown->val.object.nPairs > 0 ? shown : NULL;
+		/* an item that is empty as it is stored has nothing that was left out */
+		return shown->val.object.nPairs > 0 || (wanted && value->val.object.nPairs == 0) ?
+			shown : NULL;
 	}
 	if (value->type != jbvArray)
 		return value;
