@@ -181,6 +181,9 @@ SELECT r.state, r.message FROM raised($$SELECT put('{"unit": [{"value": "a", "pr
 SELECT user_patch('people', '2819c223-7f76-453a-919d-413861904646', '{"emails": [{"value": "a", "primary": true}, {"value": "b", "primary": false}, {"value": "c"}]}') -> 'emails' AS emails;
 -- a patch replaces all values
 SELECT user_patch('people', '2819c223-7f76-453a-919d-413861904646', '{"emails": [{"value": "d"}]}') -> 'emails' AS emails;
+-- an item without values is one all the same: what is read can be sent back
+SELECT attributes(user_put('people', '2819c223-7f76-453a-919d-413861904646', '{"userName": "bjensen", "emails": [{"value": "a"}, {}], "roles": [{"value": null}]}'));
+SELECT user_put('people', id, user_get('people', id)) = user_get('people', id) AS same FROM people;
 -- null and [] are no value, {} is none either
 SELECT attributes(user_put('people', '2819c223-7f76-453a-919d-413861904646', '{"userName": "bjensen", "name": {}, "emails": [], "title": null,
 	"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"manager": {}}}'));
