@@ -86,9 +86,12 @@ object_show_user(const Schema *schema, const Profile *profile, const UserState *
 
 	if (profile->answers_full)
 	{
+		JsonbValue *meta;
+
 		document_add(object, "id", document_string(user->id));
-		if (selection_shows_common(selection, "meta", false))
-			document_add(object, "meta", show_meta(user));
+		meta = select_common(selection, "meta", show_meta(user));
+		if (meta != NULL)
+			document_add(object, "meta", meta);
 	}
 	return object;
 }

@@ -146,11 +146,13 @@ scim_show_user(const Schema *schema, const Profile *profile, const UserState *us
 			   const Selection *selection)
 {
 	JsonbValue *resource = select_attributes(schema, selection, user->document);
+	JsonbValue *meta;
 
 	document_add(resource, "schemas", show_schemas(schema, user->document));
 	document_add(resource, "id", document_string(user->id));
-	if (selection_shows_common(selection, "meta", false))
-		document_add(resource, "meta", show_meta(profile, user));
+	meta = select_common(selection, "meta", show_meta(profile, user));
+	if (meta != NULL)
+		document_add(resource, "meta", meta);
 	return resource;
 }
 

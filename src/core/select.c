@@ -14,8 +14,9 @@
 #include "core/scim/path.h"
 #include "core/select.h"
 
-static JsonbValue *show_members(const AttributeSet *set, const Selection *selection,
-								JsonbValue *object, bool wanted, bool is_top);
+static JsonbValue *show_members(const AttributeSet *set, const Attribute *parent,
+								const Selection *selection, JsonbValue *object,
+								bool wanted);
 
 /*
  * Add a path that the request names.  What the schema does not know is taken
@@ -27,39 +28,70 @@ path_set_add(PathSet *set, const Schema *schema, const char *path)
 	Attribute  *attribute = path_resolve(schema, path);
 
 	set->given = true;
+	set->names_are_exact = schema->ids == NIL;
 	if (attribute != NULL)
 		set->attributes = lappend(set->attributes, attribute);
 	else
 		set->names = lappend(set->names, pstrdup(path));
 }
 
+/* Does a path that was asked for begin with this one, and how does it go on? */
 static bool
-has_name(const PathSet *set, const char *name, int len)
+has_name(const PathSet *set, const char *path, char next)
 {
+	int			len = strlen(path);
 	ListCell   *lc;
 
 	foreach(lc, set->names)
 	{
-		char	   *path = lfirst(lc);
+		char	   *name = lfirst(lc);
 
-		if (pg_strncasecmp(path, name, len) == 0 &&
-			(path[len] == '\0' || path[len] == '.'))
+		if ((set->names_are_exact ? strncmp(name, path, len) : pg_strncasecmp(name, path, len)) == 0 &&
+			name[len] == next)
 			return true;
 	}
 	return false;
 }
 
 /*
- * Is a common attribute (id, meta, schemas) shown?
+ * What is shown of a value that no schema describes, or NULL.
  */
-bool
-selection_shows_common(const Selection *selection, const char *name, bool always)
+static JsonbValue *
+show_untyped(const Selection *selection, const char *path, JsonbValue *value, bool wanted)
 {
-	if (always || selection == NULL)
-		return true;
-	if (selection->wanted.given)
-		return has_name(&selection->wanted, name, strlen(name));
-	return !has_name(&selection->excluded, name, strlen(name));
+	JsonbValue *shown;
+
+	check_stack_depth();
+	if (selection == NULL)
+		return value;
+	if (has_name(&selection->excluded, path, '\0'))
+		return NULL;
+	wanted = wanted || has_name(&selection->wanted, path, '\0');
+	if (value->type != jbvObject ||
+		!(has_name(&selection->excluded, path, '.') || has_name(&selection->wanted, path, '.')))
+		return wanted ? value : NULL;
+	shown = document_new_object();
+	document_foreach(pair, value)
+	{
+		JsonbValue *member = show_untyped(selection,
+										  psprintf("%s.%.*s", path, pair->key.val.string.len,
+												   pair->key.val.string.val),
+										  &pair->value, wanted);
+
+		if (member != NULL)
+			document_append(shown, pair->key.val.string.val, pair->key.val.string.len, member);
+	}
+	return wanted || shown->val.object.nPairs > 0 ? shown : NULL;
+}
+
+/*
+ * What is shown of a common attribute (RFC 7643 section 3.1) that may be left
+ * out, or NULL.
+ */
+JsonbValue *
+select_common(const Selection *selection, const char *name, JsonbValue *value)
+{
+	return show_untyped(selection, name, value, selection == NULL || !selection->wanted.given);
 }
 
 /* Is the attribute, or one below it, among the listed ones? */
@@ -94,8 +126,10 @@ show_value(const Attribute *attribute, const Selection *selection, JsonbValue *v
 		return value;
 	if (value->type == jbvObject)
 	{
-		shown = show_members(&attribute->subs, selection, value, wanted, false);
-		return shown->val.object.nPairs > 0 ? shown : NULL;
+		shown = show_members(&attribute->subs, attribute, selection, value, wanted);
+		/* an item that is empty as it is stored has nothing that was left out */
+		return shown->val.object.nPairs > 0 || (wanted && value->val.object.nPairs == 0) ?
+			shown : NULL;
 	}
 	if (value->type != jbvArray)
 		return value;
@@ -129,6 +163,10 @@ show_attribute(const Attribute *attribute, const Selection *selection, JsonbValu
 			wanted = wanted || listed;
 			break;
 	}
+	if (selection != NULL && attribute->is_extension)
+		/* no attribute itself: what it always returns is never left out */
+		return show_value(attribute, selection, value,
+						  wanted && !lists(&selection->excluded, attribute, false));
 	if (selection != NULL && lists(&selection->excluded, attribute, false))
 		return NULL;
 	if (!wanted && !(attribute->type == TYPE_COMPLEX && selection != NULL &&
@@ -146,8 +184,8 @@ is_common_name(const JsonbValue *name)
 }
 
 static JsonbValue *
-show_members(const AttributeSet *set, const Selection *selection, JsonbValue *object,
-			 bool wanted, bool is_top)
+show_members(const AttributeSet *set, const Attribute *parent, const Selection *selection,
+			 JsonbValue *object, bool wanted)
 {
 	JsonbValue *shown = document_new_object();
 
@@ -158,14 +196,13 @@ show_members(const AttributeSet *set, const Selection *selection, JsonbValue *ob
 		Attribute  *attribute = attribute_find(set, name, len);
 		JsonbValue *value = &pair->value;
 
-		if (is_top && is_common_name(&pair->key))
+		if (parent == NULL && is_common_name(&pair->key))
 			continue;			/* the API's, whatever a document says */
 		if (attribute != NULL)
 			value = show_attribute(attribute, selection, value, wanted);
-		else if (selection != NULL &&
-				 (has_name(&selection->excluded, name, len) ||
-				  !(wanted || has_name(&selection->wanted, name, len))))
-			value = NULL;
+		else if (selection != NULL)
+			value = show_untyped(selection, attribute_child_path(parent, name, len),
+								 value, wanted);
 		if (value != NULL)
 			document_append(shown, name, len, value);
 	}
@@ -179,6 +216,6 @@ show_members(const AttributeSet *set, const Selection *selection, JsonbValue *ob
 JsonbValue *
 select_attributes(const Schema *schema, const Selection *selection, JsonbValue *document)
 {
-	return show_members(&schema->attributes, selection, document,
-						selection == NULL || !selection->wanted.given, true);
+	return show_members(&schema->attributes, NULL, selection, document,
+						selection == NULL || !selection->wanted.given);
 }

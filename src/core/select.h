@@ -18,6 +18,7 @@ typedef struct PathSet
 	bool		given;
 	List	   *attributes;		/* of Attribute * */
 	List	   *names;			/* of char * */
+	bool		names_are_exact;	/* as they are where no schema is */
 } PathSet;
 
 typedef struct Selection
@@ -27,8 +28,8 @@ typedef struct Selection
 } Selection;
 
 extern void path_set_add(PathSet *set, const Schema *schema, const char *path);
-extern bool selection_shows_common(const Selection *selection, const char *name,
-								   bool always);
+extern JsonbValue *select_common(const Selection *selection, const char *name,
+								 JsonbValue *value);
 extern JsonbValue *select_attributes(const Schema *schema, const Selection *selection,
 									 JsonbValue *document);
 

@@ -22,6 +22,9 @@
 /* One read without a lock, and two with. */
 #define MAX_ROUNDS	3
 
+/* So many attributes that were passed over are named, the others counted. */
+#define MAX_IGNORED_NAMES	10
+
 /* A call on its way. */
 typedef struct Road
 {
@@ -377,7 +380,15 @@ tell_ignored(const Road *road)
 		return;
 	initStringInfo(&names);
 	foreach(lc, road->update.ignored)
+	{
+		if (foreach_current_index(lc) == MAX_IGNORED_NAMES)
+		{
+			appendStringInfo(&names, " and %d more",
+							 list_length(road->update.ignored) - MAX_IGNORED_NAMES);
+			break;
+		}
 		appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", (char *) lfirst(lc));
+	}
 	ereport(NOTICE,
 			(errmsg("unknown attributes were ignored: %s", names.data)));
 }

@@ -10,6 +10,7 @@
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -477,13 +478,13 @@ Datum
 binding_id_from_text(Binding *binding, const char *text)
 {
 	MemoryContext context = CurrentMemoryContext;
-	size_t		len = strlen(text);
+	int			len = pg_mbstrlen(text);
 	Datum		id = (Datum) 0;
 
 	if (len == 0 || len > 255)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("the id of a user has 1 to 255 bytes"),
+				 errmsg("the id of a user has 1 to 255 characters"),
 				 errdetail_path("id", SCIM_INVALID_VALUE)));
 	PG_TRY();
 	{

@@ -26,6 +26,7 @@ history_append(Binding *binding, const HistoryEntry *entry)
 {
 	SPIPlanPtr	plan = binding_plan(binding, STATEMENT_HISTORY_INSERT);
 	SavedUser	saved;
+	NameData	changed_by;
 	Datum		values[11] = {0};
 	char		nulls[] = "           ";
 	int			result;
@@ -40,7 +41,8 @@ history_append(Binding *binding, const HistoryEntry *entry)
 	values[4] = list_text_array(entry->changed);
 	values[5] = TimestampTzGetDatum(entry->changed_at);
 	/* before the switch: it is the caller who changes */
-	values[6] = CStringGetDatum(GetUserNameFromId(GetUserId(), false));
+	namestrcpy(&changed_by, GetUserNameFromId(GetUserId(), false));
+	values[6] = NameGetDatum(&changed_by);
 	if (userstore_actor != NULL && userstore_actor[0] != '\0')
 		values[7] = CStringGetTextDatum(userstore_actor);
 	else

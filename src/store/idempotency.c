@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
@@ -34,7 +35,7 @@ PG_FUNCTION_INFO_V1(idempotency_purge);
 /* Locks of keys that one transaction takes before it claims by inserting. */
 #define MAX_KEY_LOCKS		256
 
-#define MAX_KEY_BYTES		255
+#define MAX_KEY_LENGTH		255 /* in characters */
 
 /* Who calls, beside the role: a setting, for pools that share one role. */
 char	   *userstore_client = NULL;
@@ -233,14 +234,14 @@ serialization_failure(void)
 bool
 idempotency_claim(Binding *binding, KeyClaim *claim)
 {
-	size_t		len = strlen(claim->key);
+	int			len = pg_mbstrlen(claim->key);
 	SavedUser	saved;
 	bool		found = false;
 
-	if (len < 1 || len > MAX_KEY_BYTES)
+	if (len < 1 || len > MAX_KEY_LENGTH)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("an idempotency key has 1 to %d bytes", MAX_KEY_BYTES),
+				 errmsg("an idempotency key has 1 to %d characters", MAX_KEY_LENGTH),
 				 errdetail_path("idempotency_key", SCIM_INVALID_VALUE),
 				 errhint("A random UUID makes a good key.")));
 	claim->caller = caller_name();

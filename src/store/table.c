@@ -345,7 +345,7 @@ create_idempotency(const char *sql, const char *id_type)
 	executef("CREATE INDEX ON %s (expires_at)", sql);
 	executef("COMMENT ON TABLE %s IS 'idempotency keys of a user table of the extension userstore, with the answers given under them'", sql);
 	executef("COMMENT ON COLUMN %s.caller IS 'role, a slash, and the setting userstore.client'", sql);
-	executef("COMMENT ON COLUMN %s.key IS 'the key, 1 to 255 bytes'", sql);
+	executef("COMMENT ON COLUMN %s.key IS 'the key, 1 to 255 characters'", sql);
 	executef("COMMENT ON COLUMN %s.fingerprint IS 'SHA-256 of operation, user, API profile and body'", sql);
 	executef("COMMENT ON COLUMN %s.operation IS 'create, put, patch or delete'", sql);
 	executef("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);

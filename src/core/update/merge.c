@@ -179,7 +179,7 @@ merge_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
 	if (document_equal(before, sent) && attribute->dependencies == NIL)
 		return before;
 	if (merge_clears(update, attribute, sent))
-		value = NULL;
+		value = left_when_cleared(update, attribute, before);
 	else if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
 			 sent->type == jbvObject)
 		value = merge_complex(update, attribute, before, sent);
@@ -193,8 +193,6 @@ merge_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
 			value = new_value_of(update, attribute, sent, before);
 		validate_value(&update->validation, attribute, value);
 	}
-	if (value == NULL && before != NULL && attribute->required)
-		missing_required(&update->validation, attribute);
 	if (attribute->mutability == MUTABILITY_IMMUTABLE && before != NULL &&
 		!document_equal(before, value))
 		refuse_change(update, attribute->path,
@@ -240,6 +238,19 @@ merge_members(Update *update, const AttributeSet *set, const Attribute *parent,
 		else
 			document_set(after, name, len,
 						 merge_any(document_find(before, name, len), &pair->value));
+	}
+
+	/* a complex value that is cleared part by part goes as a whole */
+	if (parent != NULL && is_empty_object(after))
+		return after;
+	for (int i = 0; i < set->count; i++)
+	{
+		const Attribute *attribute = &set->attributes[i];
+
+		if (attribute->required && members.values[i] != NULL &&
+			document_find(before, attribute->name, attribute->name_len) != NULL &&
+			document_find(after, attribute->name, attribute->name_len) == NULL)
+			missing_required(&update->validation, attribute);
 	}
 	return after;
 }

@@ -31,18 +31,17 @@ left_out(Update *update, const Attribute *attribute, JsonbValue *before, bool in
 	JsonbValue *value = NULL;
 	bool		is_blank = false;
 
+	if (attribute->mutability == MUTABILITY_IMMUTABLE ||
+		attribute->mutability == MUTABILITY_WRITE_ONLY || absent == ABSENT_KEEP)
+		value = before;
 	/* of a namespace, or a value with parts that stay, each part is left out */
-	if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
-		absent != ABSENT_KEEP && before != NULL && before->type == jbvObject)
+	else if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
+			 before != NULL && before->type == jbvObject)
 	{
 		value = replace_members(update, &attribute->subs, attribute, before, NULL);
 		if (is_empty_object(value))
 			value = NULL;
 	}
-	else if (attribute->mutability == MUTABILITY_IMMUTABLE ||
-			 attribute->mutability == MUTABILITY_WRITE_ONLY ||
-			 absent == ABSENT_KEEP)
-		value = before;
 	else if (absent == ABSENT_BLANK && in_sent && before != NULL &&
 			 before->type == jbvString && attribute->type == TYPE_STRING &&
 			 !attribute->multi_valued)
@@ -78,6 +77,17 @@ replace_complex(Update *update, const Attribute *attribute, JsonbValue *before,
 	return is_empty_object(value) ? NULL : value;
 }
 
+/*
+ * A blank that an earlier PUT made comes back when the user is read and sent
+ * again: that is no new value to judge.
+ */
+static bool
+is_standing_blank(const Attribute *attribute, JsonbValue *before, JsonbValue *value)
+{
+	return attribute->type == TYPE_STRING && !attribute->required &&
+		document_is_string(before, "") && document_is_string(value, "");
+}
+
 static JsonbValue *
 replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
 				  JsonbValue *sent, bool in_sent)
@@ -95,7 +105,7 @@ replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before
 		return left_out(update, attribute, before, in_sent);
 	refuse_password(update, attribute, sent);
 	if (clears(attribute, sent))
-		value = NULL;
+		value = left_when_cleared(update, attribute, before);
 	else if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
 			 sent->type == jbvObject && before != NULL && before->type == jbvObject)
 		value = replace_complex(update, attribute, before, sent);
@@ -104,7 +114,7 @@ replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before
 		value = new_value_of(update, attribute, sent, before);
 		if (attribute->type == TYPE_COMPLEX && is_empty_object(value))
 			value = NULL;
-		else
+		else if (!is_standing_blank(attribute, before, value))
 			validate_value(&update->validation, attribute, value);
 	}
 	if (value == NULL && attribute->required)

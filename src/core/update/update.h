@@ -48,6 +48,8 @@ extern JsonbValue *new_object(Update *update, const AttributeSet *set,
 							  JsonbValue *stored);
 extern JsonbValue *new_value_of(Update *update, const Attribute *attribute,
 								JsonbValue *sent, JsonbValue *stored);
+extern JsonbValue *left_when_cleared(Update *update, const Attribute *attribute,
+									 JsonbValue *stored);
 extern JsonbValue *default_of(const Attribute *attribute, JsonbValue *siblings);
 extern JsonbValue *without_nulls(JsonbValue *value);
 extern bool clears(const Attribute *attribute, JsonbValue *sent);

@@ -143,6 +143,38 @@ refuse_not_writable(Update *update, const char *path, JsonbValue *sent, JsonbVal
 				  psprintf("API profile \"%s\" does not write it.", update->profile->name));
 }
 
+/*
+ * What stays of a value that is cleared.  An extension is a namespace rather
+ * than a value: its readOnly attributes stay, and others may stand in the way.
+ */
+JsonbValue *
+left_when_cleared(Update *update, const Attribute *attribute, JsonbValue *stored)
+{
+	JsonbValue *left;
+	JsonbValue	none;
+
+	if (!attribute->is_extension || stored == NULL || stored->type != jbvObject)
+		return NULL;
+	left = document_new_object();
+	none.type = jbvNull;
+	document_foreach(pair, stored)
+	{
+		Attribute  *sub = attribute_find(&attribute->subs, pair->key.val.string.val,
+										 pair->key.val.string.len);
+
+		if (sub == NULL)
+			continue;
+		if (sub->mutability == MUTABILITY_READ_ONLY)
+			document_append(left, sub->name, sub->name_len, &pair->value);
+		else if (sub->writable == WRITABLE_NOT)
+			refuse_not_writable(update, sub->path, &none, &pair->value);
+		else if (sub->mutability == MUTABILITY_IMMUTABLE)
+			refuse_change(update, sub->path,
+						  "The attribute is immutable: it can be set once.");
+	}
+	return is_empty_object(left) ? NULL : left;
+}
+
 /* The default of an attribute that was left out of something new, or NULL. */
 JsonbValue *
 default_of(const Attribute *attribute, JsonbValue *siblings)
