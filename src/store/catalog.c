@@ -311,6 +311,36 @@ list_text_array(List *list)
 										   false, TYPALIGN_INT));
 }
 
+/*
+ * A column of what a statement of ours gave.  Owners may alter their tables in
+ * every way, so the type is not what it was at first, nor the value there:
+ * without isnull, null is refused too.
+ */
+Datum
+result_column(HeapTuple tuple, TupleDesc desc, int column, Oid type, bool *isnull)
+{
+	Form_pg_attribute attribute = TupleDescAttr(desc, column - 1);
+	bool		none;
+	Datum		value;
+
+	if (attribute->atttypid != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of a user table or its companion is of type %s, not %s",
+						NameStr(attribute->attname), format_type_be(attribute->atttypid),
+						format_type_be(type))));
+	value = heap_getattr(tuple, column, desc, &none);
+	if (isnull != NULL)
+		*isnull = none;
+	else if (none)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("column \"%s\" of a user table or its companion is null",
+						NameStr(attribute->attname)),
+				 errhint("Such columns should be NOT NULL.")));
+	return value;
+}
+
 static void
 read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 {

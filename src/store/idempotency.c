@@ -91,6 +91,16 @@ may_lock_another(void)
 	return locks_taken < MAX_KEY_LOCKS;
 }
 
+static void
+in_progress(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_CONFLICT),
+			 errmsg("a request with the same idempotency key is in progress"),
+			 errdetail_path(NULL, NULL),
+			 errhint("Repeat the request later: it then gets the answer of the first one.")));
+}
+
 /*
  * Wait for whoever holds the key.
  */
@@ -118,11 +128,7 @@ lock_key(Binding *binding, KeyClaim *claim)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_CONFLICT),
-				 errmsg("a request with the same idempotency key is in progress"),
-				 errdetail_path(NULL, NULL),
-				 errhint("Repeat the request later: it then gets the answer of the first one.")));
+		in_progress();
 	}
 	PG_END_TRY();
 	locks_taken++;
@@ -159,13 +165,13 @@ read_key(Binding *binding, KeyClaim *claim, bool latest_snapshot)
 	}
 	tuple = SPI_tuptable->vals[0];
 	desc = SPI_tuptable->tupdesc;
-	datum = SPI_getbinval(tuple, desc, 4, &isnull);
+	datum = result_column(tuple, desc, 4, TIMESTAMPTZOID, NULL);
 	if (DatumGetTimestampTz(datum) <= GetCurrentTimestamp())
 	{
 		SPI_freetuptable(SPI_tuptable);
 		return false;
 	}
-	fingerprint = DatumGetByteaPP(SPI_getbinval(tuple, desc, 1, &isnull));
+	fingerprint = DatumGetByteaPP(result_column(tuple, desc, 1, BYTEAOID, NULL));
 	if (VARSIZE_ANY_EXHDR(fingerprint) != VARSIZE_ANY_EXHDR(claim->fingerprint) ||
 		memcmp(VARDATA_ANY(fingerprint), VARDATA_ANY(claim->fingerprint),
 			   VARSIZE_ANY_EXHDR(fingerprint)) != 0)
@@ -174,13 +180,15 @@ read_key(Binding *binding, KeyClaim *claim, bool latest_snapshot)
 				 errmsg("the idempotency key was used for another request"),
 				 errdetail_path(NULL, NULL),
 				 errhint("Use a new key for each request, and the same one only to repeat it unchanged.")));
-	datum = SPI_getbinval(tuple, desc, 2, &isnull);
+	datum = result_column(tuple, desc, 2, binding->id_type, &isnull);
 	claim->has_user_id = !isnull;
 	if (!isnull)
 		claim->user_id = datumCopy(datum, TupleDescAttr(desc, 1)->attbyval,
 									TupleDescAttr(desc, 1)->attlen);
-	datum = SPI_getbinval(tuple, desc, 3, &isnull);
-	claim->answer = isnull ? NULL : DatumGetJsonbPCopy(datum);
+	datum = result_column(tuple, desc, 3, JSONBOID, &isnull);
+	if (isnull)
+		in_progress();			/* claimed by a caller of ours: a trigger came back here */
+	claim->answer = DatumGetJsonbPCopy(datum);
 	SPI_freetuptable(SPI_tuptable);
 	return true;
 }

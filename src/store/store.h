@@ -78,6 +78,8 @@ extern int	catalog_era(void);
 extern List *text_array_list(Datum array);
 extern Datum list_text_array(List *list);
 extern bool caller_owns(Oid owner);
+extern Datum result_column(HeapTuple tuple, TupleDesc desc, int column, Oid type,
+						   bool *isnull);
 
 /*
  * binding.c
