@@ -327,6 +327,14 @@ statement_text(Binding *binding, BoundStatement statement)
 		case STATEMENT_READ:
 			return psprintf("SELECT " ROW_COLUMNS ", u.xmin FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1",
 							users);
+		case STATEMENT_EXISTS:
+
+			/*
+			 * Always run as the owner, past FORCE ROW LEVEL SECURITY.  A plan
+			 * remembers the role it was made for but not that, so it must
+			 * not be one that callers run too.
+			 */
+			return psprintf("SELECT FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1", users);
 		case STATEMENT_LOCK:
 			return psprintf("SELECT " ROW_COLUMNS ", u.xmin FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1"
 							" FOR NO KEY UPDATE", users);

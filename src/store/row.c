@@ -132,7 +132,7 @@ user_exists(Binding *binding, Datum id)
 
 	values[0] = id;
 	become_owner(binding->owner, &saved);
-	count = run(binding, STATEMENT_READ, values, NULL, false);
+	count = run(binding, STATEMENT_EXISTS, values, NULL, false);
 	become_caller_again(&saved);
 	SPI_freetuptable(SPI_tuptable);
 	return count > 0;

@@ -87,6 +87,7 @@ extern Datum result_column(HeapTuple tuple, TupleDesc desc, int column, Oid type
 typedef enum BoundStatement
 {
 	STATEMENT_READ,
+	STATEMENT_EXISTS,
 	STATEMENT_LOCK,
 	STATEMENT_INSERT,
 	STATEMENT_INSERT_NO_ID,
