@@ -71,13 +71,24 @@ idempotency_fingerprint(const char *operation, const char *id, const char *api,
 
 /*
  * One caller never gets another's answer: the role, and the client that a pool
- * names.
+ * names.  A backslash before each slash of the role's name keeps pairs from
+ * running together; quote_identifier() would not do, since a setting decides
+ * what that gives.
  */
 static char *
 caller_name(void)
 {
-	return psprintf("%s/%s", quote_identifier(GetUserNameFromId(GetUserId(), false)),
-					userstore_client != NULL ? userstore_client : "");
+	StringInfoData name;
+
+	initStringInfo(&name);
+	for (const char *c = GetUserNameFromId(GetUserId(), false); *c; c++)
+	{
+		if (*c == '/' || *c == '\\')
+			appendStringInfoChar(&name, '\\');
+		appendStringInfoChar(&name, *c);
+	}
+	appendStringInfo(&name, "/%s", userstore_client != NULL ? userstore_client : "");
+	return name.data;
 }
 
 static bool
@@ -199,10 +210,10 @@ insert_key(Binding *binding, KeyClaim *claim, bool has_answer, Datum user_id, in
 		   Jsonb *answer)
 {
 	SPIPlanPtr	plan = binding_plan(binding, STATEMENT_KEY_INSERT);
+	MemoryContext context = CurrentMemoryContext;
 	TimestampTz now = GetCurrentTimestamp();
 	Datum		values[9] = {0};
 	char		nulls[] = "         ";
-	int			result;
 
 	values[0] = CStringGetTextDatum(claim->caller);
 	values[1] = CStringGetTextDatum(claim->key);
@@ -218,9 +229,23 @@ insert_key(Binding *binding, KeyClaim *claim, bool has_answer, Datum user_id, in
 		nulls[4] = nulls[5] = nulls[6] = 'n';
 	values[7] = TimestampTzGetDatum(TimestampTzPlusMilliseconds(now, userstore_idempotency_lifetime * INT64CONST(1000)));
 	values[8] = TimestampTzGetDatum(now);
-	result = SPI_execute_plan(plan, values, nulls, false, 0);
-	if (result != SPI_OK_INSERT)
-		elog(ERROR, "writing an idempotency key failed: %s", SPI_result_code_string(result));	/* can't happen */
+	PG_TRY();
+	{
+		int			result = SPI_execute_plan(plan, values, nulls, false, 0);
+
+		if (result != SPI_OK_INSERT)
+			elog(ERROR, "writing an idempotency key failed: %s", SPI_result_code_string(result));	/* can't happen */
+	}
+	PG_CATCH();
+	{
+		/* a twin that inserted first made us wait here */
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		in_progress();
+	}
+	PG_END_TRY();
 	return SPI_processed > 0;
 }
 
