@@ -11,6 +11,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -280,6 +281,12 @@ binding_open(Oid users)
 		bindings = hash_create("userstore bindings", 16, &control,
 							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
+
+	/*
+	 * Its name must not come to mean another table while a call waits for a
+	 * key.
+	 */
+	LockRelationOid(users, AccessShareLock);
 	AcceptInvalidationMessages();
 	entry = hash_search(bindings, &users, HASH_FIND, NULL);
 	if (entry != NULL && entry->binding != NULL)
