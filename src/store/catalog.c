@@ -116,7 +116,7 @@ catalog_relid(Catalog catalog)
 	if (!OidIsValid(catalog_relids[catalog]))
 	{
 		Oid			relid = get_relname_relid(catalog_names[catalog],
-											  get_namespace_oid(CATALOG_SCHEMA, false));
+											  get_namespace_oid(CATALOG_SCHEMA, true));
 
 		if (!OidIsValid(relid))
 			ereport(ERROR,
