@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -37,6 +38,9 @@ static List *retired = NIL;		/* of Binding *, freed when the transaction ends */
 
 /* Counts invalidations, to notice one that comes while a binding is made. */
 static uint64 invalidations = 0;
+
+/* Is any binding out of date? */
+static bool any_invalid = false;
 
 /* Columns of a user table that our statements touch. */
 static const char *const read_columns[] = {"id", "document", "version", "created_at", "modified_at", "xmin", NULL};
@@ -68,29 +72,51 @@ binding_invalidate(Oid relid)
 		if (binding != NULL &&
 			(relid == InvalidOid || relid == binding->users ||
 			 relid == binding->history || relid == binding->idempotency))
+		{
 			binding->valid = false;
+			any_invalid = true;
+		}
 	}
 }
 
-/* Free what was found out of date in the transaction that ends. */
+static void
+free_binding(Binding *binding)
+{
+	for (int i = 0; i < STATEMENT_COUNT; i++)
+	{
+		if (binding->plans[i] != NULL)
+			SPI_freeplan(binding->plans[i]);
+	}
+	MemoryContextDelete(binding->context);
+}
+
+/*
+ * Free what was found out of date in the transaction that ends, those of
+ * tables that are gone too.
+ */
 void
 binding_free_retired(void)
 {
+	HASH_SEQ_STATUS status;
+	BindingEntry *entry;
 	ListCell   *lc;
 
 	foreach(lc, retired)
-	{
-		Binding    *binding = lfirst(lc);
-
-		for (int i = 0; i < STATEMENT_COUNT; i++)
-		{
-			if (binding->plans[i] != NULL)
-				SPI_freeplan(binding->plans[i]);
-		}
-		MemoryContextDelete(binding->context);
-	}
+		free_binding(lfirst(lc));
 	list_free(retired);
 	retired = NIL;
+	if (!any_invalid)
+		return;
+	any_invalid = false;
+	hash_seq_init(&status, bindings);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (entry->binding != NULL && entry->binding->valid)
+			continue;
+		if (entry->binding != NULL)
+			free_binding(entry->binding);
+		(void) hash_search(bindings, &entry->users, HASH_REMOVE, NULL);
+	}
 }
 
 static void
@@ -256,6 +282,12 @@ binding_open(Oid users)
 		bindings = hash_create("userstore bindings", 16, &control,
 							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
+
+	/*
+	 * Its name must not come to mean another table while a call waits for a
+	 * key.
+	 */
+	LockRelationOid(users, AccessShareLock);
 	AcceptInvalidationMessages();
 	entry = hash_search(bindings, &users, HASH_FIND, NULL);
 	if (entry != NULL && entry->binding != NULL)
@@ -272,6 +304,7 @@ binding_open(Oid users)
 	entry->binding = binding;
 	/* one that came meanwhile makes this binding good for this call only */
 	binding->valid = invalidations == invalidations_before;
+	any_invalid |= !binding->valid;
 	return binding;
 }
 
@@ -328,6 +361,14 @@ statement_text(Binding *binding, BoundStatement statement)
 		case STATEMENT_READ:
 			return psprintf("SELECT " ROW_COLUMNS ", u.xmin FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1",
 							users);
+		case STATEMENT_EXISTS:
+
+			/*
+			 * Always run as the owner, past FORCE ROW LEVEL SECURITY.  A plan
+			 * remembers the role it was made for but not that, so it must
+			 * not be one that callers run too.
+			 */
+			return psprintf("SELECT FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1", users);
 		case STATEMENT_LOCK:
 			return psprintf("SELECT " ROW_COLUMNS ", u.xmin FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1"
 							" FOR NO KEY UPDATE", users);
@@ -450,13 +491,12 @@ binding_plan(Binding *binding, BoundStatement statement)
 	int			ntypes;
 	char	   *text;
 
+	/*
+	 * One that is out of date is analysed again when it runs.  It cannot be
+	 * freed here: a trigger may have come back here while it runs.
+	 */
 	if (plan != NULL)
-	{
-		if (SPI_plan_is_valid(plan))
-			return plan;
-		binding->plans[statement] = NULL;
-		SPI_freeplan(plan);
-	}
+		return plan;
 	text = statement_text(binding, statement);
 	ntypes = statement_types(binding, statement, types);
 	plan = SPI_prepare(text, ntypes, types);

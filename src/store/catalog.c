@@ -24,6 +24,7 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "access/xlog.h"
 
@@ -71,6 +72,13 @@ relcache_changed(Datum arg, Oid relid)
 	binding_invalidate(relid);
 }
 
+/* A schema was renamed: statements name their tables with it. */
+static void
+namespace_changed(Datum arg, int cache, uint32 hash)
+{
+	binding_invalidate(InvalidOid);
+}
+
 static void
 transaction_ended(XactEvent event, void *arg)
 {
@@ -83,6 +91,7 @@ void
 store_init(void)
 {
 	CacheRegisterRelcacheCallback(relcache_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, namespace_changed, (Datum) 0);
 	RegisterXactCallback(transaction_ended, NULL);
 }
 
@@ -107,7 +116,7 @@ catalog_relid(Catalog catalog)
 	if (!OidIsValid(catalog_relids[catalog]))
 	{
 		Oid			relid = get_relname_relid(catalog_names[catalog],
-											  get_namespace_oid(CATALOG_SCHEMA, false));
+											  get_namespace_oid(CATALOG_SCHEMA, true));
 
 		if (!OidIsValid(relid))
 			ereport(ERROR,
@@ -309,6 +318,36 @@ list_text_array(List *list)
 		elems[foreach_current_index(lc)] = CStringGetTextDatum((char *) lfirst(lc));
 	return PointerGetDatum(construct_array(elems, list_length(list), TEXTOID, -1,
 										   false, TYPALIGN_INT));
+}
+
+/*
+ * A column of what a statement of ours gave.  Owners may alter their tables in
+ * every way, so the type is not what it was at first, nor the value there:
+ * without isnull, null is refused too.
+ */
+Datum
+result_column(HeapTuple tuple, TupleDesc desc, int column, Oid type, bool *isnull)
+{
+	Form_pg_attribute attribute = TupleDescAttr(desc, column - 1);
+	bool		none;
+	Datum		value;
+
+	if (attribute->atttypid != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of a user table or its companion is of type %s, not %s",
+						NameStr(attribute->attname), format_type_be(attribute->atttypid),
+						format_type_be(type))));
+	value = heap_getattr(tuple, column, desc, &none);
+	if (isnull != NULL)
+		*isnull = none;
+	else if (none)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("column \"%s\" of a user table or its companion is null",
+						NameStr(attribute->attname)),
+				 errhint("Such columns should be NOT NULL.")));
+	return value;
 }
 
 static void

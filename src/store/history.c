@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
@@ -74,7 +75,6 @@ history_newest_version(Binding *binding, Datum user_id, TimestampTz *changed_at)
 	SavedUser	saved;
 	Datum		values[1];
 	int64		version = 0;
-	bool		isnull;
 	int			result;
 
 	values[0] = user_id;
@@ -90,8 +90,8 @@ history_newest_version(Binding *binding, Datum user_id, TimestampTz *changed_at)
 		HeapTuple	tuple = SPI_tuptable->vals[0];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
 
-		version = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
-		*changed_at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 2, &isnull));
+		version = DatumGetInt64(result_column(tuple, desc, 1, INT8OID, NULL));
+		*changed_at = DatumGetTimestampTz(result_column(tuple, desc, 2, TIMESTAMPTZOID, NULL));
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return version;

@@ -72,13 +72,24 @@ idempotency_fingerprint(const char *operation, const char *id, const char *api,
 
 /*
  * One caller never gets another's answer: the role, and the client that a pool
- * names.
+ * names.  A backslash before each slash of the role's name keeps pairs from
+ * running together; quote_identifier() would not do, since a setting decides
+ * what that gives.
  */
 static char *
 caller_name(void)
 {
-	return psprintf("%s/%s", quote_identifier(GetUserNameFromId(GetUserId(), false)),
-					userstore_client != NULL ? userstore_client : "");
+	StringInfoData name;
+
+	initStringInfo(&name);
+	for (const char *c = GetUserNameFromId(GetUserId(), false); *c; c++)
+	{
+		if (*c == '/' || *c == '\\')
+			appendStringInfoChar(&name, '\\');
+		appendStringInfoChar(&name, *c);
+	}
+	appendStringInfo(&name, "/%s", userstore_client != NULL ? userstore_client : "");
+	return name.data;
 }
 
 static bool
@@ -90,6 +101,16 @@ may_lock_another(void)
 		locks_taken = 0;
 	}
 	return locks_taken < MAX_KEY_LOCKS;
+}
+
+static void
+in_progress(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_CONFLICT),
+			 errmsg("a request with the same idempotency key is in progress"),
+			 errdetail_path(NULL, NULL),
+			 errhint("Repeat the request later: it then gets the answer of the first one.")));
 }
 
 /*
@@ -119,11 +140,7 @@ lock_key(Binding *binding, KeyClaim *claim)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_CONFLICT),
-				 errmsg("a request with the same idempotency key is in progress"),
-				 errdetail_path(NULL, NULL),
-				 errhint("Repeat the request later: it then gets the answer of the first one.")));
+		in_progress();
 	}
 	PG_END_TRY();
 	locks_taken++;
@@ -160,13 +177,13 @@ read_key(Binding *binding, KeyClaim *claim, bool latest_snapshot)
 	}
 	tuple = SPI_tuptable->vals[0];
 	desc = SPI_tuptable->tupdesc;
-	datum = SPI_getbinval(tuple, desc, 4, &isnull);
+	datum = result_column(tuple, desc, 4, TIMESTAMPTZOID, NULL);
 	if (DatumGetTimestampTz(datum) <= GetCurrentTimestamp())
 	{
 		SPI_freetuptable(SPI_tuptable);
 		return false;
 	}
-	fingerprint = DatumGetByteaPP(SPI_getbinval(tuple, desc, 1, &isnull));
+	fingerprint = DatumGetByteaPP(result_column(tuple, desc, 1, BYTEAOID, NULL));
 	if (VARSIZE_ANY_EXHDR(fingerprint) != VARSIZE_ANY_EXHDR(claim->fingerprint) ||
 		memcmp(VARDATA_ANY(fingerprint), VARDATA_ANY(claim->fingerprint),
 			   VARSIZE_ANY_EXHDR(fingerprint)) != 0)
@@ -175,13 +192,15 @@ read_key(Binding *binding, KeyClaim *claim, bool latest_snapshot)
 				 errmsg("the idempotency key was used for another request"),
 				 errdetail_path(NULL, NULL),
 				 errhint("Use a new key for each request, and the same one only to repeat it unchanged.")));
-	datum = SPI_getbinval(tuple, desc, 2, &isnull);
+	datum = result_column(tuple, desc, 2, binding->id_type, &isnull);
 	claim->has_user_id = !isnull;
 	if (!isnull)
 		claim->user_id = datumCopy(datum, TupleDescAttr(desc, 1)->attbyval,
 									TupleDescAttr(desc, 1)->attlen);
-	datum = SPI_getbinval(tuple, desc, 3, &isnull);
-	claim->answer = isnull ? NULL : DatumGetJsonbPCopy(datum);
+	datum = result_column(tuple, desc, 3, JSONBOID, &isnull);
+	if (isnull)
+		in_progress();			/* claimed by a caller of ours: a trigger came back here */
+	claim->answer = DatumGetJsonbPCopy(datum);
 	SPI_freetuptable(SPI_tuptable);
 	return true;
 }
@@ -192,10 +211,10 @@ insert_key(Binding *binding, KeyClaim *claim, bool has_answer, Datum user_id, in
 		   Jsonb *answer)
 {
 	SPIPlanPtr	plan = binding_plan(binding, STATEMENT_KEY_INSERT);
+	MemoryContext context = CurrentMemoryContext;
 	TimestampTz now = GetCurrentTimestamp();
 	Datum		values[9] = {0};
 	char		nulls[] = "         ";
-	int			result;
 
 	values[0] = CStringGetTextDatum(claim->caller);
 	values[1] = CStringGetTextDatum(claim->key);
@@ -211,9 +230,23 @@ insert_key(Binding *binding, KeyClaim *claim, bool has_answer, Datum user_id, in
 		nulls[4] = nulls[5] = nulls[6] = 'n';
 	values[7] = TimestampTzGetDatum(TimestampTzPlusMilliseconds(now, userstore_idempotency_lifetime * INT64CONST(1000)));
 	values[8] = TimestampTzGetDatum(now);
-	result = SPI_execute_plan(plan, values, nulls, false, 0);
-	if (result != SPI_OK_INSERT)
-		elog(ERROR, "writing an idempotency key failed: %s", SPI_result_code_string(result));	/* can't happen */
+	PG_TRY();
+	{
+		int			result = SPI_execute_plan(plan, values, nulls, false, 0);
+
+		if (result != SPI_OK_INSERT)
+			elog(ERROR, "writing an idempotency key failed: %s", SPI_result_code_string(result));	/* can't happen */
+	}
+	PG_CATCH();
+	{
+		/* a twin that inserted first made us wait here */
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		in_progress();
+	}
+	PG_END_TRY();
 	return SPI_processed > 0;
 }
 

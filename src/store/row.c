@@ -10,6 +10,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/datum.h"
@@ -89,14 +90,17 @@ take_row(UserRow *row, bool with_xmin)
 {
 	HeapTuple	tuple = SPI_tuptable->vals[0];
 	TupleDesc	desc = SPI_tuptable->tupdesc;
-	bool		isnull;
 
-	row->document = DatumGetJsonbPCopy(SPI_getbinval(tuple, desc, 1, &isnull));
-	row->version = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
-	row->created = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
-	row->modified = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 4, &isnull));
+	row->document = DatumGetJsonbPCopy(result_column(tuple, desc, 1, JSONBOID, NULL));
+	if (!JB_ROOT_IS_OBJECT(row->document))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the document of a user in a user table is not a JSON object")));
+	row->version = DatumGetInt64(result_column(tuple, desc, 2, INT8OID, NULL));
+	row->created = DatumGetTimestampTz(result_column(tuple, desc, 3, TIMESTAMPTZOID, NULL));
+	row->modified = DatumGetTimestampTz(result_column(tuple, desc, 4, TIMESTAMPTZOID, NULL));
 	row->xmin = with_xmin ?
-		DatumGetTransactionId(SPI_getbinval(tuple, desc, 5, &isnull)) : InvalidTransactionId;
+		DatumGetTransactionId(result_column(tuple, desc, 5, XIDOID, NULL)) : InvalidTransactionId;
 	SPI_freetuptable(SPI_tuptable);
 }
 
@@ -128,7 +132,7 @@ user_exists(Binding *binding, Datum id)
 
 	values[0] = id;
 	become_owner(binding->owner, &saved);
-	count = run(binding, STATEMENT_READ, values, NULL, false);
+	count = run(binding, STATEMENT_EXISTS, values, NULL, false);
 	become_caller_again(&saved);
 	SPI_freetuptable(SPI_tuptable);
 	return count > 0;
@@ -146,7 +150,6 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
 		if_none ? STATEMENT_INSERT_IF_NONE : STATEMENT_INSERT;
 	Datum		values[3];
 	char		nulls[] = "   ";
-	bool		isnull;
 
 	values[0] = has_id ? *id : (Datum) 0;
 	nulls[0] = has_id ? ' ' : 'n';
@@ -154,7 +157,7 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
 	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
 	if (run(binding, statement, values, nulls, false) == 0)
 		return false;
-	*id = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, &isnull);
+	*id = result_column(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, binding->id_type, NULL);
 	*id = datumCopy(*id, get_typbyval(binding->id_type), get_typlen(binding->id_type));
 	take_row(row, false);
 	return true;

@@ -78,6 +78,8 @@ extern int	catalog_era(void);
 extern List *text_array_list(Datum array);
 extern Datum list_text_array(List *list);
 extern bool caller_owns(Oid owner);
+extern Datum result_column(HeapTuple tuple, TupleDesc desc, int column, Oid type,
+						   bool *isnull);
 
 /*
  * binding.c
@@ -85,6 +87,7 @@ extern bool caller_owns(Oid owner);
 typedef enum BoundStatement
 {
 	STATEMENT_READ,
+	STATEMENT_EXISTS,
 	STATEMENT_LOCK,
 	STATEMENT_INSERT,
 	STATEMENT_INSERT_NO_ID,

@@ -7,18 +7,22 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 #include "core/errors.h"
@@ -244,9 +248,14 @@ add_unique(Oid users, const char *table_sql, const char *table, const Schema *sc
 	char	   *column = unique_column(attribute->path);
 	char	   *expression = unique_expression(schema, attribute);
 	char	   *constraint;
+	int			nest_level;
 
 	if (get_attnum(users, column) != InvalidAttrNumber)
 		return column;			/* restored with the table */
+	nest_level = NewGUCNestLevel();
+	/* nullif() takes the operator = that the search path has */
+	(void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	constraint = ChooseRelationName(table, column, "key",
 									get_rel_namespace(users), true);
 	executef("ALTER TABLE %s ADD COLUMN %s %s GENERATED ALWAYS AS (%s) STORED,"
@@ -256,6 +265,7 @@ add_unique(Oid users, const char *table_sql, const char *table, const Schema *sc
 	executef("COMMENT ON COLUMN %s.%s IS %s", table_sql, quote_identifier(column),
 			 quote_literal_cstr(psprintf("keeps attribute %s unique; computed from document",
 										 attribute->path)));
+	AtEOXact_GUC(true, nest_level);
 	return column;
 }
 
@@ -509,8 +519,19 @@ user_table_create(PG_FUNCTION_ARGS)
 static void
 require_table_owner(Oid users)
 {
-	Relation	relation = try_relation_open(users, ShareRowExclusiveLock);
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(users));
+	Relation	relation;
 
+	/* before the lock, too: others must not make writers wait */
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (!caller_owns(form->relowner))
+			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, NameStr(form->relname));
+		ReleaseSysCache(tuple);
+	}
+	relation = try_relation_open(users, ShareRowExclusiveLock);
 	if (relation == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -627,9 +648,23 @@ user_table_refresh(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+static Oid
+schema_owner(Oid schema)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;		/* dropped as well */
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
 /*
  * A user table is gone: drop a companion that is still there.  It is dropped
- * as its owner, who owned the user table too.
+ * as its owner, unless the caller had no right to: then the registration named
+ * a table that was none of the dropped one's, or it was given away.
  */
 static void
 drop_companion(Oid relid)
@@ -641,6 +676,15 @@ drop_companion(Oid relid)
 
 	if (relation == NULL)
 		return;
+	if (!caller_owns(relation->rd_rel->relowner) &&
+		!caller_owns(schema_owner(RelationGetNamespace(relation))))
+	{
+		ereport(NOTICE,
+				(errmsg("table \"%s\" was not dropped: it has another owner",
+						RelationGetRelationName(relation))));
+		relation_close(relation, AccessExclusiveLock);
+		return;
+	}
 	owner = relation->rd_rel->relowner;
 	sql = qualified(get_namespace_name(RelationGetNamespace(relation)),
 					RelationGetRelationName(relation));
