@@ -541,6 +541,7 @@ schema_check(JsonbValue *document)
 	Schema	   *schema = schema_compile(list_make1(document), false);
 
 	schema_link(schema);
+	attributes_tell_unknown_words(document_member(document, "attributes"), "attributes");
 	return linitial(schema->ids);
 }
 
