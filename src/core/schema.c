@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/fmgrprotos.h"
 
 #include "core/errors.h"
 #include "core/schema.h"
@@ -448,6 +449,11 @@ check_words(const Attribute *attribute, const Attribute *parent)
 	if (attribute->min_length >= 0 && attribute->max_length >= 0 &&
 		attribute->min_length > attribute->max_length)
 		BAD_SCHEMA(attribute->path, "minLength of attribute \"%s\" is over its maxLength",
+				   attribute->path);
+	if (attribute->minimum != NULL && attribute->maximum != NULL &&
+		DatumGetBool(DirectFunctionCall2(numeric_gt, NumericGetDatum(attribute->minimum),
+										 NumericGetDatum(attribute->maximum))))
+		BAD_SCHEMA(attribute->path, "minimum of attribute \"%s\" is over its maximum",
 				   attribute->path);
 }
 
