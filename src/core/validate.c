@@ -379,11 +379,28 @@ validate_members(Validation *validation, const AttributeSet *set, JsonbValue *ob
 }
 
 /*
+ * The blank of an attribute that a replace blanks: it stands for no value, so
+ * it is stored, shown and sent back whatever values have to look like.
+ */
+static bool
+is_blank(const Validation *validation, const Attribute *attribute, JsonbValue *value)
+{
+	Absent		absent = attribute->absent == ABSENT_INHERIT ?
+		validation->absent : attribute->absent;
+
+	return absent == ABSENT_BLANK && attribute->type == TYPE_STRING &&
+		!attribute->multi_valued && !attribute->required &&
+		document_is_string(value, "");
+}
+
+/*
  * Judge one value, or one item of a multi-valued attribute.
  */
 void
 validate_item(Validation *validation, const Attribute *attribute, JsonbValue *value)
 {
+	if (is_blank(validation, attribute, value))
+		return;
 	if (!value_has_type(attribute->type, value))
 	{
 		validation_problem(validation, attribute->path, SCIM_INVALID_VALUE, NULL,

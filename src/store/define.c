@@ -67,7 +67,7 @@ uses_schema(const Registration *registration, const char *id)
 
 /* Judge the users of one table against attributes that may come. */
 static void
-judge_table(Oid users, const Schema *schema, ReturnSetInfo *result)
+judge_table(Oid users, const Schema *schema, const Profile *profile, ReturnSetInfo *result)
 {
 	MemoryContext item = AllocSetContextCreate(CurrentMemoryContext,
 											   "userstore stored user",
@@ -96,6 +96,7 @@ judge_table(Oid users, const Schema *schema, ReturnSetInfo *result)
 			CHECK_FOR_INTERRUPTS();
 			old = MemoryContextSwitchTo(item);
 			validation.collect = true;
+			validation.absent = profile->absent;
 			validate_document(&validation, schema,
 							  document_from_jsonb(DatumGetJsonbP(SPI_getbinval(tuple, desc, 2, &isnull))));
 			foreach(lc, validation.problems)
@@ -162,7 +163,7 @@ judge_tables(const char *id, JsonbValue *document, ReturnSetInfo *result)
 		schema = schema_compile(documents, profile->scim_common);
 		schema_apply_rules(schema, profile->rules, false);
 		schema_link(schema);
-		judge_table(registration->users, schema, result);
+		judge_table(registration->users, schema, profile, result);
 	}
 }
 
