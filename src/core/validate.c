@@ -423,11 +423,12 @@ validate_item(Validation *validation, const Attribute *attribute, JsonbValue *va
 			validate_number(validation, attribute, value);
 			break;
 		case TYPE_COMPLEX:
+			/* first: a displayValue that the list lacks has stood in for a value */
+			if (attribute->lookup != NULL)
+				validate_lookup(validation, attribute, value);
 			validate_members(validation, &attribute->subs, value);
 			validate_required(validation, &attribute->subs, value);
 			validate_dependencies(validation, attribute, value);
-			if (attribute->lookup != NULL)
-				validate_lookup(validation, attribute, value);
 			break;
 		case TYPE_BOOLEAN:
 		case TYPE_ANY:
