@@ -256,6 +256,7 @@ attribute_schema_drop(PG_FUNCTION_ARGS)
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1];
 	ListCell   *lc;
+	char	   *profile;
 
 	if (row == NULL)
 		ereport(ERROR,
@@ -272,6 +273,12 @@ attribute_schema_drop(PG_FUNCTION_ARGS)
 					 errmsg("cannot drop attribute schema \"%s\" because table \"%s\" uses it",
 							id, get_rel_name(registration->users))));
 	}
+	profile = catalog_profile_with_schema(id);
+	if (profile != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop attribute schema \"%s\" because API profile \"%s\" uses it",
+						id, profile)));
 	values[0] = CStringGetTextDatum(id);
 	(void) catalog_execute("DELETE FROM userstore.attribute_schema WHERE id OPERATOR(pg_catalog.=) $1",
 						   1, types, values, NULL);
