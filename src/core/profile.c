@@ -9,6 +9,7 @@
 #include "core/errors.h"
 #include "core/profile.h"
 #include "core/scim/path.h"
+#include "core/validate.h"
 
 #define BAD_PROFILE(setting, hint) \
 	ereport(ERROR, \
@@ -129,9 +130,9 @@ profile_compile(JsonbValue *document)
 	profile->max_payload_size = 1048576;
 	if (size != NULL)
 	{
-		if (size->type == jbvNumeric)
+		if (value_has_type(TYPE_INTEGER, size))
 			profile->max_payload_size = numeric_int4_opt_error(size->val.numeric, &error);
-		if (size->type != jbvNumeric || error || profile->max_payload_size < 1)
+		if (!value_has_type(TYPE_INTEGER, size) || error || profile->max_payload_size < 1)
 			BAD_PROFILE("max_payload_size", "It is a number of bytes, at least 1.");
 	}
 	return profile;

@@ -10,6 +10,7 @@
 #include "regex/regex.h"
 #include "utils/builtins.h"
 
+#include "core/validate.h"
 #include "core/words.h"
 
 typedef void (*WordReader) (Attribute *attribute, JsonbValue *value,
@@ -119,9 +120,9 @@ read_count(JsonbValue *value, const char *where)
 	bool		error = false;
 	int			count = 0;
 
-	if (value->type == jbvNumeric)
+	if (value_has_type(TYPE_INTEGER, value))
 		count = numeric_int4_opt_error(value->val.numeric, &error);
-	if (value->type != jbvNumeric || error || count < 0)
+	if (!value_has_type(TYPE_INTEGER, value) || error || count < 0)
 		BAD_SCHEMA(where, "schema word \"%s\" must be a whole number of at least 0", where);
 	return count;
 }
