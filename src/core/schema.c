@@ -520,7 +520,8 @@ link_attribute(Attribute *attribute, AttributeSet *siblings, const Attribute *pa
 		validate_value(&validation, attribute, attribute->default_value);
 		if (validation.problems != NIL)
 			BAD_SCHEMA_HINT(attribute->path,
-							((Problem *) linitial(validation.problems))->message,
+							psprintf("An update would be refused: %s.",
+									 ((Problem *) linitial(validation.problems))->message),
 							"default of attribute \"%s\" is not a value of it",
 							attribute->path);
 	}
