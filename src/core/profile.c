@@ -121,6 +121,7 @@ profile_compile(JsonbValue *document)
 		BAD_PROFILE("rules", "It maps attribute paths to objects of schema words.");
 	profile->clear_token = string_setting(document, "clear_token");
 	profile->lenient = boolean_setting(document, "lenient");
+	profile->writes_all = setting(document, "writable") == NULL;
 	profile->writable = list_setting(document, "writable");
 	profile->answers_full = setting(document, "answer") == NULL;
 	profile->answer = list_setting(document, "answer");

@@ -372,15 +372,13 @@ mark_partly(AttributeSet *set)
 
 /*
  * The attributes that a profile may change: those of the given paths (char *)
- * with all below them; without paths, all.
+ * with all below them, and no others.
  */
 void
 schema_apply_writable(Schema *schema, List *paths)
 {
 	ListCell   *lc;
 
-	if (paths == NIL)
-		return;
 	mark_writable(&schema->attributes, WRITABLE_NOT);
 	foreach(lc, paths)
 	{

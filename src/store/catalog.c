@@ -300,7 +300,8 @@ catalog_schema(List *ids, const Profile *profile, const Profile *default_profile
 	schema = schema_compile(documents,
 							profile->scim_common || default_profile->scim_common);
 	schema_apply_rules(schema, profile->rules, false);
-	schema_apply_writable(schema, profile->writable);
+	if (!profile->writes_all)
+		schema_apply_writable(schema, profile->writable);
 	schema_link(schema);
 	return schema;
 }

@@ -148,7 +148,7 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 	SentMembers members = sent_members(update, set, parent, sent);
 	JsonbValue *after = document_new_object();
 	bool		keeps_unknown = update->profile->unknown != UNKNOWN_KEEP ||
-		update->profile->absent == ABSENT_KEEP || update->profile->writable != NIL;
+		update->profile->absent == ABSENT_KEEP || !update->profile->writes_all;
 	ListCell   *lc;
 
 	check_stack_depth();
@@ -181,7 +181,7 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 		const char *name = pair->key.val.string.val;
 		int			len = pair->key.val.string.len;
 
-		if (update->profile->writable != NIL)
+		if (!update->profile->writes_all)
 			refuse_not_writable(update, shown_name(name, len), &pair->value,
 								document_find(before, name, len));
 		else if (pair->value.type == jbvNull)

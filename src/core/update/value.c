@@ -363,7 +363,7 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 	{
 		JsonbPair  *pair = lfirst(lc);
 
-		if (update->profile->writable != NIL)
+		if (!update->profile->writes_all)
 			refuse_not_writable(update, shown_name(pair->key.val.string.val,
 												   pair->key.val.string.len),
 								&pair->value, NULL);
