@@ -368,8 +368,8 @@ api_profile_define(PG_FUNCTION_ARGS)
 	JsonbValue *merged;
 	JsonbValue *row;
 	StringInfoData columns;
-	Oid			types[3] = {TEXTOID, NAMEOID, JSONBOID};
-	Datum		values[3];
+	Oid			types[4] = {TEXTOID, NAMEOID, JSONBOID, BOOLOID};
+	Datum		values[4];
 
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -410,12 +410,14 @@ api_profile_define(PG_FUNCTION_ARGS)
 	values[1] = CStringGetDatum(row ? document_cstring(document_member(row, "owner")) :
 								GetUserNameFromId(GetUserId(), false));
 	values[2] = JsonbPGetDatum(document_to_jsonb(merged));
+	/* one that shipped is there again before a dump is restored */
+	values[3] = BoolGetDatum(row && document_member(row, "shipped")->val.boolean);
 	(void) catalog_execute("DELETE FROM userstore.api_profile WHERE name OPERATOR(pg_catalog.=) $1",
 						   1, types, values, NULL);
-	(void) catalog_execute(psprintf("INSERT INTO userstore.api_profile (name, owner%s) SELECT $1, $2%s"
+	(void) catalog_execute(psprintf("INSERT INTO userstore.api_profile (name, owner, shipped%s) SELECT $1, $2, $4%s"
 									" FROM pg_catalog.jsonb_populate_record(NULL::userstore.api_profile, $3) p",
 									columns.data, columns.data),
-						   3, types, values, NULL);
+						   4, types, values, NULL);
 	PG_RETURN_VOID();
 }
 
