@@ -148,7 +148,7 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 	SentMembers members = sent_members(update, set, parent, sent);
 	JsonbValue *after = document_new_object();
 	bool		keeps_unknown = update->profile->unknown != UNKNOWN_KEEP ||
-		update->profile->absent == ABSENT_KEEP || !update->profile->writes_all;
+		update->profile->absent == ABSENT_KEEP;
 	ListCell   *lc;
 
 	check_stack_depth();
@@ -166,14 +166,14 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 	}
 
 	/* a request that cannot name an attribute cannot mean to remove it */
-	if (keeps_unknown)
+	document_foreach(pair, before)
 	{
-		document_foreach(pair, before)
-		{
-			if (attribute_find(set, pair->key.val.string.val, pair->key.val.string.len) == NULL)
-				document_append(after, pair->key.val.string.val, pair->key.val.string.len,
-								&pair->value);
-		}
+		const char *name = pair->key.val.string.val;
+		int			len = pair->key.val.string.len;
+
+		if (attribute_find(set, name, len) == NULL &&
+			(keeps_unknown || !writes_unknown(update, parent, name, len)))
+			document_append(after, name, len, &pair->value);
 	}
 	foreach(lc, members.unknown)
 	{
@@ -181,8 +181,8 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 		const char *name = pair->key.val.string.val;
 		int			len = pair->key.val.string.len;
 
-		if (!update->profile->writes_all)
-			refuse_not_writable(update, shown_name(name, len), &pair->value,
+		if (!writes_unknown(update, parent, name, len))
+			refuse_not_writable(update, unknown_path(parent, name, len), &pair->value,
 								document_find(before, name, len));
 		else if (pair->value.type == jbvNull)
 			document_remove(after, name, len);

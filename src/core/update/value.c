@@ -29,8 +29,7 @@ unknown_member(Update *update, SentMembers *members, const Attribute *parent,
 		members->unknown = lappend(members->unknown, pair);
 		return;
 	}
-	path = attribute_child_path(parent, name, len);
-	path = shown_name(path, strlen(path));
+	path = unknown_path(parent, name, len);
 	if (update->profile->unknown == UNKNOWN_IGNORE)
 		update->ignored = lappend(update->ignored, path);
 	else
@@ -141,6 +140,37 @@ refuse_not_writable(Update *update, const char *path, JsonbValue *sent, JsonbVal
 		return;
 	refuse_change(update, path,
 				  psprintf("API profile \"%s\" does not write it.", update->profile->name));
+}
+
+/* The path of a member that no schema knows, as an error may show it. */
+char *
+unknown_path(const Attribute *parent, const char *name, int len)
+{
+	char	   *path = attribute_child_path(parent, name, len);
+
+	return shown_name(path, strlen(path));
+}
+
+/*
+ * May the profile change a member that no schema knows?  If it may change what
+ * the member belongs to, or lists the member itself, in this very case.
+ */
+bool
+writes_unknown(Update *update, const Attribute *parent, const char *name, int len)
+{
+	char	   *path;
+	ListCell   *lc;
+
+	if (update->profile->writes_all ||
+		(parent != NULL && parent->writable == WRITABLE))
+		return true;
+	path = attribute_child_path(parent, name, len);
+	foreach(lc, update->profile->writable)
+	{
+		if (strcmp(lfirst(lc), path) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* The default of an attribute that was left out of something new, or NULL. */
@@ -362,14 +392,13 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 	foreach(lc, members.unknown)
 	{
 		JsonbPair  *pair = lfirst(lc);
+		const char *name = pair->key.val.string.val;
+		int			len = pair->key.val.string.len;
 
-		if (!update->profile->writes_all)
-			refuse_not_writable(update, shown_name(pair->key.val.string.val,
-												   pair->key.val.string.len),
-								&pair->value, NULL);
+		if (!writes_unknown(update, parent, name, len))
+			refuse_not_writable(update, unknown_path(parent, name, len), &pair->value, NULL);
 		else if (pair->value.type != jbvNull)
-			document_append(object, pair->key.val.string.val, pair->key.val.string.len,
-							without_nulls(&pair->value));
+			document_append(object, name, len, without_nulls(&pair->value));
 	}
 	if (parent != NULL)
 		complete_lookup(parent, object);
