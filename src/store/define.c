@@ -315,7 +315,7 @@ merge_settings(JsonbValue *base, JsonbValue *settings)
 	{
 		char	   *name = document_cstring(&pair->key);
 
-		if (is_reserved_setting(name) || get_attnum(relid, name) == InvalidAttrNumber)
+		if (is_reserved_setting(name) || get_attnum(relid, name) <= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_USER_BAD_REQUEST),
 					 errmsg("API profiles have no setting \"%s\"", shown_name(name, strlen(name))),
