@@ -302,7 +302,8 @@ schema_compile(List *documents, bool scim_common)
 		}
 		else
 		{
-			if (attribute_member(set, id) != NULL)
+			if (attribute_member(set, id) != NULL ||
+				pg_strcasecmp(id, linitial(schema->ids)) == 0)
 				BAD_SCHEMA("id", "schema \"%s\" is given twice", id);
 			read_extension(&set->attributes[set->count], id, document);
 			enter_last(set);
