@@ -330,15 +330,18 @@ schema_apply_rules(Schema *schema, JsonbValue *rules, bool strict)
 	{
 		char	   *path = document_cstring(&pair->key);
 		Attribute  *attribute = path_resolve(schema, path);
+		Attribute	other = {0};
 
 		if (pair->value.type != jbvObject)
 			BAD_SCHEMA("rules", "rule for attribute \"%s\" must be an object",
 					   shown_name(path, strlen(path)));
-		if (attribute != NULL)
-			attribute_read_words(attribute, &pair->value, psprintf("rules.%s", path), true);
-		else if (strict)
+		if (attribute == NULL && strict)
 			BAD_SCHEMA("rules", "rule for unknown attribute \"%s\"",
 					   shown_name(path, strlen(path)));
+		/* of a rule that is passed over, the words are judged all the same */
+		other.path = shown_name(path, strlen(path));
+		attribute_read_words(attribute ? attribute : &other, &pair->value,
+							 psprintf("rules.%s", path), true);
 	}
 }
 
