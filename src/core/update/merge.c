@@ -199,6 +199,7 @@ merge_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
 		!document_equal(before, value))
 		refuse_change(update, attribute->path,
 					  "The attribute is immutable: it can be set once.");
+	require_fixed_part(update, attribute, before, value);
 	return value;
 }
 

@@ -173,6 +173,70 @@ writes_unknown(Update *update, const Attribute *parent, const char *name, int le
 	return false;
 }
 
+/*
+ * The part of a value that the profile cannot change, or NULL.  readOnly
+ * members are not the profile's business.
+ */
+static JsonbValue *
+fixed_part(Update *update, const Attribute *attribute, JsonbValue *value)
+{
+	JsonbValue *part;
+
+	check_stack_depth();
+	if (value == NULL || attribute->writable == WRITABLE ||
+		attribute->mutability == MUTABILITY_READ_ONLY)
+		return NULL;
+	if (attribute->writable == WRITABLE_NOT)
+		return value;
+	if (value->type == jbvArray)
+	{
+		part = document_new_array();
+		for (int i = 0; i < value->val.array.nElems; i++)
+		{
+			JsonbValue *item = fixed_part(update, attribute, &value->val.array.elems[i]);
+
+			if (item != NULL)
+				document_push(part, item);
+		}
+		return part->val.array.nElems > 0 ? part : NULL;
+	}
+	if (value->type != jbvObject)
+		return NULL;
+	part = document_new_object();
+	document_foreach(pair, value)
+	{
+		const char *name = pair->key.val.string.val;
+		int			len = pair->key.val.string.len;
+		Attribute  *member = attribute_find(&attribute->subs, name, len);
+		JsonbValue *fixed = &pair->value;
+
+		if (member != NULL)
+			fixed = fixed_part(update, member, fixed);
+		else if (writes_unknown(update, attribute, name, len))
+			fixed = NULL;
+		if (fixed != NULL)
+			document_append(part, name, len, fixed);
+	}
+	return part->val.object.nPairs > 0 ? part : NULL;
+}
+
+/*
+ * Of an attribute that is writable in part, the rest must stay: also when the
+ * whole is cleared, or items of it are left out.
+ */
+void
+require_fixed_part(Update *update, const Attribute *attribute, JsonbValue *before,
+				   JsonbValue *after)
+{
+	if (attribute->writable != WRITABLE_PARTLY || before == NULL ||
+		document_equal(fixed_part(update, attribute, before),
+					   fixed_part(update, attribute, after)))
+		return;
+	refuse_change(update, attribute->path,
+				  psprintf("API profile \"%s\" does not write all of it.",
+						   update->profile->name));
+}
+
 /* The default of an attribute that was left out of something new, or NULL. */
 JsonbValue *
 default_of(const Attribute *attribute, JsonbValue *siblings)
