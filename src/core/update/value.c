@@ -31,7 +31,17 @@ unknown_member(Update *update, SentMembers *members, const Attribute *parent,
 	}
 	path = unknown_path(parent, name, len);
 	if (update->profile->unknown == UNKNOWN_IGNORE)
+	{
+		ListCell   *lc;
+
+		/* items of an array have the same ones */
+		foreach(lc, update->ignored)
+		{
+			if (strcmp(lfirst(lc), path) == 0)
+				return;
+		}
 		update->ignored = lappend(update->ignored, path);
+	}
 	else
 		validation_problem(&update->validation, path, SCIM_INVALID_SYNTAX,
 						   "Leave it out, or define it in an attribute schema of the table.",
