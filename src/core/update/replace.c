@@ -41,6 +41,7 @@ left_out(Update *update, const Attribute *attribute, JsonbValue *before, bool in
 	}
 	else if (attribute->mutability == MUTABILITY_IMMUTABLE ||
 			 attribute->mutability == MUTABILITY_WRITE_ONLY ||
+			 attribute->writable == WRITABLE_PARTLY ||
 			 absent == ABSENT_KEEP)
 		value = before;
 	else if (absent == ABSENT_BLANK && in_sent && before != NULL &&
