@@ -442,7 +442,8 @@ refuse_id_type(Oid type)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("ids of users cannot be of type %s", format_type_be(type)),
+			 errmsg("ids of users cannot be of type %s",
+					format_type_extended(type, -1, FORMAT_TYPE_ALLOW_INVALID)),
 			 errhint("It is text, varchar, uuid, integer or bigint.")));
 }
 
