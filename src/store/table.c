@@ -629,11 +629,12 @@ user_table_refresh(PG_FUNCTION_ARGS)
 }
 
 /*
- * A user table is gone: drop a companion that is still there.  It is dropped
- * as its owner, who owned the user table too.
+ * A user table is gone: drop a companion that is still there, with what depends
+ * on it where the command said CASCADE.  It is dropped as its owner, who owned
+ * the user table too.
  */
 static void
-drop_companion(Oid relid)
+drop_companion(Oid relid, bool cascade)
 {
 	Relation	relation = try_relation_open(relid, AccessExclusiveLock);
 	SavedUser	saved;
@@ -647,8 +648,18 @@ drop_companion(Oid relid)
 					RelationGetRelationName(relation));
 	relation_close(relation, NoLock);
 	become_owner(owner, &saved);
-	executef("DROP TABLE %s", sql);
+	executef("DROP TABLE %s%s", sql, cascade ? " CASCADE" : "");
 	become_caller_again(&saved);
+}
+
+static bool
+is_cascade(Node *command)
+{
+	if (IsA(command, DropStmt))
+		return ((DropStmt *) command)->behavior == DROP_CASCADE;
+	if (IsA(command, DropOwnedStmt))
+		return ((DropOwnedStmt *) command)->behavior == DROP_CASCADE;
+	return false;
 }
 
 /*
@@ -659,11 +670,13 @@ user_table_dropped(PG_FUNCTION_ARGS)
 {
 	List	   *dropped = NIL;
 	ListCell   *lc;
+	bool		cascade;
 
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"user_table_dropped\" was not called as an event trigger")));
+	cascade = is_cascade(((EventTriggerData *) fcinfo->context)->parsetree);
 	SPI_connect();
 	if (SPI_execute("SELECT o.objid FROM pg_catalog.pg_event_trigger_dropped_objects() o"
 					" WHERE o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
@@ -687,8 +700,8 @@ user_table_dropped(PG_FUNCTION_ARGS)
 			if (!list_member_oid(dropped, registration->users))
 				continue;
 			delete_registration(registration->users);
-			drop_companion(registration->history);
-			drop_companion(registration->idempotency);
+			drop_companion(registration->history, cascade);
+			drop_companion(registration->idempotency, cascade);
 		}
 	}
 	SPI_finish();
