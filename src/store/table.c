@@ -115,7 +115,7 @@ parse_name(const char *name)
 
 /* The name of a companion, which must not be cut off. */
 static char *
-companion(const char *table, const char *suffix)
+companion_name(const char *table, const char *suffix)
 {
 	char	   *name = psprintf("%s_%s", table, suffix);
 
@@ -452,30 +452,108 @@ create_idempotency(const char *sql, const char *id_type)
 	executef("COMMENT ON COLUMN %s.expires_at IS 'from then on the key is as new'", sql);
 }
 
+/* A column of one of our tables. */
+typedef struct KnownColumn
+{
+	const char *name;
+	Oid			type;			/* InvalidOid: that of ids */
+} KnownColumn;
+
+static const KnownColumn history_columns[] = {
+	{"user_id", InvalidOid},
+	{"version", INT8OID},
+	{"operation", TEXTOID},
+	{"document", JSONBOID},
+	{"changed", TEXTARRAYOID},
+	{"changed_at", TIMESTAMPTZOID},
+	{"changed_by", NAMEOID},
+	{"actor", TEXTOID},
+	{"request_id", TEXTOID},
+	{"era", INT4OID},
+	{"transaction_id", XID8OID},
+	{NULL}
+};
+
+static const KnownColumn idempotency_columns[] = {
+	{"caller", TEXTOID},
+	{"key", TEXTOID},
+	{"fingerprint", BYTEAOID},
+	{"operation", TEXTOID},
+	{"user_id", InvalidOid},
+	{"version", INT8OID},
+	{"response", JSONBOID},
+	{"expires_at", TIMESTAMPTZOID},
+	{NULL}
+};
+
+typedef struct Companion
+{
+	const char *suffix;
+	void		(*create) (const char *sql, const char *id_type);
+	const KnownColumn *columns;
+	const char *key[3];
+} Companion;
+
+static const Companion history_companion = {
+	"history", create_history, history_columns, {"user_id", "version", NULL}
+};
+static const Companion idempotency_companion = {
+	"idempotency", create_idempotency, idempotency_columns, {"caller", "key", NULL}
+};
+
+static bool
+is_table(Oid relid)
+{
+	char		kind = get_rel_relkind(relid);
+
+	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
+/* The first of the columns (ended by NULL) that a relation lacks, or NULL. */
+static const char *
+missing_column(Oid relid, const KnownColumn *columns, Oid id_type)
+{
+	for (; columns->name != NULL; columns++)
+	{
+		AttrNumber	number = get_attnum(relid, columns->name);
+		Oid			type = OidIsValid(columns->type) ? columns->type : id_type;
+
+		if (number == InvalidAttrNumber || get_atttype(relid, number) != type)
+			return columns->name;
+	}
+	return NULL;
+}
+
 /*
- * The companion of a table: one that stands (and has the same owner) is
- * adopted, otherwise it is created.
+ * The companion of a table that is created, or of one that is attached: then
+ * one that stands is adopted, if it is what it is called.
  */
 static Oid
-ensure_companion(Oid users, const char *suffix,
-				 void (*create) (const char *sql, const char *id_type))
+ensure_companion(Oid users, const Companion *companion, bool adopts)
 {
 	Oid			namespace = get_rel_namespace(users);
-	char	   *name = companion(get_rel_name(users), suffix);
+	char	   *name = companion_name(get_rel_name(users), companion->suffix);
 	Oid			relid = get_relname_relid(name, namespace);
 	Oid			id_type = get_atttype(users, get_attnum(users, "id"));
 
-	if (!OidIsValid(relid))
+	if (!OidIsValid(relid) || !adopts)
 	{
 		char	   *sql = qualified(get_namespace_name(namespace), name);
 
-		create(sql, format_type_be_qualified(id_type));
+		companion->create(sql, format_type_be_qualified(id_type));
 		/* it belongs to the owner of the user table, whoever attaches that */
 		executef("ALTER TABLE %s OWNER TO %s", sql,
 				 quote_identifier(GetUserNameFromId(relation_owner(users), false)));
 		CommandCounterIncrement();
-		relid = get_relname_relid(name, namespace);
+		return get_relname_relid(name, namespace);
 	}
+	if (!is_table(relid) || missing_column(relid, companion->columns, id_type) != NULL ||
+		!has_key(relid, companion->key))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg("\"%s\" is not the %s table of a user table like \"%s\"",
+						name, companion->suffix, get_rel_name(users)),
+				 errhint("Rename it or move it elsewhere, so that one can be created.")));
 	return relid;
 }
 
@@ -517,13 +595,13 @@ delete_registration(Oid users)
  * of a user table.
  */
 static void
-register_table(Oid users, const char *api, List *schemas)
+register_table(Oid users, const char *api, List *schemas, bool adopts)
 {
-	Oid			history = ensure_companion(users, "history", create_history);
-	Oid			idempotency = ensure_companion(users, "idempotency", create_idempotency);
+	Oid			past = ensure_companion(users, &history_companion, adopts);
+	Oid			keys = ensure_companion(users, &idempotency_companion, adopts);
 	JsonbValue *unique_columns = sync_unique_columns(users, schemas, api, NULL);
 
-	write_registration(users, history, idempotency, api, schemas, unique_columns);
+	write_registration(users, past, keys, api, schemas, unique_columns);
 	/* what cannot work must not be registered */
 	(void) binding_api(binding_open(users), NULL);
 }
@@ -572,7 +650,7 @@ user_table_create(PG_FUNCTION_ARGS)
 	require_argument(fcinfo, 1, "api");
 	require_argument(fcinfo, 3, "id_type");
 	name = parse_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	(void) companion(name.table, "idempotency");
+	(void) companion_name(name.table, idempotency_companion.suffix);
 	api = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	schemas = schemas_argument(fcinfo, 2, api);
 	id_type = PG_GETARG_OID(3);
@@ -599,7 +677,7 @@ user_table_create(PG_FUNCTION_ARGS)
 	executef("COMMENT ON COLUMN %s.version IS 'grows by one with each change; the ETag'", sql);
 	executef("COMMENT ON COLUMN %s.created_at IS 'when the user was created'", sql);
 	executef("COMMENT ON COLUMN %s.modified_at IS 'when the user last changed'", sql);
-	register_table(users, api, schemas);
+	register_table(users, api, schemas, false);
 	SPI_finish();
 	PG_RETURN_OID(users);
 }
@@ -619,36 +697,40 @@ require_table_owner(Oid users)
 	relation_close(relation, NoLock);
 }
 
-/* Has the table the columns of a user table? */
+/* Is it a table with the columns of a user table, and ids that are unique? */
 static void
-require_columns(Oid users)
+require_layout(Oid users)
 {
-	static const struct
-	{
-		const char *name;
-		Oid			type;
-	}			columns[] = {
+	static const KnownColumn columns[] = {
 		{"id", InvalidOid},
 		{"document", JSONBOID},
 		{"version", INT8OID},
 		{"created_at", TIMESTAMPTZOID},
 		{"modified_at", TIMESTAMPTZOID},
+		{NULL}
 	};
+	static const char *const key[] = {"id", NULL};
+	AttrNumber	number = get_attnum(users, "id");
+	Oid			id_type = number == InvalidAttrNumber ? InvalidOid : get_atttype(users, number);
+	const char *missing = missing_column(users, columns, id_type);
 
-	for (int i = 0; i < lengthof(columns); i++)
-	{
-		AttrNumber	number = get_attnum(users, columns[i].name);
-		Oid			type = number == InvalidAttrNumber ? InvalidOid : get_atttype(users, number);
-
-		if (!OidIsValid(type) || (OidIsValid(columns[i].type) && type != columns[i].type))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-					 errmsg("table \"%s\" lacks the column \"%s\" of a user table",
-							get_rel_name(users), columns[i].name),
-					 errhint("A user table has the columns id, document jsonb, version bigint, created_at timestamptz and modified_at timestamptz.")));
-		if (i == 0 && !is_id_type(type))
-			refuse_id_type(type);
-	}
+	if (!is_table(users))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table", get_rel_name(users))));
+	if (missing != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg("table \"%s\" lacks the column \"%s\" of a user table",
+						get_rel_name(users), missing),
+				 errhint("A user table has the columns id, document jsonb, version bigint, created_at timestamptz and modified_at timestamptz.")));
+	if (!is_id_type(id_type))
+		refuse_id_type(id_type);
+	if (!has_key(users, key))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg("ids in table \"%s\" are not unique", get_rel_name(users)),
+				 errhint("Make the column id its primary key.")));
 }
 
 /*
@@ -671,9 +753,9 @@ user_table_attach(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("\"%s\" is a user table already", get_rel_name(users)),
 				 errhint("Detach it first to attach it in another way.")));
-	require_columns(users);
+	require_layout(users);
 	SPI_connect();
-	register_table(users, api, schemas_argument(fcinfo, 2, api));
+	register_table(users, api, schemas_argument(fcinfo, 2, api), true);
 	SPI_finish();
 	PG_RETURN_OID(users);
 }
