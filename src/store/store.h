@@ -132,6 +132,7 @@ typedef struct Binding
 	char	   *default_api;
 	List	   *schema_ids;
 	List	   *apis;			/* of BoundApi * */
+	List	   *indexes;		/* of their OIDs: names of constraints change with theirs */
 	List	   *unique_indexes; /* of UniqueIndex * */
 	char	   *primary_key;	/* name of its constraint */
 	SPIPlanPtr	plans[STATEMENT_COUNT];
