@@ -24,6 +24,7 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "access/xlog.h"
 
@@ -71,6 +72,13 @@ relcache_changed(Datum arg, Oid relid)
 	binding_invalidate(relid);
 }
 
+/* Bindings have names of schemas in their statements. */
+static void
+namespace_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	binding_invalidate(InvalidOid);
+}
+
 static void
 transaction_ended(XactEvent event, void *arg)
 {
@@ -83,6 +91,7 @@ void
 store_init(void)
 {
 	CacheRegisterRelcacheCallback(relcache_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, namespace_changed, (Datum) 0);
 	RegisterXactCallback(transaction_ended, NULL);
 }
 
