@@ -272,10 +272,10 @@ is_generated_as(Oid users, AttrNumber number, Oid type, const char *expression)
 
 /*
  * Has the table a unique index on just these columns (a list of names ended by
- * NULL), for all its rows?
+ * NULL), for all its rows?  ON CONFLICT wants one that is checked immediately.
  */
 static bool
-has_key(Oid relid, const char *const *columns)
+has_key(Oid relid, const char *const *columns, bool immediate)
 {
 	Relation	relation = table_open(relid, AccessShareLock);
 	bool		found = false;
@@ -297,7 +297,8 @@ has_key(Oid relid, const char *const *columns)
 					matching++;
 			}
 		}
-		if (form->indisunique && form->indisvalid && matching == form->indnkeyatts &&
+		if (form->indisunique && form->indisvalid &&
+			(form->indimmediate || !immediate) && matching == form->indnkeyatts &&
 			columns[matching] == NULL && RelationGetIndexPredicate(index) == NIL)
 			found = true;
 		index_close(index, AccessShareLock);
@@ -336,7 +337,7 @@ add_unique(Oid users, const char *table_sql, const char *table, const Schema *sc
 		CommandCounterIncrement();
 	}
 	key[0] = column;
-	if (!has_key(users, key))
+	if (!has_key(users, key, false))
 		executef("ALTER TABLE %s ADD CONSTRAINT %s UNIQUE (%s) DEFERRABLE INITIALLY IMMEDIATE",
 				 table_sql,
 				 quote_identifier(ChooseRelationName(table, column, "key",
@@ -548,7 +549,7 @@ ensure_companion(Oid users, const Companion *companion, bool adopts)
 		return get_relname_relid(name, namespace);
 	}
 	if (!is_table(relid) || missing_column(relid, companion->columns, id_type) != NULL ||
-		!has_key(relid, companion->key))
+		!has_key(relid, companion->key, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("\"%s\" is not the %s table of a user table like \"%s\"",
@@ -726,7 +727,7 @@ require_layout(Oid users)
 				 errhint("A user table has the columns id, document jsonb, version bigint, created_at timestamptz and modified_at timestamptz.")));
 	if (!is_id_type(id_type))
 		refuse_id_type(id_type);
-	if (!has_key(users, key))
+	if (!has_key(users, key, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("ids in table \"%s\" are not unique", get_rel_name(users)),
