@@ -272,39 +272,45 @@ is_generated_as(Oid users, AttrNumber number, Oid type, const char *expression)
 
 /*
  * Has the table a unique index on just these columns (a list of names ended by
- * NULL), for all its rows?  ON CONFLICT wants one that is checked immediately.
+ * NULL), for all its rows?  ON CONFLICT wants all such to be checked immediately.
  */
 static bool
 has_key(Oid relid, const char *const *columns, bool immediate)
 {
 	Relation	relation = table_open(relid, AccessShareLock);
 	bool		found = false;
+	bool		deferrable = false;
 	ListCell   *lc;
 
 	foreach(lc, RelationGetIndexList(relation))
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 		Form_pg_index form = index->rd_index;
+		int			wanted;
 		int			matching = 0;
 
-		for (int i = 0; columns[i] != NULL; i++)
+		for (wanted = 0; columns[wanted] != NULL; wanted++)
 		{
-			AttrNumber	number = get_attnum(relid, columns[i]);
+			AttrNumber	number = get_attnum(relid, columns[wanted]);
 
-			for (int j = 0; j < form->indnkeyatts; j++)
+			for (int i = 0; i < form->indnkeyatts; i++)
 			{
-				if (number > 0 && form->indkey.values[j] == number)
+				if (number > 0 && form->indkey.values[i] == number)
 					matching++;
 			}
 		}
 		if (form->indisunique && form->indisvalid &&
-			(form->indimmediate || !immediate) && matching == form->indnkeyatts &&
-			columns[matching] == NULL && RelationGetIndexPredicate(index) == NIL)
+			matching == wanted && form->indnkeyatts == wanted &&
+			RelationGetIndexPredicate(index) == NIL)
+		{
 			found = true;
+			if (!form->indimmediate)
+				deferrable = true;
+		}
 		index_close(index, AccessShareLock);
 	}
 	table_close(relation, AccessShareLock);
-	return found;
+	return found && !(immediate && deferrable);
 }
 
 /* Give the table what a unique attribute needs, unless it has it. */
@@ -730,8 +736,8 @@ require_layout(Oid users)
 	if (!has_key(users, key, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-				 errmsg("ids in table \"%s\" are not unique", get_rel_name(users)),
-				 errhint("Make the column id its primary key.")));
+				 errmsg("table \"%s\" has no key for ids of users", get_rel_name(users)),
+				 errhint("Make the column id its primary key, not deferrable.")));
 }
 
 /*
