@@ -9,6 +9,7 @@
 #include "core/errors.h"
 #include "core/profile.h"
 #include "core/scim/path.h"
+#include "core/validate.h"
 
 #define BAD_PROFILE(setting, hint) \
 	ereport(ERROR, \
@@ -120,6 +121,7 @@ profile_compile(JsonbValue *document)
 		BAD_PROFILE("rules", "It maps attribute paths to objects of schema words.");
 	profile->clear_token = string_setting(document, "clear_token");
 	profile->lenient = boolean_setting(document, "lenient");
+	profile->writes_all = setting(document, "writable") == NULL;
 	profile->writable = list_setting(document, "writable");
 	profile->answers_full = setting(document, "answer") == NULL;
 	profile->answer = list_setting(document, "answer");
@@ -129,9 +131,9 @@ profile_compile(JsonbValue *document)
 	profile->max_payload_size = 1048576;
 	if (size != NULL)
 	{
-		if (size->type == jbvNumeric)
+		if (value_has_type(TYPE_INTEGER, size))
 			profile->max_payload_size = numeric_int4_opt_error(size->val.numeric, &error);
-		if (size->type != jbvNumeric || error || profile->max_payload_size < 1)
+		if (!value_has_type(TYPE_INTEGER, size) || error || profile->max_payload_size < 1)
 			BAD_PROFILE("max_payload_size", "It is a number of bytes, at least 1.");
 	}
 	return profile;

@@ -38,7 +38,8 @@ typedef struct Profile
 	JsonbValue *rules;			/* path → schema words, or NULL */
 	const char *clear_token;	/* a string that clears when merged, or NULL */
 	bool		lenient;
-	List	   *writable;		/* of char * paths; NIL: all */
+	bool		writes_all;		/* else the attributes of writable */
+	List	   *writable;		/* of char * paths */
 	bool		answers_full;	/* else the attributes of answer */
 	List	   *answer;			/* of char * */
 	OnDelete	on_delete;

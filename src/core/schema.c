@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/fmgrprotos.h"
 
 #include "core/errors.h"
 #include "core/schema.h"
@@ -301,7 +302,8 @@ schema_compile(List *documents, bool scim_common)
 		}
 		else
 		{
-			if (attribute_member(set, id) != NULL)
+			if (attribute_member(set, id) != NULL ||
+				pg_strcasecmp(id, linitial(schema->ids)) == 0)
 				BAD_SCHEMA("id", "schema \"%s\" is given twice", id);
 			read_extension(&set->attributes[set->count], id, document);
 			enter_last(set);
@@ -328,15 +330,18 @@ schema_apply_rules(Schema *schema, JsonbValue *rules, bool strict)
 	{
 		char	   *path = document_cstring(&pair->key);
 		Attribute  *attribute = path_resolve(schema, path);
+		Attribute	other = {0};
 
 		if (pair->value.type != jbvObject)
 			BAD_SCHEMA("rules", "rule for attribute \"%s\" must be an object",
 					   shown_name(path, strlen(path)));
-		if (attribute != NULL)
-			attribute_read_words(attribute, &pair->value, psprintf("rules.%s", path), true);
-		else if (strict)
+		if (attribute == NULL && strict)
 			BAD_SCHEMA("rules", "rule for unknown attribute \"%s\"",
 					   shown_name(path, strlen(path)));
+		/* of a rule that is passed over, the words are judged all the same */
+		other.path = shown_name(path, strlen(path));
+		attribute_read_words(attribute ? attribute : &other, &pair->value,
+							 psprintf("rules.%s", path), true);
 	}
 }
 
@@ -371,15 +376,13 @@ mark_partly(AttributeSet *set)
 
 /*
  * The attributes that a profile may change: those of the given paths (char *)
- * with all below them; without paths, all.
+ * with all below them, and no others.
  */
 void
 schema_apply_writable(Schema *schema, List *paths)
 {
 	ListCell   *lc;
 
-	if (paths == NIL)
-		return;
 	mark_writable(&schema->attributes, WRITABLE_NOT);
 	foreach(lc, paths)
 	{
@@ -449,6 +452,11 @@ check_words(const Attribute *attribute, const Attribute *parent)
 		attribute->min_length > attribute->max_length)
 		BAD_SCHEMA(attribute->path, "minLength of attribute \"%s\" is over its maxLength",
 				   attribute->path);
+	if (attribute->minimum != NULL && attribute->maximum != NULL &&
+		DatumGetBool(DirectFunctionCall2(numeric_gt, NumericGetDatum(attribute->minimum),
+										 NumericGetDatum(attribute->maximum))))
+		BAD_SCHEMA(attribute->path, "minimum of attribute \"%s\" is over its maximum",
+				   attribute->path);
 }
 
 static void
@@ -514,7 +522,8 @@ link_attribute(Attribute *attribute, AttributeSet *siblings, const Attribute *pa
 		validate_value(&validation, attribute, attribute->default_value);
 		if (validation.problems != NIL)
 			BAD_SCHEMA_HINT(attribute->path,
-							((Problem *) linitial(validation.problems))->message,
+							psprintf("An update would be refused: %s.",
+									 ((Problem *) linitial(validation.problems))->message),
 							"default of attribute \"%s\" is not a value of it",
 							attribute->path);
 	}
@@ -541,6 +550,7 @@ schema_check(JsonbValue *document)
 	Schema	   *schema = schema_compile(list_make1(document), false);
 
 	schema_link(schema);
+	attributes_tell_unknown_words(document_member(document, "attributes"), "attributes");
 	return linitial(schema->ids);
 }
 

@@ -379,11 +379,28 @@ validate_members(Validation *validation, const AttributeSet *set, JsonbValue *ob
 }
 
 /*
+ * The blank of an attribute that a replace blanks: it stands for no value, so
+ * it is stored, shown and sent back whatever values have to look like.
+ */
+static bool
+is_blank(const Validation *validation, const Attribute *attribute, JsonbValue *value)
+{
+	Absent		absent = attribute->absent == ABSENT_INHERIT ?
+		validation->absent : attribute->absent;
+
+	return absent == ABSENT_BLANK && attribute->type == TYPE_STRING &&
+		!attribute->multi_valued && !attribute->required &&
+		document_is_string(value, "");
+}
+
+/*
  * Judge one value, or one item of a multi-valued attribute.
  */
 void
 validate_item(Validation *validation, const Attribute *attribute, JsonbValue *value)
 {
+	if (is_blank(validation, attribute, value))
+		return;
 	if (!value_has_type(attribute->type, value))
 	{
 		validation_problem(validation, attribute->path, SCIM_INVALID_VALUE, NULL,
@@ -406,11 +423,12 @@ validate_item(Validation *validation, const Attribute *attribute, JsonbValue *va
 			validate_number(validation, attribute, value);
 			break;
 		case TYPE_COMPLEX:
+			/* first: a displayValue that the list lacks has stood in for a value */
+			if (attribute->lookup != NULL)
+				validate_lookup(validation, attribute, value);
 			validate_members(validation, &attribute->subs, value);
 			validate_required(validation, &attribute->subs, value);
 			validate_dependencies(validation, attribute, value);
-			if (attribute->lookup != NULL)
-				validate_lookup(validation, attribute, value);
 			break;
 		case TYPE_BOOLEAN:
 		case TYPE_ANY:

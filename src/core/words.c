@@ -6,9 +6,11 @@
 #include "postgres.h"
 
 #include "catalog/pg_collation.h"
+#include "miscadmin.h"
 #include "regex/regex.h"
 #include "utils/builtins.h"
 
+#include "core/validate.h"
 #include "core/words.h"
 
 typedef void (*WordReader) (Attribute *attribute, JsonbValue *value,
@@ -118,9 +120,9 @@ read_count(JsonbValue *value, const char *where)
 	bool		error = false;
 	int			count = 0;
 
-	if (value->type == jbvNumeric)
+	if (value_has_type(TYPE_INTEGER, value))
 		count = numeric_int4_opt_error(value->val.numeric, &error);
-	if (value->type != jbvNumeric || error || count < 0)
+	if (!value_has_type(TYPE_INTEGER, value) || error || count < 0)
 		BAD_SCHEMA(where, "schema word \"%s\" must be a whole number of at least 0", where);
 	return count;
 }
@@ -379,7 +381,7 @@ find_word(const char *name, int len)
  * Read what an object says of an attribute: all its words, or those that a
  * rule lays over them.  A word without a value (null) is not there.  Words of
  * others are left alone, since schema documents of other SCIM systems have to
- * load, but named, since they may be ours misspelled.
+ * load.
  */
 void
 attribute_read_words(Attribute *attribute, JsonbValue *object, const char *where, bool is_rule)
@@ -395,13 +397,41 @@ attribute_read_words(Attribute *attribute, JsonbValue *object, const char *where
 			BAD_SCHEMA(here, "rule for attribute \"%s\" has an unknown word \"%s\"",
 					   attribute->path, shown_name(name, len));
 		else if (word == NULL)
-			ereport(NOTICE,
-					(errmsg("unknown schema word \"%s\" is ignored", here)));
+			continue;
 		else if (is_rule && word->is_structure)
 			BAD_SCHEMA_HINT(here, "Say it in the schema.",
 							"a rule cannot change \"%s\" of attribute \"%s\"",
 							word->name, attribute->path);
 		else if (pair->value.type != jbvNull)
 			word->read(attribute, &pair->value, here);
+	}
+}
+
+/*
+ * Name the words of others in an array of attributes that was read without
+ * error: they may be ours misspelled.
+ */
+void
+attributes_tell_unknown_words(JsonbValue *array, const char *where)
+{
+	check_stack_depth();
+	for (int i = 0; i < array->val.array.nElems; i++)
+	{
+		JsonbValue *object = &array->val.array.elems[i];
+		JsonbValue *subs = document_member(object, "subAttributes");
+		char	   *here = psprintf("%s[%d]", where, i);
+
+		document_foreach(pair, object)
+		{
+			const char *name = pair->key.val.string.val;
+			int			len = pair->key.val.string.len;
+
+			if (find_word(name, len) == NULL)
+				ereport(NOTICE,
+						(errmsg("unknown schema word \"%s.%s\" is ignored", here,
+								shown_name(name, len))));
+		}
+		if (subs != NULL && subs->type == jbvArray)
+			attributes_tell_unknown_words(subs, psprintf("%s.subAttributes", here));
 	}
 }

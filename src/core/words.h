@@ -26,5 +26,6 @@
 
 extern void attribute_read_words(Attribute *attribute, JsonbValue *object,
 								 const char *where, bool is_rule);
+extern void attributes_tell_unknown_words(JsonbValue *array, const char *where);
 
 #endif							/* USERSTORE_WORDS_H */

@@ -71,7 +71,8 @@ binding_invalidate(Oid relid)
 
 		if (binding != NULL &&
 			(relid == InvalidOid || relid == binding->users ||
-			 relid == binding->history || relid == binding->idempotency))
+			 relid == binding->history || relid == binding->idempotency ||
+			 list_member_oid(binding->indexes, relid)))
 		{
 			binding->valid = false;
 			any_invalid = true;
@@ -189,6 +190,7 @@ find_constraints(Binding *binding, Relation relation, JsonbValue *unique_columns
 
 		if (!HeapTupleIsValid(tuple))
 			elog(ERROR, "cache lookup failed for index %u", index); /* can't happen */
+		binding->indexes = lappend_oid(binding->indexes, index);
 		form = (Form_pg_index) GETSTRUCT(tuple);
 		if (form->indisprimary)
 			binding->primary_key = get_rel_name(index);

@@ -238,6 +238,33 @@ catalog_profile_row(const char *name)
 	return catalog_row(CATALOG_API_PROFILE, "name", name);
 }
 
+/* The name of an API profile that lists an attribute schema, or NULL. */
+char *
+catalog_profile_with_schema(const char *id)
+{
+	Relation	relation = table_open(catalog_relid(CATALOG_API_PROFILE), AccessShareLock);
+	AttrNumber	schemas = get_attnum(RelationGetRelid(relation), "schemas");
+	AttrNumber	name = get_attnum(RelationGetRelid(relation), "name");
+	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+	char	   *found = NULL;
+
+	while (found == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		ListCell   *lc;
+		bool		isnull;
+
+		foreach(lc, text_array_list(heap_getattr(tuple, schemas, RelationGetDescr(relation), &isnull)))
+		{
+			if (strcmp(lfirst(lc), id) == 0)
+				found = TextDatumGetCString(heap_getattr(tuple, name, RelationGetDescr(relation), &isnull));
+		}
+	}
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return found;
+}
+
 /*
  * An API profile, compiled in the current memory context.
  */
@@ -282,7 +309,8 @@ catalog_schema(List *ids, const Profile *profile, const Profile *default_profile
 	schema = schema_compile(documents,
 							profile->scim_common || default_profile->scim_common);
 	schema_apply_rules(schema, profile->rules, false);
-	schema_apply_writable(schema, profile->writable);
+	if (!profile->writes_all)
+		schema_apply_writable(schema, profile->writable);
 	schema_link(schema);
 	return schema;
 }

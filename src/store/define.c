@@ -67,7 +67,7 @@ uses_schema(const Registration *registration, const char *id)
 
 /* Judge the users of one table against attributes that may come. */
 static void
-judge_table(Oid users, const Schema *schema, ReturnSetInfo *result)
+judge_table(Oid users, const Schema *schema, const Profile *profile, ReturnSetInfo *result)
 {
 	MemoryContext item = AllocSetContextCreate(CurrentMemoryContext,
 											   "userstore stored user",
@@ -96,6 +96,7 @@ judge_table(Oid users, const Schema *schema, ReturnSetInfo *result)
 			CHECK_FOR_INTERRUPTS();
 			old = MemoryContextSwitchTo(item);
 			validation.collect = true;
+			validation.absent = profile->absent;
 			validate_document(&validation, schema,
 							  document_from_jsonb(DatumGetJsonbP(SPI_getbinval(tuple, desc, 2, &isnull))));
 			foreach(lc, validation.problems)
@@ -162,7 +163,7 @@ judge_tables(const char *id, JsonbValue *document, ReturnSetInfo *result)
 		schema = schema_compile(documents, profile->scim_common);
 		schema_apply_rules(schema, profile->rules, false);
 		schema_link(schema);
-		judge_table(registration->users, schema, result);
+		judge_table(registration->users, schema, profile, result);
 	}
 }
 
@@ -255,6 +256,7 @@ attribute_schema_drop(PG_FUNCTION_ARGS)
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1];
 	ListCell   *lc;
+	char	   *profile;
 
 	if (row == NULL)
 		ereport(ERROR,
@@ -271,6 +273,12 @@ attribute_schema_drop(PG_FUNCTION_ARGS)
 					 errmsg("cannot drop attribute schema \"%s\" because table \"%s\" uses it",
 							id, get_rel_name(registration->users))));
 	}
+	profile = catalog_profile_with_schema(id);
+	if (profile != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop attribute schema \"%s\" because API profile \"%s\" uses it",
+						id, profile)));
 	values[0] = CStringGetTextDatum(id);
 	(void) catalog_execute("DELETE FROM userstore.attribute_schema WHERE id OPERATOR(pg_catalog.=) $1",
 						   1, types, values, NULL);
@@ -307,7 +315,7 @@ merge_settings(JsonbValue *base, JsonbValue *settings)
 	{
 		char	   *name = document_cstring(&pair->key);
 
-		if (is_reserved_setting(name) || get_attnum(relid, name) == InvalidAttrNumber)
+		if (is_reserved_setting(name) || get_attnum(relid, name) <= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_USER_BAD_REQUEST),
 					 errmsg("API profiles have no setting \"%s\"", shown_name(name, strlen(name))),
@@ -360,8 +368,8 @@ api_profile_define(PG_FUNCTION_ARGS)
 	JsonbValue *merged;
 	JsonbValue *row;
 	StringInfoData columns;
-	Oid			types[3] = {TEXTOID, NAMEOID, JSONBOID};
-	Datum		values[3];
+	Oid			types[4] = {TEXTOID, NAMEOID, JSONBOID, BOOLOID};
+	Datum		values[4];
 
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -402,12 +410,14 @@ api_profile_define(PG_FUNCTION_ARGS)
 	values[1] = CStringGetDatum(row ? document_cstring(document_member(row, "owner")) :
 								GetUserNameFromId(GetUserId(), false));
 	values[2] = JsonbPGetDatum(document_to_jsonb(merged));
+	/* one that shipped is there again before a dump is restored */
+	values[3] = BoolGetDatum(row && document_member(row, "shipped")->val.boolean);
 	(void) catalog_execute("DELETE FROM userstore.api_profile WHERE name OPERATOR(pg_catalog.=) $1",
 						   1, types, values, NULL);
-	(void) catalog_execute(psprintf("INSERT INTO userstore.api_profile (name, owner%s) SELECT $1, $2%s"
+	(void) catalog_execute(psprintf("INSERT INTO userstore.api_profile (name, owner, shipped%s) SELECT $1, $2, $4%s"
 									" FROM pg_catalog.jsonb_populate_record(NULL::userstore.api_profile, $3) p",
 									columns.data, columns.data),
-						   3, types, values, NULL);
+						   4, types, values, NULL);
 	PG_RETURN_VOID();
 }
 

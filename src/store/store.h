@@ -69,6 +69,7 @@ extern uint64 catalog_execute(const char *command, int nargs, Oid *types,
 							  Datum *values, const char *nulls);
 extern JsonbValue *catalog_schema_row(const char *id);
 extern JsonbValue *catalog_profile_row(const char *name);
+extern char *catalog_profile_with_schema(const char *id);
 extern Profile *catalog_profile(const char *name);
 extern Schema *catalog_schema(List *ids, const Profile *profile,
 							  const Profile *default_profile);
@@ -134,6 +135,7 @@ typedef struct Binding
 	char	   *default_api;
 	List	   *schema_ids;
 	List	   *apis;			/* of BoundApi * */
+	List	   *indexes;		/* of their OIDs: names of constraints change with theirs */
 	List	   *unique_indexes; /* of UniqueIndex * */
 	char	   *primary_key;	/* name of its constraint */
 	SPIPlanPtr	plans[STATEMENT_COUNT];

@@ -197,6 +197,7 @@ merge_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
 		!document_equal(before, value))
 		refuse_change(update, attribute->path,
 					  "The attribute is immutable: it can be set once.");
+	require_fixed_part(update, attribute, before, value);
 	return value;
 }
 
@@ -230,8 +231,8 @@ merge_members(Update *update, const AttributeSet *set, const Attribute *parent,
 		const char *name = pair->key.val.string.val;
 		int			len = pair->key.val.string.len;
 
-		if (update->profile->writable != NIL)
-			refuse_not_writable(update, shown_name(name, len), &pair->value,
+		if (!writes_unknown(update, parent, name, len))
+			refuse_not_writable(update, unknown_path(parent, name, len), &pair->value,
 								document_find(before, name, len));
 		else if (pair->value.type == jbvNull)
 			document_remove(after, name, len);

@@ -42,6 +42,8 @@ left_out(Update *update, const Attribute *attribute, JsonbValue *before, bool in
 		if (is_empty_object(value))
 			value = NULL;
 	}
+	else if (attribute->writable == WRITABLE_PARTLY)
+		value = before;
 	else if (absent == ABSENT_BLANK && in_sent && before != NULL &&
 			 before->type == jbvString && attribute->type == TYPE_STRING &&
 			 !attribute->multi_valued)
@@ -123,6 +125,7 @@ replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before
 		!document_equal(before, value))
 		refuse_change(update, attribute->path,
 					  "The attribute is immutable: it can be set once.");
+	require_fixed_part(update, attribute, before, value);
 	return value;
 }
 
@@ -158,7 +161,7 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 	SentMembers members = sent_members(update, set, parent, sent);
 	JsonbValue *after = document_new_object();
 	bool		keeps_unknown = update->profile->unknown != UNKNOWN_KEEP ||
-		update->profile->absent == ABSENT_KEEP || update->profile->writable != NIL;
+		update->profile->absent == ABSENT_KEEP;
 	ListCell   *lc;
 
 	check_stack_depth();
@@ -176,14 +179,14 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 	}
 
 	/* a request that cannot name an attribute cannot mean to remove it */
-	if (keeps_unknown)
+	document_foreach(pair, before)
 	{
-		document_foreach(pair, before)
-		{
-			if (attribute_find(set, pair->key.val.string.val, pair->key.val.string.len) == NULL)
-				document_append(after, pair->key.val.string.val, pair->key.val.string.len,
-								&pair->value);
-		}
+		const char *name = pair->key.val.string.val;
+		int			len = pair->key.val.string.len;
+
+		if (attribute_find(set, name, len) == NULL &&
+			(keeps_unknown || !writes_unknown(update, parent, name, len)))
+			document_append(after, name, len, &pair->value);
 	}
 	foreach(lc, members.unknown)
 	{
@@ -191,8 +194,8 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 		const char *name = pair->key.val.string.val;
 		int			len = pair->key.val.string.len;
 
-		if (update->profile->writable != NIL)
-			refuse_not_writable(update, shown_name(name, len), &pair->value,
+		if (!writes_unknown(update, parent, name, len))
+			refuse_not_writable(update, unknown_path(parent, name, len), &pair->value,
 								document_find(before, name, len));
 		else if (pair->value.type == jbvNull)
 			document_remove(after, name, len);

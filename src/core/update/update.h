@@ -60,5 +60,10 @@ extern void refuse_password(Update *update, const Attribute *attribute,
 extern void refuse_change(Update *update, const char *path, const char *hint);
 extern void refuse_not_writable(Update *update, const char *path,
 								JsonbValue *sent, JsonbValue *stored);
+extern void require_fixed_part(Update *update, const Attribute *attribute,
+							   JsonbValue *before, JsonbValue *after);
+extern char *unknown_path(const Attribute *parent, const char *name, int len);
+extern bool writes_unknown(Update *update, const Attribute *parent, const char *name,
+						   int len);
 
 #endif							/* USERSTORE_UPDATE_H */

@@ -29,10 +29,19 @@ unknown_member(Update *update, SentMembers *members, const Attribute *parent,
 		members->unknown = lappend(members->unknown, pair);
 		return;
 	}
-	path = attribute_child_path(parent, name, len);
-	path = shown_name(path, strlen(path));
+	path = unknown_path(parent, name, len);
 	if (update->profile->unknown == UNKNOWN_IGNORE)
+	{
+		ListCell   *lc;
+
+		/* items of an array have the same ones */
+		foreach(lc, update->ignored)
+		{
+			if (strcmp(lfirst(lc), path) == 0)
+				return;
+		}
 		update->ignored = lappend(update->ignored, path);
+	}
 	else
 		validation_problem(&update->validation, path, SCIM_INVALID_SYNTAX,
 						   "Leave it out, or define it in an attribute schema of the table.",
@@ -173,6 +182,101 @@ left_when_cleared(Update *update, const Attribute *attribute, JsonbValue *stored
 						  "The attribute is immutable: it can be set once.");
 	}
 	return is_empty_object(left) ? NULL : left;
+}
+
+/* The path of a member that no schema knows, as an error may show it. */
+char *
+unknown_path(const Attribute *parent, const char *name, int len)
+{
+	char	   *path = attribute_child_path(parent, name, len);
+
+	return shown_name(path, strlen(path));
+}
+
+/*
+ * May the profile change a member that no schema knows?  If it may change what
+ * the member belongs to, or lists the member itself, in this very case.
+ */
+bool
+writes_unknown(Update *update, const Attribute *parent, const char *name, int len)
+{
+	char	   *path;
+	ListCell   *lc;
+
+	if (update->profile->writes_all ||
+		(parent != NULL && parent->writable == WRITABLE))
+		return true;
+	path = attribute_child_path(parent, name, len);
+	foreach(lc, update->profile->writable)
+	{
+		if (strcmp(lfirst(lc), path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The part of a value that the profile cannot change, or NULL.  readOnly
+ * members are not the profile's business.
+ */
+static JsonbValue *
+fixed_part(Update *update, const Attribute *attribute, JsonbValue *value)
+{
+	JsonbValue *part;
+
+	check_stack_depth();
+	if (value == NULL || attribute->writable == WRITABLE ||
+		attribute->mutability == MUTABILITY_READ_ONLY)
+		return NULL;
+	if (attribute->writable == WRITABLE_NOT)
+		return value;
+	if (value->type == jbvArray)
+	{
+		part = document_new_array();
+		for (int i = 0; i < value->val.array.nElems; i++)
+		{
+			JsonbValue *item = fixed_part(update, attribute, &value->val.array.elems[i]);
+
+			if (item != NULL)
+				document_push(part, item);
+		}
+		return part->val.array.nElems > 0 ? part : NULL;
+	}
+	if (value->type != jbvObject)
+		return NULL;
+	part = document_new_object();
+	document_foreach(pair, value)
+	{
+		const char *name = pair->key.val.string.val;
+		int			len = pair->key.val.string.len;
+		Attribute  *member = attribute_find(&attribute->subs, name, len);
+		JsonbValue *fixed = &pair->value;
+
+		if (member != NULL)
+			fixed = fixed_part(update, member, fixed);
+		else if (writes_unknown(update, attribute, name, len))
+			fixed = NULL;
+		if (fixed != NULL)
+			document_append(part, name, len, fixed);
+	}
+	return part->val.object.nPairs > 0 ? part : NULL;
+}
+
+/*
+ * Of an attribute that is writable in part, the rest must stay: also when the
+ * whole is cleared, or items of it are left out.
+ */
+void
+require_fixed_part(Update *update, const Attribute *attribute, JsonbValue *before,
+				   JsonbValue *after)
+{
+	if (attribute->writable != WRITABLE_PARTLY || before == NULL ||
+		document_equal(fixed_part(update, attribute, before),
+					   fixed_part(update, attribute, after)))
+		return;
+	refuse_change(update, attribute->path,
+				  psprintf("API profile \"%s\" does not write all of it.",
+						   update->profile->name));
 }
 
 /* The default of an attribute that was left out of something new, or NULL. */
@@ -394,14 +498,13 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 	foreach(lc, members.unknown)
 	{
 		JsonbPair  *pair = lfirst(lc);
+		const char *name = pair->key.val.string.val;
+		int			len = pair->key.val.string.len;
 
-		if (update->profile->writable != NIL)
-			refuse_not_writable(update, shown_name(pair->key.val.string.val,
-												   pair->key.val.string.len),
-								&pair->value, NULL);
+		if (!writes_unknown(update, parent, name, len))
+			refuse_not_writable(update, unknown_path(parent, name, len), &pair->value, NULL);
 		else if (pair->value.type != jbvNull)
-			document_append(object, pair->key.val.string.val, pair->key.val.string.len,
-							without_nulls(&pair->value));
+			document_append(object, name, len, without_nulls(&pair->value));
 	}
 	if (parent != NULL)
 		complete_lookup(parent, object);
