@@ -379,8 +379,9 @@ validate_members(Validation *validation, const AttributeSet *set, JsonbValue *ob
 }
 
 /*
- * The blank of an attribute that a replace blanks: it stands for no value, so
- * it is stored, shown and sent back whatever values have to look like.
+ * The blank of an attribute that a replace blanks, in a stored document: it
+ * stands for no value, whatever values have to look like.  A request that sets
+ * one is judged as any other.
  */
 static bool
 is_blank(const Validation *validation, const Attribute *attribute, JsonbValue *value)
@@ -388,7 +389,7 @@ is_blank(const Validation *validation, const Attribute *attribute, JsonbValue *v
 	Absent		absent = attribute->absent == ABSENT_INHERIT ?
 		validation->absent : attribute->absent;
 
-	return absent == ABSENT_BLANK && attribute->type == TYPE_STRING &&
+	return validation->collect && absent == ABSENT_BLANK && attribute->type == TYPE_STRING &&
 		!attribute->multi_valued && !attribute->required &&
 		document_is_string(value, "");
 }

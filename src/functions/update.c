@@ -413,7 +413,6 @@ travel(const UserCall *call)
 	road.shape = body_shape(road.profile->body);
 	road.update.schema = road.schema;
 	road.update.profile = road.profile;
-	road.update.validation.absent = road.profile->absent;
 
 	binding_require_privileges(road.table, needed_privileges(&road));
 	read_request(&road);
