@@ -277,6 +277,10 @@ SELECT define('{"writable": ["name"], "unknown_attributes": "keep"}');
 SELECT patch('{"name": {"last": "E", "title": "Dr"}}');
 SELECT patch('{"new": 1}');
 SELECT patch('{"mails": [{"value": "x"}]}');
+-- schemas whose URNs begin alike
+SELECT userstore.attribute_schema_define('{"id": "urn:regress:profile", "attributes": [{"name": "team"}]}');
+SELECT define('{"schemas": ["urn:regress:profile:User", "urn:regress:profile", "urn:regress:profile:More"],
+    "writable": ["urn:regress:profile:team", "urn:regress:profile:More:desk", "urn:regress:profile:User:nick"]}');
 -- nothing at all
 SELECT define('{"writable": []}');
 SELECT patch('{"nick": "x"}');

@@ -33,23 +33,29 @@ path_resolve(const Schema *schema, const char *path)
 {
 	const AttributeSet *set = &schema->attributes;
 	Attribute  *attribute = NULL;
+	const char *after = NULL;
 	const char *rest;
 
+	/* of URNs that begin alike, the longest one is meant */
+	if (schema->ids != NIL)
+		after = after_urn(path, linitial(schema->ids));
 	for (int i = 0; i < set->count; i++)
 	{
 		if (!set->attributes[i].is_extension ||
-			(rest = after_urn(path, set->attributes[i].name)) == NULL)
+			(rest = after_urn(path, set->attributes[i].name)) == NULL ||
+			(after != NULL && rest < after))
 			continue;
 		attribute = &set->attributes[i];
-		if (*rest == '\0')
+		after = rest;
+	}
+	if (attribute != NULL)
+	{
+		if (*after == '\0')
 			return attribute;
 		set = &attribute->subs;
-		path = rest;
-		break;
 	}
-	if (attribute == NULL && schema->ids != NIL &&
-		(rest = after_urn(path, linitial(schema->ids))) != NULL)
-		path = rest;
+	if (after != NULL)
+		path = after;
 
 	for (;;)
 	{
