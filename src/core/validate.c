@@ -386,9 +386,10 @@ validate_members(Validation *validation, const AttributeSet *set, JsonbValue *ob
 static bool
 is_blank(const Validation *validation, const Attribute *attribute, JsonbValue *value)
 {
-	Absent		absent = attribute->absent == ABSENT_INHERIT ?
-		validation->absent : attribute->absent;
+	Absent		absent = attribute->absent;
 
+	if (absent == ABSENT_INHERIT)
+		absent = validation->absent;
 	return validation->collect && absent == ABSENT_BLANK && attribute->type == TYPE_STRING &&
 		!attribute->multi_valued && !attribute->required &&
 		document_is_string(value, "");
@@ -424,7 +425,7 @@ validate_item(Validation *validation, const Attribute *attribute, JsonbValue *va
 			validate_number(validation, attribute, value);
 			break;
 		case TYPE_COMPLEX:
-			/* first: a displayValue that the list lacks has stood in for a value */
+			/* first, as a displayValue unknown to the list stands for a value */
 			if (attribute->lookup != NULL)
 				validate_lookup(validation, attribute, value);
 			validate_members(validation, &attribute->subs, value);

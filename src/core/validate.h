@@ -26,7 +26,7 @@ typedef struct Validation
 {
 	bool		collect;
 	List	   *problems;		/* of Problem * */
-	Absent		absent;			/* the profile's: which attributes can be blank */
+	Absent		absent;			/* the profile's: what can be blank */
 } Validation;
 
 extern void validation_problem(Validation *validation, const char *path,

@@ -135,7 +135,7 @@ typedef struct Binding
 	char	   *default_api;
 	List	   *schema_ids;
 	List	   *apis;			/* of BoundApi * */
-	List	   *indexes;		/* of their OIDs: names of constraints change with theirs */
+	List	   *indexes;		/* OIDs: their names are cached too */
 	List	   *unique_indexes; /* of UniqueIndex * */
 	char	   *primary_key;	/* name of its constraint */
 	SPIPlanPtr	plans[STATEMENT_COUNT];
