@@ -218,6 +218,17 @@ SET SESSION AUTHORIZATION regress_schema;
 SELECT users, id, path, message FROM userstore.attribute_schema_define('{"id": "urn:regress:user", "attributes": [
     {"name": "login", "format": "email", "minLength": 4, "pattern": "^x"}, {"name": "age", "type": "integer"}]}', true)
     WHERE id = 'a' ORDER BY 3, 4;
+-- values that would have to be unique and are not; blanks are none
+SELECT outcome($$SELECT userstore.user_create('one', '{"login": "BOB", "age": 1.0}', 'f') IS NULL$$);
+INSERT INTO one (id, document) VALUES ('g', '{"login": ""}'), ('h', '{"login": ""}');
+SELECT users, id, path, message FROM userstore.attribute_schema_define('{"id": "urn:regress:user", "attributes": [
+    {"name": "login", "uniqueness": "server"}, {"name": "age", "type": "integer", "uniqueness": "server"}]}', true)
+    WHERE message LIKE '%another%' ORDER BY 1, 2, 3;
+SELECT count(*) FROM userstore.attribute_schema_define('{"id": "urn:regress:user", "attributes": [
+    {"name": "login", "uniqueness": "server", "caseExact": true}, {"name": "age", "type": "integer"}]}', true) WHERE message LIKE '%another%';
+SELECT outcome($$SELECT count(*) FROM userstore.attribute_schema_define('{"id": "urn:regress:user", "attributes": [
+    {"name": "login", "uniqueness": "server", "multiValued": true}]}', true)$$);
+DELETE FROM one WHERE id IN ('f', 'g', 'h');
 -- nothing was stored, also of a schema that is new
 SELECT count(*) FROM userstore.attribute_schema_define('{"id": "urn:regress:new", "attributes": []}', true);
 SELECT id, document ->> 'name' FROM userstore.attribute_schema WHERE id LIKE 'urn:regress:%';

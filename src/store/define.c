@@ -120,6 +120,40 @@ judge_table(Oid users, const Schema *schema, const Profile *profile, ReturnSetIn
 	MemoryContextDelete(item);
 }
 
+/* Users who share a value that would have to be unique. */
+static void
+judge_unique(Oid users, const Schema *schema, ReturnSetInfo *result)
+{
+	char	   *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(users)),
+												   get_rel_name(users));
+	ListCell   *lc;
+
+	foreach(lc, schema_unique_attributes(schema))
+	{
+		Attribute  *attribute = lfirst(lc);
+		char	   *value = unique_comparison(schema, attribute);
+
+		if (SPI_execute(psprintf("SELECT u.id::pg_catalog.text FROM"
+								 " (SELECT id, %s AS value, pg_catalog.count(*) OVER (PARTITION BY %s) AS users FROM %s) u"
+								 " WHERE u.value IS NOT NULL AND u.users OPERATOR(pg_catalog.>) 1 ORDER BY u.id",
+								 value, value, table), true, 0) != SPI_OK_SELECT)
+			elog(ERROR, "judging unique values failed");	/* can't happen */
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			Datum		values[4];
+			bool		nulls[4] = {0};
+
+			values[0] = ObjectIdGetDatum(users);
+			values[1] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &nulls[1]);
+			values[2] = CStringGetTextDatum(attribute->path);
+			values[3] = CStringGetTextDatum(psprintf("attribute \"%s\" has a value that another user has",
+													 attribute->path));
+			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		}
+		SPI_freetuptable(SPI_tuptable);
+	}
+}
+
 /*
  * What a document would do to the tables that use its schema: those that the
  * caller may read are judged.
@@ -164,6 +198,7 @@ judge_tables(const char *id, JsonbValue *document, ReturnSetInfo *result)
 		schema_apply_rules(schema, profile->rules, false);
 		schema_link(schema);
 		judge_table(registration->users, schema, profile, result);
+		judge_unique(registration->users, schema, result);
 	}
 }
 

@@ -178,6 +178,11 @@ extern void binding_require_privileges(Binding *binding, AclMode mode);
 extern bool binding_hides_rows(Binding *binding);
 
 /*
+ * table.c
+ */
+extern char *unique_comparison(const Schema *schema, const Attribute *attribute);
+
+/*
  * row.c
  */
 extern bool user_read(Binding *binding, Datum id, ReadMode mode, UserRow *row);

@@ -209,12 +209,11 @@ find_way(const AttributeSet *set, const Attribute *wanted, List **way)
 }
 
 /*
- * The value of a unique attribute as an expression over the document.  Blank
- * is no value; without caseExact, case makes no difference (RFC 7643 section
- * 2.2).
+ * A unique attribute as an expression over the document; last is the operator
+ * that takes it from the object it belongs to.
  */
 static char *
-unique_expression(const Schema *schema, const Attribute *attribute)
+unique_value(const Schema *schema, const Attribute *attribute, const char *last)
 {
 	List	   *way = NIL;
 	ListCell   *lc;
@@ -234,13 +233,34 @@ unique_expression(const Schema *schema, const Attribute *attribute)
 					 errdetail_path(attribute->path, NULL),
 					 errhint("A unique attribute has a single simple value; say \"uniqueness\": \"none\" in the schema.")));
 		appendStringInfo(&value, " OPERATOR(pg_catalog.%s) %s",
-						 step == attribute ? "->>" : "->", quote_literal_cstr(step->name));
+						 step == attribute ? last : "->", quote_literal_cstr(step->name));
 	}
+	return value.data;
+}
+
+/*
+ * What is unique of it.  Blank is no value; without caseExact, case makes no
+ * difference (RFC 7643 section 2.2).
+ */
+static char *
+unique_expression(const Schema *schema, const Attribute *attribute)
+{
+	char	   *value = unique_value(schema, attribute, "->>");
+
 	if (unique_column_type(attribute) == NUMERICOID)
-		return psprintf("(%s)::pg_catalog.numeric", value.data);
+		return psprintf("(%s)::pg_catalog.numeric", value);
 	if (attribute->case_exact)
-		return psprintf("nullif(%s, '')", value.data);
-	return psprintf("nullif(pg_catalog.lower(%s), '')", value.data);
+		return psprintf("nullif(%s, '')", value);
+	return psprintf("nullif(pg_catalog.lower(%s), '')", value);
+}
+
+/* The same for documents that may hold anything: it raises no error. */
+char *
+unique_comparison(const Schema *schema, const Attribute *attribute)
+{
+	if (unique_column_type(attribute) == NUMERICOID)
+		return psprintf("nullif(%s, 'null')", unique_value(schema, attribute, "->"));
+	return unique_expression(schema, attribute);
 }
 
 /*
