@@ -25,7 +25,6 @@
 #define SCIM_INVALID_VALUE		"invalidValue"
 #define SCIM_MUTABILITY			"mutability"
 #define SCIM_UNIQUENESS			"uniqueness"
-#define SCIM_TOO_MANY			"tooMany"
 
 extern int	errdetail_path(const char *path, const char *scim_type);
 extern char *error_detail(const char *path, const char *scim_type);

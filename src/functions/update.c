@@ -80,7 +80,8 @@ user_missing(const Road *road)
 			(errcode(ERRCODE_USER_NOT_FOUND),
 			 errmsg("user \"%s\" does not exist",
 					shown_name(road->id_text, strlen(road->id_text))),
-			 errdetail_path("id", NULL)));
+			 errdetail_path("id", NULL),
+			 errhint("Check the id, or create the user.")));
 }
 
 static void
@@ -140,6 +141,7 @@ static void
 append_history(Road *road, const char *operation, JsonbValue *before)
 {
 	HistoryEntry entry = {0};
+	TimestampTz newest_at;
 
 	entry.user_id = road->id;
 	entry.version = road->row.version;
@@ -148,7 +150,22 @@ append_history(Road *road, const char *operation, JsonbValue *before)
 	entry.changed = changes_between(road->schema, before, road->document);
 	entry.changed_at = road->row.modified;
 	entry.request_id = road->call->request_id;
-	history_append(road->table, &entry);
+	if (history_append(road->table, &entry))
+		return;
+
+	/*
+	 * Plain SQL inserted the user anew under an id that had been deleted, with
+	 * a version that history has seen: go on after the newest.
+	 */
+	entry.version = history_newest_version(road->table, road->id, &newest_at) + 1;
+	road->row.modified = Max(road->row.modified, newest_at + 1);
+	entry.changed_at = road->row.modified;
+	if (road->document != NULL)
+		user_set_version(road->table, road->id, entry.version, &road->row);
+	else
+		road->row.version = entry.version;
+	if (!history_append(road->table, &entry))
+		elog(ERROR, "history has a version after its newest");	/* can't happen */
 }
 
 /*
@@ -183,6 +200,7 @@ create(Road *road, bool if_none)
 	if (newest > 0)
 	{
 		road->row.modified = Max(road->row.modified, changed_at + 1);
+		road->row.created = road->row.modified;
 		user_set_version(road->table, road->id, newest + 1, &road->row);
 	}
 	take_written(road, jsonb, document);
@@ -327,7 +345,7 @@ read_request(Road *road)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_PAYLOAD_TOO_LARGE),
 				 errmsg("the body is too large"),
-				 errdetail_path(NULL, SCIM_TOO_MANY),
+				 errdetail_path(NULL, NULL),
 				 errhint("API profile \"%s\" accepts " INT64_FORMAT " bytes.",
 						 road->profile->name, road->profile->max_payload_size)));
 	road->sent = road->shape->read_user(road->schema, road->profile,

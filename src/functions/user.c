@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -17,7 +18,7 @@ PG_FUNCTION_INFO_V1(user_delete);
 PG_FUNCTION_INFO_V1(user_get);
 PG_FUNCTION_INFO_V1(user_version);
 
-#define MAX_REQUEST_ID_BYTES	255
+#define MAX_REQUEST_ID_LENGTH	255
 
 /*
  * Arguments
@@ -43,12 +44,12 @@ static char *
 request_id_argument(FunctionCallInfo fcinfo, int arg)
 {
 	char	   *request_id = text_argument(fcinfo, arg);
-	size_t		len = request_id != NULL ? strlen(request_id) : 1;
+	int			len = request_id != NULL ? pg_mbstrlen(request_id) : 1;
 
-	if (len < 1 || len > MAX_REQUEST_ID_BYTES)
+	if (len < 1 || len > MAX_REQUEST_ID_LENGTH)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("a request id has 1 to %d bytes", MAX_REQUEST_ID_BYTES),
+				 errmsg("a request id has 1 to %d characters", MAX_REQUEST_ID_LENGTH),
 				 errdetail_path("request_id", SCIM_INVALID_VALUE)));
 	return request_id;
 }
@@ -167,7 +168,8 @@ read_user(FunctionCallInfo fcinfo, UserState *user, UserRow *row)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_NOT_FOUND),
 				 errmsg("user \"%s\" does not exist", shown_name(id_text, strlen(id_text))),
-				 errdetail_path("id", NULL)));
+				 errdetail_path("id", NULL),
+				 errhint("Check the id, or create the user.")));
 	user->id = binding_id_to_text(table, id);
 	user->version = row->version;
 	user->created = row->created;

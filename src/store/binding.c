@@ -389,7 +389,7 @@ statement_text(Binding *binding, BoundStatement statement)
 							" WHERE u.id OPERATOR(pg_catalog.=) $1 AND u.xmin OPERATOR(pg_catalog.=) $5"
 							" RETURNING " ROW_COLUMNS, users);
 		case STATEMENT_SET_VERSION:
-			return psprintf("UPDATE %s AS u SET version = $2, created_at = $3, modified_at = $3"
+			return psprintf("UPDATE %s AS u SET version = $2, created_at = $3, modified_at = $4"
 							" WHERE u.id OPERATOR(pg_catalog.=) $1 RETURNING " ROW_COLUMNS, users);
 		case STATEMENT_DELETE:
 			return psprintf("DELETE FROM %s AS u WHERE u.id OPERATOR(pg_catalog.=) $1"
@@ -397,7 +397,8 @@ statement_text(Binding *binding, BoundStatement statement)
 		case STATEMENT_HISTORY_INSERT:
 			return psprintf("INSERT INTO %s (user_id, version, operation, document, changed, changed_at,"
 							" changed_by, actor, request_id, era, transaction_id)"
-							" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+							" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+							" ON CONFLICT (user_id, version) DO NOTHING",
 							binding->history_sql);
 		case STATEMENT_HISTORY_VERSION:
 			return psprintf("SELECT h.version, h.changed_at FROM %s h WHERE h.user_id OPERATOR(pg_catalog.=) $1"
@@ -430,7 +431,7 @@ statement_types(Binding *binding, BoundStatement statement, Oid *types)
 {
 	static const Oid insert_types[] = {InvalidOid, JSONBOID, TIMESTAMPTZOID};
 	static const Oid update_types[] = {InvalidOid, JSONBOID, INT8OID, TIMESTAMPTZOID, XIDOID};
-	static const Oid set_version_types[] = {InvalidOid, INT8OID, TIMESTAMPTZOID};
+	static const Oid set_version_types[] = {InvalidOid, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
 	static const Oid delete_types[] = {InvalidOid, XIDOID};
 	static const Oid history_types[] = {InvalidOid, INT8OID, TEXTOID, JSONBOID, TEXTARRAYOID,
 	TIMESTAMPTZOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID};

@@ -20,9 +20,10 @@
 char	   *userstore_actor = NULL;
 
 /*
- * Append a version.
+ * Append a version.  Gives false when history has that version of the user
+ * already.
  */
-void
+bool
 history_append(Binding *binding, const HistoryEntry *entry)
 {
 	SPIPlanPtr	plan = binding_plan(binding, STATEMENT_HISTORY_INSERT);
@@ -60,6 +61,7 @@ history_append(Binding *binding, const HistoryEntry *entry)
 	if (result != SPI_OK_INSERT)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result)); /* can't happen */
 	become_caller_again(&saved);
+	return SPI_processed > 0;
 }
 
 /*

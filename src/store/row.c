@@ -21,8 +21,9 @@
 #include "store/store.h"
 
 /*
- * What a violated unique constraint means for a user; the SQLSTATE, the
- * constraint and the table stay, since drivers and ORMs know them.
+ * What a violated constraint of the user table means for a user.  The SQLSTATE,
+ * the constraint and the table stay, since drivers and ORMs know them; a DETAIL
+ * that shows the row does not.
  */
 static void
 explain_violation(Binding *binding, ErrorData *error)
@@ -30,9 +31,14 @@ explain_violation(Binding *binding, ErrorData *error)
 	const char *path = NULL;
 	ListCell   *lc;
 
-	if (error->constraint_name == NULL || error->table_name == NULL ||
-		strcmp(error->table_name, binding->name) != 0)
+	if (error->table_name == NULL || strcmp(error->table_name, binding->name) != 0)
 		return;
+	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION || error->constraint_name == NULL)
+	{
+		error->detail = error_detail(error->column_name, SCIM_INVALID_VALUE);
+		error->detail_log = NULL;
+		return;
+	}
 	if (binding->primary_key != NULL &&
 		strcmp(error->constraint_name, binding->primary_key) == 0)
 		path = "id";
@@ -72,7 +78,7 @@ run(Binding *binding, BoundStatement statement, Datum *values, const char *nulls
 	{
 		ErrorData  *error;
 
-		if (geterrcode() != ERRCODE_UNIQUE_VIOLATION)
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
@@ -194,11 +200,12 @@ user_write(Binding *binding, Datum id, Jsonb *document, const UserRow *before, U
 void
 user_set_version(Binding *binding, Datum id, int64 version, UserRow *row)
 {
-	Datum		values[3];
+	Datum		values[4];
 
 	values[0] = id;
 	values[1] = Int64GetDatum(version);
-	values[2] = TimestampTzGetDatum(row->modified);
+	values[2] = TimestampTzGetDatum(row->created);
+	values[3] = TimestampTzGetDatum(row->modified);
 	if (run(binding, STATEMENT_SET_VERSION, values, NULL, false) == 0)
 		refuse_silent_trigger(binding, "UPDATE");
 	take_row(row, false);

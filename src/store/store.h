@@ -210,7 +210,7 @@ typedef struct HistoryEntry
 } HistoryEntry;
 
 extern char *userstore_actor;
-extern void history_append(Binding *binding, const HistoryEntry *entry);
+extern bool history_append(Binding *binding, const HistoryEntry *entry);
 extern int64 history_newest_version(Binding *binding, Datum user_id,
 									TimestampTz *changed_at);
 

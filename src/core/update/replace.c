@@ -105,7 +105,7 @@ replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before
 	}
 	if (sent == NULL)
 		return left_out(update, attribute, before, in_sent);
-	refuse_password(update, attribute, sent);
+	refuse_password(attribute, sent);
 	if (clears(attribute, sent))
 		value = left_when_cleared(update, attribute, before);
 	else if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&

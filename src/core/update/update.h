@@ -55,8 +55,7 @@ extern JsonbValue *without_nulls(JsonbValue *value);
 extern bool clears(const Attribute *attribute, JsonbValue *sent);
 extern bool is_empty_object(JsonbValue *value);
 extern void complete_lookup(const Attribute *attribute, JsonbValue *object);
-extern void refuse_password(Update *update, const Attribute *attribute,
-							JsonbValue *sent);
+extern void refuse_password(const Attribute *attribute, JsonbValue *sent);
 extern void refuse_change(Update *update, const char *path, const char *hint);
 extern void refuse_not_writable(Update *update, const char *path,
 								JsonbValue *sent, JsonbValue *stored);

@@ -122,16 +122,19 @@ is_empty_object(JsonbValue *value)
 }
 
 /*
- * Until they are hashed, passwords are refused: never stored in clear.
+ * Until they are hashed, passwords are refused: never stored in clear, nor
+ * logged with the statement that brought them.
  */
 void
-refuse_password(Update *update, const Attribute *attribute, JsonbValue *sent)
+refuse_password(const Attribute *attribute, JsonbValue *sent)
 {
 	if (sent != NULL && sent->type != jbvNull && format_is_password(attribute->format))
-		validation_problem(&update->validation, attribute->path, SCIM_INVALID_VALUE,
-						   "Leave it out; the user's other attributes are stored without it.",
-						   "attribute \"%s\" is a password, which is not stored",
-						   attribute->path);
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("attribute \"%s\" is a password, which is not stored", attribute->path),
+				 errdetail_path(attribute->path, SCIM_INVALID_VALUE),
+				 errhint("Leave it out; the user's other attributes are stored without it."),
+				 errhidestmt(true)));
 }
 
 void
@@ -468,7 +471,7 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 		}
 		else if (value != NULL)
 		{
-			refuse_password(update, attribute, value);
+			refuse_password(attribute, value);
 			value = clears(attribute, value) ? NULL :
 				new_value_of(update, attribute, value, old);
 			if (value != NULL && attribute->type == TYPE_COMPLEX && is_empty_object(value))
