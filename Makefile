@@ -30,7 +30,7 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard src/upgrade/$(EXTENSION)--*--*.sql)
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
-REGRESS_OPTS = --load-extension=userstore --encoding=UTF8 --encoding=UTF8
+REGRESS_OPTS = --load-extension=userstore --encoding=UTF8
 ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --load-extension=userstore --inputdir=$(srcdir)/test/isolation \
 	--outputdir=$(srcdir)/test/isolation

@@ -140,6 +140,16 @@ SELECT s.* FROM step('things', 'u', $$SELECT user_put('things', 'u', '{"a": 1}')
 DELETE FROM things WHERE id = 'u';
 SELECT s.* FROM step('things', 'u', $$SELECT user_put('things', 'u', '{"a": 2}')$$) s;
 
+-- deleted by us, inserted by plain SQL: with versions that history has seen
+SELECT s.* FROM step('things', 'v', $$SELECT user_put('things', 'v', '{"a": 1}')$$) s;
+SELECT user_delete('things', 'v');
+INSERT INTO things (id, document) VALUES ('v', '{"a": 2}');
+SELECT s.* FROM step('things', 'v', $$SELECT user_patch('things', 'v', '{"a": 3}')$$) s;
+SELECT user_delete('things', 'v');
+INSERT INTO things (id, document) VALUES ('v', '{"a": 4}');
+SELECT user_delete('things', 'v');
+SELECT version, operation, document, changed FROM things_history WHERE user_id = 'v' ORDER BY version;
+
 --
 -- Times rise with versions, strictly, also within a transaction
 --
