@@ -379,6 +379,42 @@ document_push(JsonbValue *array, JsonbValue *value)
 }
 
 /*
+ * A copy that shares nothing with the original, nor with the jsonb that it was
+ * read from.
+ */
+JsonbValue *
+document_copy(JsonbValue *value)
+{
+	JsonbValue *copy;
+
+	check_stack_depth();
+	switch (value->type)
+	{
+		case jbvObject:
+			copy = document_new_object();
+			document_foreach(pair, value)
+				document_append(copy,
+								pnstrdup(pair->key.val.string.val, pair->key.val.string.len),
+								pair->key.val.string.len, document_copy(&pair->value));
+			return copy;
+		case jbvArray:
+			copy = document_new_array();
+			for (int i = 0; i < value->val.array.nElems; i++)
+				document_push(copy, document_copy(&value->val.array.elems[i]));
+			return copy;
+		case jbvString:
+			return document_string_len(pnstrdup(value->val.string.val, value->val.string.len),
+									   value->val.string.len);
+		default:
+			copy = palloc(sizeof(JsonbValue));
+			*copy = *value;
+			if (value->type == jbvNumeric)
+				copy->val.numeric = DatumGetNumericCopy(NumericGetDatum(value->val.numeric));
+			return copy;
+	}
+}
+
+/*
  * A copy of an object whose members can be set, added and removed without
  * touching the original.  The members' own values are shared.
  */

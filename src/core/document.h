@@ -39,6 +39,7 @@ extern void document_set(JsonbValue *object, const char *name, int len,
 						 JsonbValue *value);
 extern void document_remove(JsonbValue *object, const char *name, int len);
 extern void document_push(JsonbValue *array, JsonbValue *value);
+extern JsonbValue *document_copy(JsonbValue *value);
 extern JsonbValue *document_copy_top(JsonbValue *object);
 
 extern bool document_equal(JsonbValue *a, JsonbValue *b);

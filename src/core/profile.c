@@ -90,8 +90,8 @@ list_setting(JsonbValue *document, const char *name)
 
 /*
  * The profile of a row of userstore.api_profile, given as an object of its
- * columns.  Allocated in the current memory context; strings of the rules may
- * point into the document.
+ * columns.  Allocated in the current memory context, without pointers into the
+ * document.
  */
 Profile *
 profile_compile(JsonbValue *document)
@@ -103,6 +103,7 @@ profile_compile(JsonbValue *document)
 	static const char *const deletes[] = {"delete", "deactivate", "refuse", NULL};
 
 	Profile    *profile = palloc0(sizeof(Profile));
+	JsonbValue *rules;
 	JsonbValue *size = setting(document, "max_payload_size");
 	bool		error = false;
 
@@ -116,7 +117,8 @@ profile_compile(JsonbValue *document)
 		choice_setting(document, "absent", absents, "It is remove, blank, default or keep.");
 	profile->unknown = choice_setting(document, "unknown_attributes", unknowns,
 									  "It is reject, ignore or keep.");
-	profile->rules = setting(document, "rules");
+	rules = setting(document, "rules");
+	profile->rules = rules != NULL ? document_copy(rules) : NULL;
 	if (profile->rules != NULL && profile->rules->type != jbvObject)
 		BAD_PROFILE("rules", "It maps attribute paths to objects of schema words.");
 	profile->clear_token = string_setting(document, "clear_token");

@@ -198,6 +198,7 @@ read_attributes(AttributeSet *set, JsonbValue *array, const Attribute *parent,
 
 		if (!is_core || !is_common_attribute(attribute->name, attribute->name_len))
 			enter_last(set);
+		pfree(here);
 	}
 }
 

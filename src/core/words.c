@@ -114,6 +114,12 @@ read_number(JsonbValue *value, const char *where)
 	return value->val.numeric;
 }
 
+static Numeric
+copy_number(Numeric number)
+{
+	return DatumGetNumericCopy(NumericGetDatum(number));
+}
+
 static int
 read_count(JsonbValue *value, const char *where)
 {
@@ -188,13 +194,13 @@ word_canonical_values(Attribute *attribute, JsonbValue *value, const char *where
 static void
 word_default(Attribute *attribute, JsonbValue *value, const char *where)
 {
-	attribute->default_value = value;
+	attribute->default_value = document_copy(value);
 }
 
 static void
 word_enum(Attribute *attribute, JsonbValue *value, const char *where)
 {
-	attribute->enumeration = read_array(value, where);
+	attribute->enumeration = document_copy(read_array(value, where));
 	if (value->val.array.nElems == 0)
 		BAD_SCHEMA(where, "schema word \"%s\" allows no value", where);
 }
@@ -250,13 +256,13 @@ word_max_length(Attribute *attribute, JsonbValue *value, const char *where)
 static void
 word_minimum(Attribute *attribute, JsonbValue *value, const char *where)
 {
-	attribute->minimum = read_number(value, where);
+	attribute->minimum = copy_number(read_number(value, where));
 }
 
 static void
 word_maximum(Attribute *attribute, JsonbValue *value, const char *where)
 {
-	attribute->maximum = read_number(value, where);
+	attribute->maximum = copy_number(read_number(value, where));
 }
 
 static void
@@ -272,14 +278,14 @@ word_dependent_required(Attribute *attribute, JsonbValue *value, const char *whe
 		for (int i = 0; i < pair->value.val.array.nElems; i++)
 			(void) read_string(&pair->value.val.array.elems[i], where);
 	}
-	attribute->dependent_names = value;
+	attribute->dependent_names = document_copy(value);
 }
 
 static void
 word_key(Attribute *attribute, JsonbValue *value, const char *where)
 {
 	(void) read_string(value, where);
-	attribute->key_name = value;
+	attribute->key_name = document_copy(value);
 }
 
 static void
@@ -296,7 +302,7 @@ word_lookup(Attribute *attribute, JsonbValue *value, const char *where)
 							"Each element is an object with \"value\" and \"displayValue\".",
 							"schema word \"%s\" has an element that is no lookup", where);
 	}
-	attribute->lookup = value;
+	attribute->lookup = document_copy(value);
 }
 
 static void
@@ -309,7 +315,7 @@ static void
 word_default_from(Attribute *attribute, JsonbValue *value, const char *where)
 {
 	(void) read_string(value, where);
-	attribute->default_from_name = value;
+	attribute->default_from_name = document_copy(value);
 }
 
 static void
@@ -391,19 +397,20 @@ attribute_read_words(Attribute *attribute, JsonbValue *object, const char *where
 		const char *name = pair->key.val.string.val;
 		int			len = pair->key.val.string.len;
 		const Word *word = find_word(name, len);
-		char	   *here = psprintf("%s.%s", where, shown_name(name, len));
+		char	   *shown = shown_name(name, len);
+		char	   *here = psprintf("%s.%s", where, shown);
 
 		if (word == NULL && is_rule)
 			BAD_SCHEMA(here, "rule for attribute \"%s\" has an unknown word \"%s\"",
-					   attribute->path, shown_name(name, len));
-		else if (word == NULL)
-			continue;
-		else if (is_rule && word->is_structure)
+					   attribute->path, shown);
+		if (word != NULL && is_rule && word->is_structure)
 			BAD_SCHEMA_HINT(here, "Say it in the schema.",
 							"a rule cannot change \"%s\" of attribute \"%s\"",
 							word->name, attribute->path);
-		else if (pair->value.type != jbvNull)
+		if (word != NULL && pair->value.type != jbvNull)
 			word->read(attribute, &pair->value, here);
+		pfree(here);
+		pfree(shown);
 	}
 }
 

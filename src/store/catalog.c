@@ -23,6 +23,7 @@
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -271,14 +272,22 @@ catalog_profile_with_schema(const char *id)
 Profile *
 catalog_profile(const char *name)
 {
+	MemoryContext rows = AllocSetContextCreate(CurrentMemoryContext,
+											   "userstore catalog rows",
+											   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(rows);
 	JsonbValue *row = catalog_profile_row(name);
+	Profile    *profile;
 
 	if (row == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("API profile \"%s\" does not exist", shown_name(name, strlen(name))),
 				 errhint("The table userstore.api_profile has the names.")));
-	return profile_compile(row);
+	MemoryContextSwitchTo(old);
+	profile = profile_compile(row);
+	MemoryContextDelete(rows);
+	return profile;
 }
 
 /*
@@ -289,6 +298,10 @@ catalog_profile(const char *name)
 Schema *
 catalog_schema(List *ids, const Profile *profile, const Profile *default_profile)
 {
+	MemoryContext rows = AllocSetContextCreate(CurrentMemoryContext,
+											   "userstore catalog rows",
+											   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(rows);
 	List	   *documents = NIL;
 	Schema	   *schema;
 	ListCell   *lc;
@@ -306,12 +319,14 @@ catalog_schema(List *ids, const Profile *profile, const Profile *default_profile
 					 errhint("The table userstore.attribute_schema has the ids; define it with attribute_schema_define.")));
 		documents = lappend(documents, document_member(row, "document"));
 	}
+	MemoryContextSwitchTo(old);
 	schema = schema_compile(documents,
 							profile->scim_common || default_profile->scim_common);
 	schema_apply_rules(schema, profile->rules, false);
 	if (!profile->writes_all)
 		schema_apply_writable(schema, profile->writable);
 	schema_link(schema);
+	MemoryContextDelete(rows);
 	return schema;
 }
 
