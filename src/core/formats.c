@@ -93,14 +93,14 @@ is_hostname(const char *string, int len)
 static bool
 is_ip(int family, const char *string, int len)
 {
-	char		text[INET6_ADDRSTRLEN];
+	char		terminated[INET6_ADDRSTRLEN];
 	unsigned char address[sizeof(struct in6_addr)];
 
-	if (len >= (int) sizeof(text))
+	if (len >= (int) sizeof(terminated))
 		return false;
-	memcpy(text, string, len);
-	text[len] = '\0';
-	return inet_pton(family, text, address) == 1;
+	memcpy(terminated, string, len);
+	terminated[len] = '\0';
+	return inet_pton(family, terminated, address) == 1;
 }
 
 static bool
