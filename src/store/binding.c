@@ -626,3 +626,17 @@ binding_hides_rows(Binding *binding)
 {
 	return check_enable_rls(binding->users, InvalidOid, true) == RLS_ENABLED;
 }
+
+/*
+ * Can an insert come to nothing every time: by a trigger, or for a user whom
+ * the caller cannot see?
+ */
+bool
+binding_may_refuse_insert(Binding *binding)
+{
+	Relation	relation = table_open(binding->users, AccessShareLock);
+	bool		may = relation->trigdesc != NULL && relation->trigdesc->trig_insert_before_row;
+
+	table_close(relation, AccessShareLock);
+	return may || binding_hides_rows(binding);
+}

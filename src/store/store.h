@@ -176,6 +176,7 @@ extern char *binding_id_to_text(Binding *binding, Datum id);
 extern bool binding_generate_id(Binding *binding, Datum *id);
 extern void binding_require_privileges(Binding *binding, AclMode mode);
 extern bool binding_hides_rows(Binding *binding);
+extern bool binding_may_refuse_insert(Binding *binding);
 
 /*
  * table.c
