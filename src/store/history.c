@@ -26,7 +26,7 @@ char	   *userstore_actor = NULL;
 bool
 history_append(Binding *binding, const HistoryEntry *entry)
 {
-	SPIPlanPtr	plan = binding_plan(binding, STATEMENT_HISTORY_INSERT);
+	SPIPlanPtr	plan;
 	SavedUser	saved;
 	NameData	changed_by;
 	Datum		values[11] = {0};
@@ -57,6 +57,7 @@ history_append(Binding *binding, const HistoryEntry *entry)
 	values[10] = FullTransactionIdGetDatum(GetTopFullTransactionId());
 
 	become_owner(binding->owner, &saved);
+	plan = binding_plan(binding, STATEMENT_HISTORY_INSERT);
 	result = SPI_execute_plan(plan, values, nulls, false, 0);
 	if (result != SPI_OK_INSERT)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result)); /* can't happen */
@@ -73,7 +74,7 @@ history_append(Binding *binding, const HistoryEntry *entry)
 int64
 history_newest_version(Binding *binding, Datum user_id, TimestampTz *changed_at)
 {
-	SPIPlanPtr	plan = binding_plan(binding, STATEMENT_HISTORY_VERSION);
+	SPIPlanPtr	plan;
 	SavedUser	saved;
 	Datum		values[1];
 	int64		version = 0;
@@ -81,6 +82,7 @@ history_newest_version(Binding *binding, Datum user_id, TimestampTz *changed_at)
 
 	values[0] = user_id;
 	become_owner(binding->owner, &saved);
+	plan = binding_plan(binding, STATEMENT_HISTORY_VERSION);
 	CommandCounterIncrement();
 	result = SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
 								  InvalidSnapshot, true, false, 1);
