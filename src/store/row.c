@@ -245,6 +245,13 @@ refuse_silent_trigger(Binding *binding, const char *event)
 		if (TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE, wanted))
 			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", trigger->tgname);
 	}
+	table_close(relation, AccessShareLock);
+	if (names.len == 0 && binding_hides_rows(binding))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to change this user of table \"%s\"", binding->name),
+				 errdetail_path("id", NULL),
+				 errhint("A row security policy shows the user but does not allow %s.", event)));
 	ereport(ERROR,
 			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 			 errmsg("%s on table \"%s\" was suppressed by trigger %s", event, binding->name,
