@@ -477,10 +477,15 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 			if (value != NULL && attribute->type == TYPE_COMPLEX && is_empty_object(value))
 				value = NULL;
 		}
-		else if (old != NULL && attribute->mutability == MUTABILITY_WRITE_ONLY)
+		else if (old != NULL && (attribute->mutability == MUTABILITY_WRITE_ONLY ||
+								 attribute->mutability == MUTABILITY_IMMUTABLE))
 			value = old;
 		else
 			value = attribute->default_value;
+		if (attribute->mutability == MUTABILITY_IMMUTABLE && old != NULL &&
+			!document_equal(old, value))
+			refuse_change(update, attribute->path,
+						  "The attribute is immutable: it can be set once.");
 		if (value != NULL)
 			document_append(object, attribute->name, attribute->name_len, value);
 	}
