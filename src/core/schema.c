@@ -475,6 +475,9 @@ link_attribute(Attribute *attribute, AttributeSet *siblings, const Attribute *pa
 			attribute->key->type == TYPE_ANY)
 			BAD_SCHEMA(attribute->path, "key of attribute \"%s\" must be a single simple sub-attribute",
 					   attribute->path);
+		if (attribute->key->mutability == MUTABILITY_READ_ONLY)
+			BAD_SCHEMA(attribute->path, "key of attribute \"%s\" must not be readOnly",
+					   attribute->path);
 	}
 	if (attribute->default_from_name != NULL)
 	{
