@@ -43,12 +43,8 @@ new_value(enum jbvType type)
 	return value;
 }
 
-/*
- * The tree of a jsonb.  Refuses nesting over DOCUMENT_MAX_DEPTH.  The scalars
- * point into the jsonb.
- */
-JsonbValue *
-document_from_jsonb(Jsonb *jsonb)
+static JsonbValue *
+read_document(Jsonb *jsonb, int depth)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(&jsonb->root);
 	JsonbValue	head;
@@ -61,7 +57,24 @@ document_from_jsonb(Jsonb *jsonb)
 		(void) JsonbIteratorNext(&iterator, scalar, false);
 		return scalar;
 	}
-	return read_container(&iterator, &head, token, 1);
+	return read_container(&iterator, &head, token, depth);
+}
+
+/*
+ * The tree of a jsonb.  Refuses nesting over DOCUMENT_MAX_DEPTH.  The scalars
+ * point into the jsonb.
+ */
+JsonbValue *
+document_from_jsonb(Jsonb *jsonb)
+{
+	return read_document(jsonb, 1);
+}
+
+/* The same of a table's row, an object around what was accepted before. */
+JsonbValue *
+document_from_row(Jsonb *jsonb)
+{
+	return read_document(jsonb, 0);
 }
 
 static JsonbValue *

@@ -19,6 +19,7 @@
 #define DOCUMENT_MAX_DEPTH	256
 
 extern JsonbValue *document_from_jsonb(Jsonb *jsonb);
+extern JsonbValue *document_from_row(Jsonb *jsonb);
 extern Jsonb *document_to_jsonb(JsonbValue *document);
 extern void document_canonical(JsonbValue *document, StringInfo out);
 

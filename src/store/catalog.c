@@ -217,8 +217,8 @@ catalog_row(Catalog catalog, const char *column, const char *value)
 		Datum		record = heap_copy_tuple_as_datum(tuple, RelationGetDescr(relation));
 		char	   *json = TextDatumGetCString(DirectFunctionCall1(row_to_json, record));
 
-		row = document_from_jsonb(DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-																	 CStringGetDatum(json))));
+		row = document_from_row(DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+																   CStringGetDatum(json))));
 	}
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
