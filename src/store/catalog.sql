@@ -79,7 +79,7 @@ CREATE TABLE userstore.user_table (
 	idempotency regclass NOT NULL,
 	api text NOT NULL,
 	schemas text[] NOT NULL,
-	unique_columns jsonb NOT NULL DEFAULT '{}'
+	unique_columns jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(unique_columns) = 'object')
 );
 COMMENT ON TABLE userstore.user_table IS
 	'registered user tables; written by user_table_create and user_table_attach, cleared when a table is dropped';
@@ -123,3 +123,11 @@ CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON u
 	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
 CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.era
 	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
+
+CREATE FUNCTION userstore.registration_guard() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION userstore.registration_guard() IS
+	'trigger of userstore.user_table: only who owns a table and its companions may register them';
+
+CREATE TRIGGER registration_guard BEFORE INSERT ON userstore.user_table
+	FOR EACH ROW EXECUTE FUNCTION userstore.registration_guard();

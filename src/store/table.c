@@ -18,6 +18,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
+#include "commands/trigger.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -39,6 +40,7 @@ PG_FUNCTION_INFO_V1(user_table_attach);
 PG_FUNCTION_INFO_V1(user_table_detach);
 PG_FUNCTION_INFO_V1(user_table_refresh);
 PG_FUNCTION_INFO_V1(user_table_dropped);
+PG_FUNCTION_INFO_V1(registration_guard);
 
 /* The parts of a user table's name. */
 typedef struct TableName
@@ -418,8 +420,11 @@ sync_unique_columns(Oid users, List *schema_ids, const char *api, JsonbValue *kn
 	{
 		document_foreach(pair, known)
 		{
-			char	   *column = document_cstring(&pair->value);
+			char	   *column;
 
+			if (pair->value.type != jbvString)
+				continue;		/* not of our making */
+			column = document_cstring(&pair->value);
 			if (!is_column_of(columns, column) &&
 				get_attnum(users, column) != InvalidAttrNumber)
 				executef("ALTER TABLE %s DROP COLUMN %s", table_sql, quote_identifier(column));
@@ -866,6 +871,53 @@ schema_owner(Oid schema)
 	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
 	ReleaseSysCache(tuple);
 	return owner;
+}
+
+/* Who owns a relation; InvalidOid when there is none. */
+static Oid
+owner_of(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * Row trigger on the registrations.  The owner of a database may insert them,
+ * to restore a dump; but what they name is dropped when somebody drops the
+ * user table, so it has to be the inserter's own.  Our functions insert as the
+ * catalog's owner, after checks of their own.
+ */
+Datum
+registration_guard(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc	desc;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
+		RelationGetRelid(trigger->tg_relation) != catalog_relid(CATALOG_USER_TABLE))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"registration_guard\" was not called as the trigger of userstore.user_table")));
+	desc = RelationGetDescr(trigger->tg_relation);
+	for (int i = Anum_user_table_users; i <= Anum_user_table_idempotency; i++)
+	{
+		bool		isnull;
+		Oid			relid = DatumGetObjectId(heap_getattr(trigger->tg_trigtuple, i, desc, &isnull));
+		Oid			owner = isnull ? InvalidOid : owner_of(relid);
+
+		if (OidIsValid(owner) ? !caller_owns(owner) : !superuser())
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("only who owns a table and its companions may register them")));
+	}
+	return PointerGetDatum(trigger->tg_trigtuple);
 }
 
 /*
