@@ -90,15 +90,19 @@ judge_table(Oid users, const Schema *schema, const Profile *profile, ReturnSetIn
 			HeapTuple	tuple = SPI_tuptable->vals[i];
 			TupleDesc	desc = SPI_tuptable->tupdesc;
 			Validation	validation = {0};
-			bool		isnull;
+			Jsonb	   *document;
 			ListCell   *lc;
 
 			CHECK_FOR_INTERRUPTS();
 			old = MemoryContextSwitchTo(item);
 			validation.collect = true;
 			validation.absent = profile->absent;
-			validate_document(&validation, schema,
-							  document_from_jsonb(DatumGetJsonbP(SPI_getbinval(tuple, desc, 2, &isnull))));
+			document = DatumGetJsonbP(result_column(tuple, desc, 2, JSONBOID, NULL));
+			if (JB_ROOT_IS_OBJECT(document))
+				validate_document(&validation, schema, document_from_jsonb(document));
+			else
+				validation_problem(&validation, "", SCIM_INVALID_SYNTAX, NULL,
+								   "the document is not a JSON object");
 			foreach(lc, validation.problems)
 			{
 				Problem    *problem = lfirst(lc);
@@ -106,7 +110,7 @@ judge_table(Oid users, const Schema *schema, const Profile *profile, ReturnSetIn
 				bool		nulls[4] = {0};
 
 				values[0] = ObjectIdGetDatum(users);
-				values[1] = SPI_getbinval(tuple, desc, 1, &isnull);
+				values[1] = SPI_getbinval(tuple, desc, 1, &nulls[1]);
 				values[2] = CStringGetTextDatum(problem->path);
 				values[3] = CStringGetTextDatum(problem->message);
 				tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
