@@ -270,7 +270,7 @@ attribute_schema_define(PG_FUNCTION_ARGS)
 		Datum		values[2];
 
 		values[0] = JsonbPGetDatum(jsonb);
-		values[1] = CStringGetDatum(GetUserNameFromId(GetUserId(), false));
+		values[1] = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetUserId(), false)));
 		if (row == NULL)
 			(void) catalog_execute("INSERT INTO userstore.attribute_schema (document, owner) VALUES ($1, $2)",
 								   2, types, values, NULL);
@@ -446,8 +446,9 @@ api_profile_define(PG_FUNCTION_ARGS)
 	document_foreach(pair, merged)
 		appendStringInfo(&columns, ", %s", quote_identifier(document_cstring(&pair->key)));
 	values[0] = CStringGetTextDatum(name);
-	values[1] = CStringGetDatum(row ? document_cstring(document_member(row, "owner")) :
-								GetUserNameFromId(GetUserId(), false));
+	values[1] = DirectFunctionCall1(namein,
+									CStringGetDatum(row ? document_cstring(document_member(row, "owner")) :
+													GetUserNameFromId(GetUserId(), false)));
 	values[2] = JsonbPGetDatum(document_to_jsonb(merged));
 	/* one that shipped is there again before a dump is restored */
 	values[3] = BoolGetDatum(row && document_member(row, "shipped")->val.boolean);
