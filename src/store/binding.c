@@ -237,6 +237,7 @@ load_binding(Oid users)
 	binding->context = context;
 	binding->users = users;
 	binding->owner = relation->rd_rel->relowner;
+	binding->schema_name = get_namespace_name(RelationGetNamespace(relation));
 	binding->name = pstrdup(RelationGetRelationName(relation));
 	binding->users_sql = qualified_name(relation);
 	binding->history = registration.history;

@@ -31,7 +31,8 @@ explain_violation(Binding *binding, ErrorData *error)
 	const char *path = NULL;
 	ListCell   *lc;
 
-	if (error->table_name == NULL || strcmp(error->table_name, binding->name) != 0)
+	if (error->table_name == NULL || strcmp(error->table_name, binding->name) != 0 ||
+		error->schema_name == NULL || strcmp(error->schema_name, binding->schema_name) != 0)
 		return;
 	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION || error->constraint_name == NULL)
 	{

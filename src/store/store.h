@@ -123,6 +123,7 @@ typedef struct Binding
 	Oid			owner;
 	Oid			history;
 	Oid			idempotency;
+	char	   *schema_name;
 	char	   *name;			/* for messages */
 	char	   *users_sql;		/* qualified and quoted */
 	char	   *history_sql;
