@@ -17,17 +17,18 @@
 
 static JsonbValue *replace_members(Update *update, const AttributeSet *set,
 								   const Attribute *parent, JsonbValue *before,
-								   JsonbValue *sent);
+								   JsonbValue *sent, Absent inherited);
 
 /*
  * An attribute that was left out.  in_sent says whether the object that it
- * belongs to was sent at all.
+ * belongs to was sent at all; if not, what becomes of that (inherited) goes
+ * for its parts too, unless they say otherwise.
  */
 static JsonbValue *
-left_out(Update *update, const Attribute *attribute, JsonbValue *before, bool in_sent)
+left_out(Update *update, const Attribute *attribute, JsonbValue *before, bool in_sent,
+		 Absent inherited)
 {
-	Absent		absent = attribute->absent == ABSENT_INHERIT ?
-		update->profile->absent : attribute->absent;
+	Absent		absent = attribute->absent == ABSENT_INHERIT ? inherited : attribute->absent;
 	JsonbValue *value = NULL;
 	bool		is_blank = false;
 
@@ -38,7 +39,7 @@ left_out(Update *update, const Attribute *attribute, JsonbValue *before, bool in
 	else if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
 			 before != NULL && before->type == jbvObject)
 	{
-		value = replace_members(update, &attribute->subs, attribute, before, NULL);
+		value = replace_members(update, &attribute->subs, attribute, before, NULL, absent);
 		if (is_empty_object(value))
 			value = NULL;
 	}
@@ -75,7 +76,8 @@ replace_complex(Update *update, const Attribute *attribute, JsonbValue *before,
 		validate_item(&update->validation, attribute, value);
 	}
 	else
-		value = replace_members(update, &attribute->subs, attribute, before, sent);
+		value = replace_members(update, &attribute->subs, attribute, before, sent,
+								update->profile->absent);
 	return is_empty_object(value) ? NULL : value;
 }
 
@@ -92,7 +94,7 @@ is_standing_blank(const Attribute *attribute, JsonbValue *before, JsonbValue *va
 
 static JsonbValue *
 replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
-				  JsonbValue *sent, bool in_sent)
+				  JsonbValue *sent, bool in_sent, Absent inherited)
 {
 	JsonbValue *value;
 
@@ -104,7 +106,7 @@ replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before
 		return before;
 	}
 	if (sent == NULL)
-		return left_out(update, attribute, before, in_sent);
+		return left_out(update, attribute, before, in_sent, inherited);
 	refuse_password(attribute, sent);
 	if (clears(attribute, sent))
 		value = left_when_cleared(update, attribute, before);
@@ -156,7 +158,7 @@ is_outdated(const AttributeSet *set, const Attribute *parent, const Attribute *a
  */
 static JsonbValue *
 replace_members(Update *update, const AttributeSet *set, const Attribute *parent,
-				JsonbValue *before, JsonbValue *sent)
+				JsonbValue *before, JsonbValue *sent, Absent inherited)
 {
 	SentMembers members = sent_members(update, set, parent, sent);
 	JsonbValue *after = document_new_object();
@@ -173,7 +175,8 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 
 		if (old != NULL && is_outdated(set, parent, attribute, before, &members))
 			continue;
-		value = replace_attribute(update, attribute, old, members.values[i], sent != NULL);
+		value = replace_attribute(update, attribute, old, members.values[i], sent != NULL,
+								  inherited);
 		if (value != NULL)
 			document_append(after, attribute->name, attribute->name_len, value);
 	}
@@ -214,7 +217,8 @@ replace_document(Update *update, JsonbValue *before, JsonbValue *sent)
 	JsonbValue *after;
 
 	if (before != NULL)
-		return replace_members(update, &update->schema->attributes, NULL, before, sent);
+		return replace_members(update, &update->schema->attributes, NULL, before, sent,
+							   update->profile->absent);
 	after = new_object(update, &update->schema->attributes, NULL, sent, NULL);
 	validate_document(&update->validation, update->schema, after);
 	return after;
