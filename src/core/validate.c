@@ -471,6 +471,7 @@ validate_keys(Validation *validation, const Attribute *attribute, JsonbValue *ar
 	{
 		JsonbValue *key = document_member(&array->val.array.elems[i], attribute->key->name);
 
+		CHECK_FOR_INTERRUPTS();
 		if (key == NULL)
 		{
 			missing_required(validation, attribute->key);

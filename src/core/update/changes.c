@@ -59,6 +59,7 @@ static void
 compare_any(char *path, JsonbValue *before, JsonbValue *after, List **changes)
 {
 	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 	if (document_equal(before, after))
 		return;
 	if (!has_plain_names(before) || !has_plain_names(after) ||
@@ -157,6 +158,7 @@ compare_keyed(const Attribute *attribute, JsonbValue *before, JsonbValue *after,
 			JsonbValue *key = document_find(item, attribute->key->name,
 											attribute->key->name_len);
 
+			CHECK_FOR_INTERRUPTS();
 			if (!document_equal(item, item_with_key(attribute, after, key)))
 				changed(changes, item_path(attribute, key));
 		}
@@ -166,6 +168,7 @@ compare_keyed(const Attribute *attribute, JsonbValue *before, JsonbValue *after,
 											attribute->key->name,
 											attribute->key->name_len);
 
+			CHECK_FOR_INTERRUPTS();
 			if (item_with_key(attribute, before, key) == NULL)
 				changed(changes, item_path(attribute, key));
 		}

@@ -37,6 +37,7 @@ merge_any(JsonbValue *before, JsonbValue *sent)
 		const char *name = pair->key.val.string.val;
 		int			len = pair->key.val.string.len;
 
+		CHECK_FOR_INTERRUPTS();
 		if (pair->value.type == jbvNull)
 			document_remove(after, name, len);
 		else
@@ -231,6 +232,7 @@ merge_members(Update *update, const AttributeSet *set, const Attribute *parent,
 		const char *name = pair->key.val.string.val;
 		int			len = pair->key.val.string.len;
 
+		CHECK_FOR_INTERRUPTS();
 		if (!writes_unknown(update, parent, name, len))
 			refuse_not_writable(update, unknown_path(parent, name, len), &pair->value,
 								document_find(before, name, len));

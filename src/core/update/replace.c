@@ -197,6 +197,7 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 		const char *name = pair->key.val.string.val;
 		int			len = pair->key.val.string.len;
 
+		CHECK_FOR_INTERRUPTS();
 		if (!writes_unknown(update, parent, name, len))
 			refuse_not_writable(update, unknown_path(parent, name, len), &pair->value,
 								document_find(before, name, len));
