@@ -280,6 +280,19 @@ change(Road *road)
 }
 
 /*
+ * How to read a user whom somebody else changed meanwhile.  Who may delete but
+ * not update cannot lock, which takes the privilege to update; the deletion
+ * itself waits then.
+ */
+static ReadMode
+reading_again(const Road *road)
+{
+	return road->call->operation == OPERATION_DELETE && !deactivates(road) &&
+		pg_class_aclcheck(road->table->users, GetUserId(), ACL_UPDATE) != ACLCHECK_OK ?
+		READ_FRESH : READ_LOCKED;
+}
+
+/*
  * Change a user who exists, or create one where PUT does.
  */
 static void
@@ -298,13 +311,16 @@ change_or_create(Road *road)
 
 		CHECK_FOR_INTERRUPTS();
 		road->update.ignored = NIL;
-		if (user_read(road->table, road->id, round > 0 ? READ_LOCKED : READ_FRESH, &road->row))
+		if (user_read(road->table, road->id, round > 0 ? reading_again(road) : READ_FRESH,
+					  &road->row))
 		{
+			bool		stood = road->row.xmin == seen;
+
 			seen = road->row.xmin;
 			check_expected_version(road);
 			if (change(road))
 				return;
-			if (is_last)
+			if (is_last && (stood || reading_again(road) == READ_LOCKED))
 				refuse_silent_trigger(road->table,
 									  road->call->operation == OPERATION_DELETE &&
 									  !deactivates(road) ? "DELETE" : "UPDATE");
