@@ -105,10 +105,9 @@ FROM people, sample;
 SELECT user_put('people', id, (SELECT jsonb_object_agg(key, value ORDER BY key DESC) FROM jsonb_each(body)), idempotency_key => 'k1')
 	= (SELECT response FROM people_idempotency WHERE key = 'k1') AS same
 FROM people, sample;
--- what is not the client's to say makes no other request
-SELECT user_put('people', id, body #- '{meta,created}', idempotency_key => 'k1')
-	= (SELECT response FROM people_idempotency WHERE key = 'k1') AS same
-FROM people, sample;
+-- a body is another one also where it differs in what is not the client's to say
+SELECT r.state FROM people, sample,
+	raised(format($$SELECT user_put('people', %L, %L, idempotency_key => 'k1')$$, id, body #- '{meta,created}')) r;
 SELECT before.* IS NOT DISTINCT FROM traces.* AS nothing_written FROM before, traces();
 
 -- anything else under the key is refused, and writes nothing either

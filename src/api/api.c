@@ -45,6 +45,23 @@ show_update(const BodyShape *shape, const Schema *schema, const Profile *profile
 	return shape->show_user(schema, profile, user, &selection);
 }
 
+/*
+ * The attributes of a user that an answer shows.  A profile that does not take
+ * attributes beside its schemas does not show them either, so that what it
+ * shows can be sent back.
+ */
+JsonbValue *
+show_attributes(const Schema *schema, const Profile *profile, const Selection *selection,
+				JsonbValue *document)
+{
+	Selection	shown = {0};
+
+	if (selection != NULL)
+		shown = *selection;
+	shown.hides_unknown = profile->unknown != UNKNOWN_KEEP;
+	return select_attributes(schema, &shown, document);
+}
+
 void
 require_object(JsonbValue *body)
 {

@@ -48,6 +48,8 @@ extern const BodyShape object_shape;
 extern const BodyShape *body_shape(const char *name);
 extern JsonbValue *show_update(const BodyShape *shape, const Schema *schema,
 							   const Profile *profile, const UserState *user);
+extern JsonbValue *show_attributes(const Schema *schema, const Profile *profile,
+								   const Selection *selection, JsonbValue *document);
 extern void require_object(JsonbValue *body);
 extern char *show_timestamp(TimestampTz timestamp);
 

@@ -82,7 +82,7 @@ static JsonbValue *
 object_show_user(const Schema *schema, const Profile *profile, const UserState *user,
 				 const Selection *selection)
 {
-	JsonbValue *object = select_attributes(schema, selection, user->document);
+	JsonbValue *object = show_attributes(schema, profile, selection, user->document);
 
 	if (profile->answers_full)
 	{

@@ -145,7 +145,7 @@ static JsonbValue *
 scim_show_user(const Schema *schema, const Profile *profile, const UserState *user,
 			   const Selection *selection)
 {
-	JsonbValue *resource = select_attributes(schema, selection, user->document);
+	JsonbValue *resource = show_attributes(schema, profile, selection, user->document);
 	JsonbValue *meta;
 
 	document_add(resource, "schemas", show_schemas(schema, user->document));

@@ -200,6 +200,8 @@ show_members(const AttributeSet *set, const Attribute *parent, const Selection *
 			continue;			/* the API's, whatever a document says */
 		if (attribute != NULL)
 			value = show_attribute(attribute, selection, value, wanted);
+		else if (selection != NULL && selection->hides_unknown)
+			value = NULL;
 		else if (selection != NULL)
 			value = show_untyped(selection, attribute_child_path(parent, name, len),
 								 value, wanted);

@@ -23,6 +23,7 @@ typedef struct PathSet
 
 typedef struct Selection
 {
+	bool		hides_unknown;	/* attributes that no schema describes */
 	PathSet		wanted;			/* "attributes" */
 	PathSet		excluded;		/* "excludedAttributes" */
 } Selection;

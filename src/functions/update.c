@@ -34,7 +34,8 @@ typedef struct Road
 	const Schema *schema;
 	const BodyShape *shape;
 	Update		update;
-	JsonbValue *sent;			/* the attributes that were sent */
+	JsonbValue *body;			/* as it was sent */
+	JsonbValue *sent;			/* the attributes in it */
 	bool		has_id;
 	Datum		id;
 	char	   *id_text;
@@ -154,18 +155,26 @@ append_history(Road *road, const char *operation, JsonbValue *before)
 		return;
 
 	/*
-	 * Plain SQL inserted the user anew under an id that had been deleted, with
-	 * a version that history has seen: go on after the newest.
+	 * The user was deleted while we waited to insert it, or plain SQL inserted
+	 * it anew with a version that history has seen: go on after the newest.
 	 */
 	entry.version = history_newest_version(road->table, road->id, &newest_at) + 1;
 	road->row.modified = Max(road->row.modified, newest_at + 1);
 	entry.changed_at = road->row.modified;
+	if (before == NULL)
+		road->row.created = road->row.modified;
 	if (road->document != NULL)
 		user_set_version(road->table, road->id, entry.version, &road->row);
 	else
 		road->row.version = entry.version;
 	if (!history_append(road->table, &entry))
 		elog(ERROR, "history has a version after its newest");	/* can't happen */
+}
+
+static bool
+replaces(const Road *road)
+{
+	return road->call->operation == OPERATION_PUT && !road->profile->put_merges;
 }
 
 /*
@@ -175,13 +184,25 @@ append_history(Road *road, const char *operation, JsonbValue *before)
 static bool
 create(Road *road, bool if_none)
 {
-	JsonbValue *document = replace_document(&road->update, NULL, road->sent);
+	JsonbValue *document = replaces(road) ? replace_document(&road->update, NULL, road->sent) :
+		create_document(&road->update, road->sent);
 	Jsonb	   *jsonb = document_to_jsonb(document);
-	TimestampTz changed_at;
-	int64		newest;
+	TimestampTz newest_at = DT_NOBEGIN;
+	int64		newest = 0;
 
 	if (!road->has_id)
 		road->has_id = binding_generate_id(road->table, &road->id);
+
+	/*
+	 * Versions never go back: one who was deleted goes on after the deletion.
+	 * A deletion that is not committed yet, for which the insert has to wait,
+	 * shows when history takes no second row of that version.
+	 */
+	if (road->has_id)
+		newest = history_newest_version(road->table, road->id, &newest_at);
+	road->row.version = newest + 1;
+	road->row.modified = newest > 0 ? Max(GetCurrentTimestamp(), newest_at + 1) :
+		GetCurrentTimestamp();
 	if (!user_insert(road->table, &road->id, road->has_id, if_none, jsonb, &road->row))
 	{
 		if (if_none)
@@ -190,19 +211,6 @@ create(Road *road, bool if_none)
 	}
 	road->has_id = true;
 	road->id_text = binding_id_to_text(road->table, road->id);
-
-	/*
-	 * Versions never go back: one who was deleted goes on after the deletion.
-	 * The insert had to wait for a deletion that was not committed, so only
-	 * now is its version sure to be seen.
-	 */
-	newest = history_newest_version(road->table, road->id, &changed_at);
-	if (newest > 0)
-	{
-		road->row.modified = Max(road->row.modified, changed_at + 1);
-		road->row.created = road->row.modified;
-		user_set_version(road->table, road->id, newest + 1, &road->row);
-	}
 	take_written(road, jsonb, document);
 	append_history(road, operation_names[road->call->operation], NULL);
 	return true;
@@ -233,12 +241,17 @@ static bool
 modify(Road *road, const char *operation)
 {
 	JsonbValue *before = document_from_jsonb(road->row.document);
-	bool		merges = road->call->operation != OPERATION_PUT || road->profile->put_merges;
-	JsonbValue *after = merges ? merge_document(&road->update, before, road->sent) :
-		replace_document(&road->update, before, road->sent);
+	JsonbValue *after;
 	UserRow		read = road->row;
 	Jsonb	   *jsonb;
 
+	if (replaces(road))
+		after = replace_document(&road->update, before, road->sent);
+	else
+	{
+		road->update.clear_token = road->profile->clear_token;
+		after = merge_document(&road->update, before, road->sent);
+	}
 	if (document_equal(before, after))
 	{
 		road->document = before;	/* no change, no write */
@@ -373,8 +386,8 @@ read_request(Road *road)
 				 errdetail_path(NULL, NULL),
 				 errhint("API profile \"%s\" accepts " INT64_FORMAT " bytes.",
 						 road->profile->name, road->profile->max_payload_size)));
-	road->sent = road->shape->read_user(road->schema, road->profile,
-										document_from_jsonb(call->body), &body_id);
+	road->body = document_from_jsonb(call->body);
+	road->sent = road->shape->read_user(road->schema, road->profile, road->body, &body_id);
 	if (body_id == NULL)
 		return;
 	id = binding_id_from_text(road->table, body_id);
@@ -469,7 +482,7 @@ travel(const UserCall *call)
 		claim.key = call->idempotency_key;
 		claim.operation = operation_names[call->operation];
 		claim.fingerprint = idempotency_fingerprint(claim.operation, road.id_text,
-													road.profile->name, road.sent);
+													road.profile->name, road.body);
 		if (idempotency_claim(road.table, &claim))
 		{
 			check_replay_visible(&road, &claim);

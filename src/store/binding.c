@@ -377,13 +377,13 @@ statement_text(Binding *binding, BoundStatement statement)
 							" FOR NO KEY UPDATE", users);
 		case STATEMENT_INSERT:
 			return psprintf("INSERT INTO %s AS u (id, document, version, created_at, modified_at)"
-							" VALUES ($1, $2, 1, $3, $3) RETURNING " ROW_COLUMNS ", u.id", users);
+							" VALUES ($1, $2, $3, $4, $4) RETURNING " ROW_COLUMNS ", u.id", users);
 		case STATEMENT_INSERT_NO_ID:
 			return psprintf("INSERT INTO %s AS u (document, version, created_at, modified_at)"
-							" VALUES ($2, 1, $3, $3) RETURNING " ROW_COLUMNS ", u.id", users);
+							" VALUES ($2, $3, $4, $4) RETURNING " ROW_COLUMNS ", u.id", users);
 		case STATEMENT_INSERT_IF_NONE:
 			return psprintf("INSERT INTO %s AS u (id, document, version, created_at, modified_at)"
-							" VALUES ($1, $2, 1, $3, $3) ON CONFLICT (id) DO NOTHING"
+							" VALUES ($1, $2, $3, $4, $4) ON CONFLICT (id) DO NOTHING"
 							" RETURNING " ROW_COLUMNS ", u.id", users);
 		case STATEMENT_UPDATE:
 			return psprintf("UPDATE %s AS u SET document = $2, version = $3, modified_at = $4"
@@ -430,7 +430,7 @@ statement_text(Binding *binding, BoundStatement statement)
 static int
 statement_types(Binding *binding, BoundStatement statement, Oid *types)
 {
-	static const Oid insert_types[] = {InvalidOid, JSONBOID, TIMESTAMPTZOID};
+	static const Oid insert_types[] = {InvalidOid, JSONBOID, INT8OID, TIMESTAMPTZOID};
 	static const Oid update_types[] = {InvalidOid, JSONBOID, INT8OID, TIMESTAMPTZOID, XIDOID};
 	static const Oid set_version_types[] = {InvalidOid, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
 	static const Oid delete_types[] = {InvalidOid, XIDOID};

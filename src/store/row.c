@@ -146,8 +146,9 @@ user_exists(Binding *binding, Datum id)
 }
 
 /*
- * Insert a user with version 1.  Gives false when no row came of it: with
- * if_none, because there is one with this id (or a trigger wants none).
+ * Insert a user with the version and time that row says.  Gives false when no
+ * row came of it: with if_none, because there is one with this id (or a trigger
+ * wants none).
  */
 bool
 user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *document,
@@ -155,13 +156,14 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
 {
 	BoundStatement statement = !has_id ? STATEMENT_INSERT_NO_ID :
 		if_none ? STATEMENT_INSERT_IF_NONE : STATEMENT_INSERT;
-	Datum		values[3];
-	char		nulls[] = "   ";
+	Datum		values[4];
+	char		nulls[] = "    ";
 
 	values[0] = has_id ? *id : (Datum) 0;
 	nulls[0] = has_id ? ' ' : 'n';
 	values[1] = JsonbPGetDatum(document);
-	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[2] = Int64GetDatum(row->version);
+	values[3] = TimestampTzGetDatum(row->modified);
 	if (run(binding, statement, values, nulls, false) == 0)
 		return false;
 	*id = result_column(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, binding->id_type, NULL);

@@ -137,7 +137,7 @@ merge_complex(Update *update, const Attribute *attribute, JsonbValue *before, Js
 	JsonbValue *value;
 
 	validate_sent_dependencies(&update->validation, attribute, sent);
-	if (is_empty_object(sent))
+	if (is_empty_object(sent) && !attribute->is_extension)
 		/* nothing is said; but what must not be half there is not there */
 		validate_required(&update->validation, &attribute->subs, sent);
 	if (before != NULL && before->type == jbvObject && attribute->lookup == NULL)
@@ -152,15 +152,13 @@ merge_complex(Update *update, const Attribute *attribute, JsonbValue *before, Js
 	return is_empty_object(value) ? NULL : value;
 }
 
-/* Does the request clear the attribute?  Some APIs have a word for it. */
+/* Does the request clear the attribute? */
 static bool
 merge_clears(Update *update, const Attribute *attribute, JsonbValue *sent)
 {
 	if (attribute->key != NULL && sent->type == jbvArray)
 		return false;			/* items that are not sent stay */
-	return clears(attribute, sent) ||
-		(update->profile->clear_token != NULL && attribute->type != TYPE_ANY &&
-		 document_is_string(sent, update->profile->clear_token));
+	return clears(update, attribute, sent);
 }
 
 static JsonbValue *

@@ -19,6 +19,15 @@ static JsonbValue *replace_members(Update *update, const AttributeSet *set,
 								   const Attribute *parent, JsonbValue *before,
 								   JsonbValue *sent, Absent inherited);
 
+static bool
+lacks_required(const Attribute *attribute, JsonbValue *value)
+{
+	Validation	validation = {.collect = true};
+
+	validate_required(&validation, &attribute->subs, value);
+	return validation.problems != NIL;
+}
+
 /*
  * An attribute that was left out.  in_sent says whether the object that it
  * belongs to was sent at all; if not, what becomes of that (inherited) goes
@@ -52,7 +61,12 @@ left_out(Update *update, const Attribute *attribute, JsonbValue *before, bool in
 		value = document_string("");
 		is_blank = true;
 	}
-	if (value == NULL && absent == ABSENT_DEFAULT)
+	/* no part is removed that leaves the others behind as no value */
+	if (value != NULL && before != NULL && !attribute->is_extension &&
+		attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
+		lacks_required(attribute, value))
+		value = before;
+	if (value == NULL && absent == ABSENT_DEFAULT && in_sent)
 		value = attribute->default_value;
 	if (in_sent && attribute->required && (value == NULL || is_blank))
 		missing_required(&update->validation, attribute);
@@ -60,7 +74,7 @@ left_out(Update *update, const Attribute *attribute, JsonbValue *before, bool in
 }
 
 /*
- * A single complex value that was sent over one that is stored.
+ * A single complex value that was sent.
  */
 static JsonbValue *
 replace_complex(Update *update, const Attribute *attribute, JsonbValue *before,
@@ -68,6 +82,8 @@ replace_complex(Update *update, const Attribute *attribute, JsonbValue *before,
 {
 	JsonbValue *value;
 
+	if (before == NULL || before->type != jbvObject)
+		before = document_new_object();
 	validate_sent_dependencies(&update->validation, attribute, sent);
 	if (attribute->lookup != NULL)
 	{
@@ -108,10 +124,10 @@ replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before
 	if (sent == NULL)
 		return left_out(update, attribute, before, in_sent, inherited);
 	refuse_password(attribute, sent);
-	if (clears(attribute, sent))
+	if (clears(update, attribute, sent))
 		value = left_when_cleared(update, attribute, before);
 	else if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
-			 sent->type == jbvObject && before != NULL && before->type == jbvObject)
+			 sent->type == jbvObject)
 		value = replace_complex(update, attribute, before, sent);
 	else
 	{
@@ -153,6 +169,32 @@ is_outdated(const AttributeSet *set, const Attribute *parent, const Attribute *a
 }
 
 /*
+ * What is taken from a sibling that was sent (a display from a value) goes with
+ * it, whatever was stored.
+ */
+static void
+take_from_siblings(const AttributeSet *set, JsonbValue *after, JsonbValue *sent,
+				   SentMembers *members, Absent inherited)
+{
+	for (int i = 0; sent != NULL && i < set->count; i++)
+	{
+		const Attribute *attribute = &set->attributes[i];
+		const Attribute *sibling = attribute->default_from;
+		Absent		absent = attribute->absent == ABSENT_INHERIT ? inherited : attribute->absent;
+		JsonbValue *value;
+
+		if (sibling == NULL || members->values[i] != NULL || absent == ABSENT_KEEP ||
+			attribute->mutability != MUTABILITY_READ_WRITE ||
+			attribute->writable != WRITABLE ||
+			members->values[sibling - set->attributes] == NULL)
+			continue;
+		value = document_find(after, sibling->name, sibling->name_len);
+		if (value != NULL)
+			document_set(after, attribute->name, attribute->name_len, value);
+	}
+}
+
+/*
  * One level of a replace.  sent is NULL when the object that the level belongs
  * to was left out.
  */
@@ -180,6 +222,8 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 		if (value != NULL)
 			document_append(after, attribute->name, attribute->name_len, value);
 	}
+
+	take_from_siblings(set, after, sent, &members, inherited);
 
 	/* a request that cannot name an attribute cannot mean to remove it */
 	document_foreach(pair, before)
@@ -210,17 +254,26 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 }
 
 /*
- * The document that a PUT makes.  before is NULL when the user is created.
+ * The document that a PUT makes.  before is NULL when the user is created: the
+ * same request again then makes the same document, so it is no more than a
+ * replacement of nothing.
  */
 JsonbValue *
 replace_document(Update *update, JsonbValue *before, JsonbValue *sent)
 {
-	JsonbValue *after;
+	return replace_members(update, &update->schema->attributes, NULL,
+						   before != NULL ? before : document_new_object(), sent,
+						   update->profile->absent);
+}
 
-	if (before != NULL)
-		return replace_members(update, &update->schema->attributes, NULL, before, sent,
-							   update->profile->absent);
-	after = new_object(update, &update->schema->attributes, NULL, sent, NULL);
-	validate_document(&update->validation, update->schema, after);
-	return after;
+/*
+ * The document of a user who is created: defaults fill what is left out.
+ */
+JsonbValue *
+create_document(Update *update, JsonbValue *sent)
+{
+	JsonbValue *document = new_object(update, &update->schema->attributes, NULL, sent, NULL);
+
+	validate_document(&update->validation, update->schema, document);
+	return document;
 }

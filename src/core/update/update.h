@@ -18,6 +18,7 @@ typedef struct Update
 	const Schema *schema;
 	const Profile *profile;
 	Validation	validation;
+	const char *clear_token;	/* a string that clears, or NULL */
 	List	   *ignored;		/* paths (char *) of attributes passed over */
 } Update;
 
@@ -31,6 +32,7 @@ typedef struct SentMembers
 /* replace.c */
 extern JsonbValue *replace_document(Update *update, JsonbValue *before,
 									JsonbValue *sent);
+extern JsonbValue *create_document(Update *update, JsonbValue *sent);
 
 /* merge.c */
 extern JsonbValue *merge_document(Update *update, JsonbValue *before,
@@ -52,7 +54,8 @@ extern JsonbValue *left_when_cleared(Update *update, const Attribute *attribute,
 									 JsonbValue *stored);
 extern JsonbValue *default_of(const Attribute *attribute, JsonbValue *siblings);
 extern JsonbValue *without_nulls(JsonbValue *value);
-extern bool clears(const Attribute *attribute, JsonbValue *sent);
+extern bool clears(const Update *update, const Attribute *attribute,
+				   JsonbValue *sent);
 extern bool is_empty_object(JsonbValue *value);
 extern void complete_lookup(const Attribute *attribute, JsonbValue *object);
 extern void refuse_password(const Attribute *attribute, JsonbValue *sent);

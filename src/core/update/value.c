@@ -106,13 +106,15 @@ without_nulls(JsonbValue *value)
 
 /*
  * Null, and an empty array for a multi-valued attribute, mean "no value" (RFC
- * 7643 section 2.5).
+ * 7643 section 2.5).  Some APIs have a word for it.
  */
 bool
-clears(const Attribute *attribute, JsonbValue *sent)
+clears(const Update *update, const Attribute *attribute, JsonbValue *sent)
 {
 	return sent->type == jbvNull ||
-		(attribute->multi_valued && sent->type == jbvArray && sent->val.array.nElems == 0);
+		(attribute->multi_valued && sent->type == jbvArray && sent->val.array.nElems == 0) ||
+		(update->clear_token != NULL && attribute->type != TYPE_ANY &&
+		 document_is_string(sent, update->clear_token));
 }
 
 bool
@@ -472,7 +474,10 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 		else if (value != NULL)
 		{
 			refuse_password(attribute, value);
-			value = clears(attribute, value) ? NULL :
+			if (is_empty_object(value) && !attribute->is_extension)
+				/* nothing is said; but what must not be half there is not there */
+				validate_required(&update->validation, &attribute->subs, value);
+			value = clears(update, attribute, value) ? NULL :
 				new_value_of(update, attribute, value, old);
 			if (value != NULL && attribute->type == TYPE_COMPLEX && is_empty_object(value))
 				value = NULL;
