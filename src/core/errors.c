@@ -69,3 +69,15 @@ shown_name(const char *name, int len)
 		strlcat(shown, "...", clipped + sizeof("..."));
 	return shown;
 }
+
+/*
+ * Refuse NULL for an argument of an SQL function that has to have a value.
+ */
+void
+require_argument(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	if (PG_ARGISNULL(arg))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", name)));
+}

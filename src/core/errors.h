@@ -11,6 +11,8 @@
 
 #include "postgres.h"
 
+#include "fmgr.h"
+
 #define ERRCODE_USER_BAD_REQUEST			MAKE_SQLSTATE('P', 'T', '4', '0', '0')
 #define ERRCODE_USER_NOT_FOUND				MAKE_SQLSTATE('P', 'T', '4', '0', '4')
 #define ERRCODE_USER_METHOD_NOT_ALLOWED		MAKE_SQLSTATE('P', 'T', '4', '0', '5')
@@ -29,5 +31,6 @@
 extern int	errdetail_path(const char *path, const char *scim_type);
 extern char *error_detail(const char *path, const char *scim_type);
 extern char *shown_name(const char *name, int len);
+extern void require_argument(FunctionCallInfo fcinfo, int arg, const char *name);
 
 #endif							/* USERSTORE_ERRORS_H */

@@ -29,7 +29,8 @@ typedef struct Profile
 {
 	const char *name;
 	const char *body;			/* shape of bodies and answers: see api.h */
-	bool		scim_common;	/* users have externalId (RFC 7643 section 3.1) */
+	bool		scim_common;	/* users have externalId (RFC 7643 section
+								 * 3.1) */
 	List	   *schemas;		/* of char *: the default ones */
 	bool		put_merges;		/* else it replaces */
 	bool		put_creates;

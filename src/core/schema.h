@@ -85,7 +85,8 @@ struct Attribute
 {
 	const char *name;			/* in the schema's case */
 	int			name_len;
-	const char *path;			/* RFC 7644 section 3.10, for messages and history */
+	const char *path;			/* RFC 7644 section 3.10, for messages and
+								 * history */
 	AttributeType type;
 	bool		multi_valued;
 	bool		required;

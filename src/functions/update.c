@@ -155,8 +155,9 @@ append_history(Road *road, const char *operation, JsonbValue *before)
 		return;
 
 	/*
-	 * The user was deleted while we waited to insert it, or plain SQL inserted
-	 * it anew with a version that history has seen: go on after the newest.
+	 * The user was deleted while we waited to insert it, or plain SQL
+	 * inserted it anew with a version that history has seen: go on after the
+	 * newest.
 	 */
 	entry.version = history_newest_version(road->table, road->id, &newest_at) + 1;
 	road->row.modified = Max(road->row.modified, newest_at + 1);
@@ -185,7 +186,7 @@ static bool
 create(Road *road, bool if_none)
 {
 	JsonbValue *document = replaces(road) ? replace_document(&road->update, NULL, road->sent) :
-		create_document(&road->update, road->sent);
+	create_document(&road->update, road->sent);
 	Jsonb	   *jsonb = document_to_jsonb(document);
 	TimestampTz newest_at = DT_NOBEGIN;
 	int64		newest = 0;

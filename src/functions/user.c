@@ -24,15 +24,6 @@ PG_FUNCTION_INFO_V1(user_version);
  * Arguments
  */
 
-static void
-require_argument(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	if (PG_ARGISNULL(arg))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", name)));
-}
-
 /* A text argument, or NULL. */
 static char *
 text_argument(FunctionCallInfo fcinfo, int arg)

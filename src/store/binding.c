@@ -34,7 +34,8 @@ typedef struct BindingEntry
 } BindingEntry;
 
 static HTAB *bindings = NULL;
-static List *retired = NIL;		/* of Binding *, freed when the transaction ends */
+static List *retired = NIL;		/* of Binding *, freed when the transaction
+								 * ends */
 
 /* Counts invalidations, to notice one that comes while a binding is made. */
 static uint64 invalidations = 0;
@@ -368,8 +369,8 @@ statement_text(Binding *binding, BoundStatement statement)
 
 			/*
 			 * Always run as the owner, past FORCE ROW LEVEL SECURITY.  A plan
-			 * remembers the role it was made for but not that, so it must
-			 * not be one that callers run too.
+			 * remembers the role it was made for but not that, so it must not
+			 * be one that callers run too.
 			 */
 			return psprintf("SELECT FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1", users);
 		case STATEMENT_LOCK:
@@ -502,6 +503,7 @@ binding_plan(Binding *binding, BoundStatement statement)
 	if (plan != NULL)
 		return plan;
 	text = statement_text(binding, statement);
+
 	ntypes = statement_types(binding, statement, types);
 	plan = SPI_prepare(text, ntypes, types);
 	if (plan == NULL)

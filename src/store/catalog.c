@@ -290,6 +290,13 @@ catalog_profile(const char *name)
 	return profile;
 }
 
+/* Rules of a profile may not go with a schema that was redefined. */
+static void
+tell_profile(void *name)
+{
+	errcontext("attribute schemas under API profile \"%s\"", (char *) name);
+}
+
 /*
  * The attributes of a table with these schemas, under a profile, compiled in
  * the current memory context.  What the table's own profile adds to them is
@@ -302,6 +309,7 @@ catalog_schema(List *ids, const Profile *profile, const Profile *default_profile
 											   "userstore catalog rows",
 											   ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(rows);
+	ErrorContextCallback context;
 	List	   *documents = NIL;
 	Schema	   *schema;
 	ListCell   *lc;
@@ -320,12 +328,17 @@ catalog_schema(List *ids, const Profile *profile, const Profile *default_profile
 		documents = lappend(documents, document_member(row, "document"));
 	}
 	MemoryContextSwitchTo(old);
+	context.callback = tell_profile;
+	context.arg = unconstify(char *, profile->name);
+	context.previous = error_context_stack;
+	error_context_stack = &context;
 	schema = schema_compile(documents,
 							profile->scim_common || default_profile->scim_common);
 	schema_apply_rules(schema, profile->rules, false);
 	if (!profile->writes_all)
 		schema_apply_writable(schema, profile->writable);
 	schema_link(schema);
+	error_context_stack = context.previous;
 	MemoryContextDelete(rows);
 	return schema;
 }

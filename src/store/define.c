@@ -26,12 +26,9 @@ PG_FUNCTION_INFO_V1(api_profile_define);
 PG_FUNCTION_INFO_V1(api_profile_drop);
 
 static char *
-required_text(FunctionCallInfo fcinfo, int arg, const char *name)
+text_argument(FunctionCallInfo fcinfo, int arg, const char *name)
 {
-	if (PG_ARGISNULL(arg))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", name)));
+	require_argument(fcinfo, arg, name);
 	return text_to_cstring(PG_GETARG_TEXT_PP(arg));
 }
 
@@ -215,13 +212,16 @@ advise_refresh(const char *id)
 	foreach(lc, catalog_registrations())
 	{
 		Registration *registration = lfirst(lc);
-		Profile    *profile;
+		Profile		without_rules;
 		ListCell   *la;
 
 		if (!uses_schema(registration, id) || get_rel_name(registration->users) == NULL)
 			continue;
-		profile = catalog_profile(registration->api);
-		foreach(la, schema_unique_attributes(catalog_schema(registration->schemas, profile, profile)))
+		/* rules cannot change what is unique, and may be another role's */
+		without_rules = *catalog_profile(registration->api);
+		without_rules.rules = NULL;
+		foreach(la, schema_unique_attributes(catalog_schema(registration->schemas,
+															&without_rules, &without_rules)))
 		{
 			Attribute  *attribute = lfirst(la);
 
@@ -246,11 +246,8 @@ attribute_schema_define(PG_FUNCTION_ARGS)
 	JsonbValue *row;
 	char	   *id;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null",
-						PG_ARGISNULL(0) ? "document" : "dry_run")));
+	require_argument(fcinfo, 0, "document");
+	require_argument(fcinfo, 1, "dry_run");
 	InitMaterializedSRF(fcinfo, 0);
 	jsonb = PG_GETARG_JSONB_P(0);
 	document = document_from_jsonb(jsonb);
@@ -290,7 +287,7 @@ attribute_schema_define(PG_FUNCTION_ARGS)
 Datum
 attribute_schema_drop(PG_FUNCTION_ARGS)
 {
-	char	   *id = required_text(fcinfo, 0, "id");
+	char	   *id = text_argument(fcinfo, 0, "id");
 	JsonbValue *row = catalog_schema_row(id);
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1];
@@ -401,7 +398,7 @@ check_profile(JsonbValue *settings)
 Datum
 api_profile_define(PG_FUNCTION_ARGS)
 {
-	char	   *name = required_text(fcinfo, 0, "name");
+	char	   *name = text_argument(fcinfo, 0, "name");
 	JsonbValue *settings;
 	JsonbValue *base = NULL;
 	JsonbValue *merged;
@@ -410,10 +407,7 @@ api_profile_define(PG_FUNCTION_ARGS)
 	Oid			types[4] = {TEXTOID, NAMEOID, JSONBOID, BOOLOID};
 	Datum		values[4];
 
-	if (PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "settings")));
+	require_argument(fcinfo, 1, "settings");
 	if (name[0] == '\0' || strlen(name) > 255)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_BAD_REQUEST),
@@ -467,7 +461,7 @@ api_profile_define(PG_FUNCTION_ARGS)
 Datum
 api_profile_drop(PG_FUNCTION_ARGS)
 {
-	char	   *name = required_text(fcinfo, 0, "name");
+	char	   *name = text_argument(fcinfo, 0, "name");
 	JsonbValue *row = catalog_profile_row(name);
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1];

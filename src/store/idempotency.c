@@ -196,10 +196,11 @@ read_key(Binding *binding, KeyClaim *claim, bool latest_snapshot)
 	claim->has_user_id = !isnull;
 	if (!isnull)
 		claim->user_id = datumCopy(datum, TupleDescAttr(desc, 1)->attbyval,
-									TupleDescAttr(desc, 1)->attlen);
+								   TupleDescAttr(desc, 1)->attlen);
 	datum = result_column(tuple, desc, 3, JSONBOID, &isnull);
 	if (isnull)
-		in_progress();			/* claimed by a caller of ours: a trigger came back here */
+		in_progress();			/* claimed by a caller of ours: a trigger came
+								 * back here */
 	claim->answer = DatumGetJsonbPCopy(datum);
 	SPI_freetuptable(SPI_tuptable);
 	return true;
@@ -347,10 +348,8 @@ idempotency_purge(PG_FUNCTION_ARGS)
 	Datum		values[2];
 	int64		deleted;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", PG_ARGISNULL(0) ? "users" : "max")));
+	require_argument(fcinfo, 0, "users");
+	require_argument(fcinfo, 1, "max");
 	binding = binding_open(PG_GETARG_OID(0));
 	if (!caller_owns(binding->owner))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, binding->name);

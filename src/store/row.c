@@ -155,7 +155,7 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
 			UserRow *row)
 {
 	BoundStatement statement = !has_id ? STATEMENT_INSERT_NO_ID :
-		if_none ? STATEMENT_INSERT_IF_NONE : STATEMENT_INSERT;
+	if_none ? STATEMENT_INSERT_IF_NONE : STATEMENT_INSERT;
 	Datum		values[4];
 	char		nulls[] = "    ";
 
@@ -238,7 +238,7 @@ refuse_silent_trigger(Binding *binding, const char *event)
 	Relation	relation = table_open(binding->users, AccessShareLock);
 	StringInfoData names;
 	int16		wanted = strcmp(event, "INSERT") == 0 ? TRIGGER_TYPE_INSERT :
-		strcmp(event, "DELETE") == 0 ? TRIGGER_TYPE_DELETE : TRIGGER_TYPE_UPDATE;
+	strcmp(event, "DELETE") == 0 ? TRIGGER_TYPE_DELETE : TRIGGER_TYPE_UPDATE;
 
 	initStringInfo(&names);
 	for (int i = 0; relation->trigdesc != NULL && i < relation->trigdesc->numtriggers; i++)

@@ -182,7 +182,15 @@ extern bool binding_may_refuse_insert(Binding *binding);
 /*
  * table.c
  */
+extern void run_ddl(const char *format,...) pg_attribute_printf(1, 2);
+
+/*
+ * unique.c
+ */
 extern char *unique_comparison(const Schema *schema, const Attribute *attribute);
+extern JsonbValue *sync_unique_columns(Oid users, List *schema_ids, const char *api,
+									   JsonbValue *known);
+extern bool table_has_key(Oid relid, const char *const *columns, bool immediate);
 
 /*
  * row.c

@@ -8,25 +8,17 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/genam.h"
 #include "access/relation.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "catalog/heap.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
-#include "commands/defrem.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "parser/parse_relation.h"
-#include "parser/parser.h"
-#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -58,11 +50,11 @@ execute(const char *command)
 		elog(ERROR, "SPI_execute failed: %s: %s", SPI_result_code_string(result), command); /* can't happen */
 }
 
-static void
-executef(const char *format,...) pg_attribute_printf(1, 2);
-
-static void
-executef(const char *format,...)
+/*
+ * Run a command that defines something, as the current user.
+ */
+void
+run_ddl(const char *format,...)
 {
 	StringInfoData command;
 
@@ -80,15 +72,6 @@ executef(const char *format,...)
 		enlargeStringInfo(&command, needed);
 	}
 	execute(command.data);
-}
-
-static void
-require_argument(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	if (PG_ARGISNULL(arg))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", name)));
 }
 
 /*
@@ -140,299 +123,6 @@ qualified(const char *schema, const char *table)
 	return quote_qualified_identifier(schema, table);
 }
 
-/* A name made of an attribute's path, as columns are called: name_family_name. */
-static char *
-snake_name(const char *path)
-{
-	StringInfoData name;
-	char		before = '_';
-
-	initStringInfo(&name);
-	for (const char *c = path; *c; c++)
-	{
-		bool		is_upper = *c >= 'A' && *c <= 'Z';
-		bool		is_word = is_upper || (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9');
-
-		if (!is_word || (is_upper && before >= 'a' && before <= 'z'))
-		{
-			if (name.len > 0 && name.data[name.len - 1] != '_')
-				appendStringInfoChar(&name, '_');
-		}
-		if (is_word)
-			appendStringInfoChar(&name, pg_ascii_tolower((unsigned char) *c));
-		before = *c;
-	}
-	return name.data;
-}
-
-/*
- * Unique attributes
- */
-
-/*
- * A name for the column of a unique attribute.  It is made of the path, the end
- * of which says most; attributes of extensions begin with a long URN.  Names of
- * which one is taken are numbered.
- */
-static char *
-unique_column(const char *path, int number)
-{
-	char	   *suffix = number > 0 ? psprintf("_%d", number) : "";
-	const int	room = NAMEDATALEN - 1 - (int) strlen("unique_") - (int) strlen(suffix);
-	char	   *name = snake_name(path);
-	int			len = strlen(name);
-
-	return psprintf("unique_%s%s", len > room ? name + (len - room) : name, suffix);
-}
-
-/* Numbers are the same however they are written; all else is kept as text. */
-static Oid
-unique_column_type(const Attribute *attribute)
-{
-	return attribute->type == TYPE_DECIMAL || attribute->type == TYPE_INTEGER ?
-		NUMERICOID : TEXTOID;
-}
-
-/* Walk from the top down to an attribute; false when it is not below set. */
-static bool
-find_way(const AttributeSet *set, const Attribute *wanted, List **way)
-{
-	for (int i = 0; i < set->count; i++)
-	{
-		const Attribute *attribute = &set->attributes[i];
-
-		if (attribute == wanted || find_way(&attribute->subs, wanted, way))
-		{
-			*way = lcons(unconstify(Attribute *, attribute), *way);
-			return true;
-		}
-	}
-	return false;
-}
-
-/*
- * A unique attribute as an expression over the document; last is the operator
- * that takes it from the object it belongs to.
- */
-static char *
-unique_value(const Schema *schema, const Attribute *attribute, const char *last)
-{
-	List	   *way = NIL;
-	ListCell   *lc;
-	StringInfoData value;
-
-	(void) find_way(&schema->attributes, attribute, &way);
-	initStringInfo(&value);
-	appendStringInfoString(&value, "document");
-	foreach(lc, way)
-	{
-		Attribute  *step = lfirst(lc);
-
-		if (step->multi_valued || (step == attribute && step->type == TYPE_COMPLEX))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("attribute \"%s\" cannot be unique in a table", attribute->path),
-					 errdetail_path(attribute->path, NULL),
-					 errhint("A unique attribute has a single simple value; say \"uniqueness\": \"none\" in the schema.")));
-		appendStringInfo(&value, " OPERATOR(pg_catalog.%s) %s",
-						 step == attribute ? last : "->", quote_literal_cstr(step->name));
-	}
-	return value.data;
-}
-
-/*
- * What is unique of it.  Blank is no value; without caseExact, case makes no
- * difference (RFC 7643 section 2.2).
- */
-static char *
-unique_expression(const Schema *schema, const Attribute *attribute)
-{
-	char	   *value = unique_value(schema, attribute, "->>");
-
-	if (unique_column_type(attribute) == NUMERICOID)
-		return psprintf("(%s)::pg_catalog.numeric", value);
-	if (attribute->case_exact)
-		return psprintf("nullif(%s, '')", value);
-	return psprintf("nullif(pg_catalog.lower(%s), '')", value);
-}
-
-/* The same for documents that may hold anything: it raises no error. */
-char *
-unique_comparison(const Schema *schema, const Attribute *attribute)
-{
-	if (unique_column_type(attribute) == NUMERICOID)
-		return psprintf("nullif(%s, 'null')", unique_value(schema, attribute, "->"));
-	return unique_expression(schema, attribute);
-}
-
-/*
- * Is a column generated by this very expression?  So is one of ours that was
- * restored with the table; one that an attribute had when it was called
- * caseExact, or otherwise unlike now, is not.
- */
-static bool
-is_generated_as(Oid users, AttrNumber number, Oid type, const char *expression)
-{
-	Relation	relation = table_open(users, AccessShareLock);
-	Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), number - 1);
-	bool		same = false;
-
-	if (column->attgenerated == ATTRIBUTE_GENERATED_STORED && column->atttypid == type)
-	{
-		ParseState *pstate = make_parsestate(NULL);
-		List	   *parsed = raw_parser(psprintf("SELECT %s", expression), RAW_PARSE_DEFAULT);
-		SelectStmt *select = (SelectStmt *) linitial_node(RawStmt, parsed)->stmt;
-		ParseNamespaceItem *item = addRangeTableEntryForRelation(pstate, relation, AccessShareLock,
-																 NULL, false, true);
-
-		addNSItemToQuery(pstate, item, true, true, true);
-		same = equal(cookDefault(pstate, linitial_node(ResTarget, select->targetList)->val,
-								 column->atttypid, column->atttypmod,
-								 NameStr(column->attname), column->attgenerated),
-					 build_column_default(relation, number));
-		free_parsestate(pstate);
-	}
-	table_close(relation, AccessShareLock);
-	return same;
-}
-
-/*
- * Has the table a unique index on just these columns (a list of names ended by
- * NULL), for all its rows?  ON CONFLICT wants all such to be checked immediately.
- */
-static bool
-has_key(Oid relid, const char *const *columns, bool immediate)
-{
-	Relation	relation = table_open(relid, AccessShareLock);
-	bool		found = false;
-	bool		deferrable = false;
-	ListCell   *lc;
-
-	foreach(lc, RelationGetIndexList(relation))
-	{
-		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-		Form_pg_index form = index->rd_index;
-		int			wanted;
-		int			matching = 0;
-
-		for (wanted = 0; columns[wanted] != NULL; wanted++)
-		{
-			AttrNumber	number = get_attnum(relid, columns[wanted]);
-
-			for (int i = 0; i < form->indnkeyatts; i++)
-			{
-				if (number > 0 && form->indkey.values[i] == number)
-					matching++;
-			}
-		}
-		if (form->indisunique && form->indisvalid &&
-			matching == wanted && form->indnkeyatts == wanted &&
-			RelationGetIndexPredicate(index) == NIL)
-		{
-			found = true;
-			if (!form->indimmediate)
-				deferrable = true;
-		}
-		index_close(index, AccessShareLock);
-	}
-	table_close(relation, AccessShareLock);
-	return found && !(immediate && deferrable);
-}
-
-/* Give the table what a unique attribute needs, unless it has it. */
-static char *
-add_unique(Oid users, const char *table_sql, const char *table, const Schema *schema,
-		   const Attribute *attribute)
-{
-	char	   *expression = unique_expression(schema, attribute);
-	int			nest_level = NewGUCNestLevel();
-	Oid			type = unique_column_type(attribute);
-	char	   *column;
-	const char *key[2] = {NULL, NULL};
-	AttrNumber	number;
-
-	/* nullif() takes the operator = that the search path has */
-	(void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	for (int i = 0;; i++)
-	{
-		column = unique_column(attribute->path, i);
-		number = get_attnum(users, column);
-		if (number == InvalidAttrNumber || is_generated_as(users, number, type, expression))
-			break;
-	}
-	if (number == InvalidAttrNumber)
-	{
-		executef("ALTER TABLE %s ADD COLUMN %s %s GENERATED ALWAYS AS (%s) STORED",
-				 table_sql, quote_identifier(column),
-				 type == TEXTOID ? "pg_catalog.text COLLATE \"C\"" : "pg_catalog.numeric",
-				 expression);
-		executef("COMMENT ON COLUMN %s.%s IS %s", table_sql, quote_identifier(column),
-				 quote_literal_cstr(psprintf("keeps attribute %s unique; computed from document",
-											 attribute->path)));
-		CommandCounterIncrement();
-	}
-	key[0] = column;
-	if (!has_key(users, key, false))
-		executef("ALTER TABLE %s ADD CONSTRAINT %s UNIQUE (%s) DEFERRABLE INITIALLY IMMEDIATE",
-				 table_sql,
-				 quote_identifier(ChooseRelationName(table, column, "key",
-													 get_rel_namespace(users), true)),
-				 quote_identifier(column));
-	AtEOXact_GUC(true, nest_level);
-	return column;
-}
-
-/* Is a column that of one of these attributes? */
-static bool
-is_column_of(JsonbValue *columns, const char *column)
-{
-	document_foreach(pair, columns)
-	{
-		if (document_is_string(&pair->value, column))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Bring the unique columns of a table in line with its schemas; gives the
- * registration's account of them.
- */
-static JsonbValue *
-sync_unique_columns(Oid users, List *schema_ids, const char *api, JsonbValue *known)
-{
-	Profile    *profile = catalog_profile(api);
-	Schema	   *schema = catalog_schema(schema_ids, profile, profile);
-	char	   *table = get_rel_name(users);
-	char	   *table_sql = qualified(get_namespace_name(get_rel_namespace(users)), table);
-	JsonbValue *columns = document_new_object();
-	ListCell   *lc;
-
-	foreach(lc, schema_unique_attributes(schema))
-	{
-		Attribute  *attribute = lfirst(lc);
-
-		document_add(columns, attribute->path,
-					 document_string(add_unique(users, table_sql, table, schema, attribute)));
-	}
-	if (known != NULL)
-	{
-		document_foreach(pair, known)
-		{
-			char	   *column;
-
-			if (pair->value.type != jbvString)
-				continue;		/* not of our making */
-			column = document_cstring(&pair->value);
-			if (!is_column_of(columns, column) &&
-				get_attnum(users, column) != InvalidAttrNumber)
-				executef("ALTER TABLE %s DROP COLUMN %s", table_sql, quote_identifier(column));
-		}
-	}
-	return columns;
-}
-
 /*
  * Companions
  */
@@ -440,57 +130,57 @@ sync_unique_columns(Oid users, List *schema_ids, const char *api, JsonbValue *kn
 static void
 create_history(const char *sql, const char *id_type)
 {
-	executef("CREATE TABLE %s ("
-			 "user_id %s NOT NULL, "
-			 "version pg_catalog.int8 NOT NULL, "
-			 "operation pg_catalog.text NOT NULL, "
-			 "document pg_catalog.jsonb, "
-			 "changed pg_catalog.text[] NOT NULL, "
-			 "changed_at pg_catalog.timestamptz NOT NULL, "
-			 "changed_by pg_catalog.name NOT NULL, "
-			 "actor pg_catalog.text, "
-			 "request_id pg_catalog.text, "
-			 "era pg_catalog.int4 NOT NULL, "
-			 "transaction_id pg_catalog.xid8 NOT NULL, "
-			 "PRIMARY KEY (user_id, version))", sql, id_type);
-	executef("CREATE INDEX ON %s (era, transaction_id)", sql);
-	executef("COMMENT ON TABLE %s IS 'history of a user table of the extension userstore: one row for each version of each user'", sql);
-	executef("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);
-	executef("COMMENT ON COLUMN %s.version IS 'version of the user that the change made'", sql);
-	executef("COMMENT ON COLUMN %s.operation IS 'create, put, patch, delete or sql'", sql);
-	executef("COMMENT ON COLUMN %s.document IS 'attributes after the change; NULL after a deletion'", sql);
-	executef("COMMENT ON COLUMN %s.changed IS 'paths of the attributes that changed (RFC 7644 section 3.10), sorted'", sql);
-	executef("COMMENT ON COLUMN %s.changed_at IS 'when; rises with the version'", sql);
-	executef("COMMENT ON COLUMN %s.changed_by IS 'the role that changed it'", sql);
-	executef("COMMENT ON COLUMN %s.actor IS 'whom that role said it acted for: setting userstore.actor'", sql);
-	executef("COMMENT ON COLUMN %s.request_id IS 'the caller''s name for the request'", sql);
-	executef("COMMENT ON COLUMN %s.era IS 'cluster in which transaction_id counts: see userstore.era'", sql);
-	executef("COMMENT ON COLUMN %s.transaction_id IS 'the transaction that changed it'", sql);
+	run_ddl("CREATE TABLE %s ("
+			"user_id %s NOT NULL, "
+			"version pg_catalog.int8 NOT NULL, "
+			"operation pg_catalog.text NOT NULL, "
+			"document pg_catalog.jsonb, "
+			"changed pg_catalog.text[] NOT NULL, "
+			"changed_at pg_catalog.timestamptz NOT NULL, "
+			"changed_by pg_catalog.name NOT NULL, "
+			"actor pg_catalog.text, "
+			"request_id pg_catalog.text, "
+			"era pg_catalog.int4 NOT NULL, "
+			"transaction_id pg_catalog.xid8 NOT NULL, "
+			"PRIMARY KEY (user_id, version))", sql, id_type);
+	run_ddl("CREATE INDEX ON %s (era, transaction_id)", sql);
+	run_ddl("COMMENT ON TABLE %s IS 'history of a user table of the extension userstore: one row for each version of each user'", sql);
+	run_ddl("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);
+	run_ddl("COMMENT ON COLUMN %s.version IS 'version of the user that the change made'", sql);
+	run_ddl("COMMENT ON COLUMN %s.operation IS 'create, put, patch, delete or sql'", sql);
+	run_ddl("COMMENT ON COLUMN %s.document IS 'attributes after the change; NULL after a deletion'", sql);
+	run_ddl("COMMENT ON COLUMN %s.changed IS 'paths of the attributes that changed (RFC 7644 section 3.10), sorted'", sql);
+	run_ddl("COMMENT ON COLUMN %s.changed_at IS 'when; rises with the version'", sql);
+	run_ddl("COMMENT ON COLUMN %s.changed_by IS 'the role that changed it'", sql);
+	run_ddl("COMMENT ON COLUMN %s.actor IS 'whom that role said it acted for: setting userstore.actor'", sql);
+	run_ddl("COMMENT ON COLUMN %s.request_id IS 'the caller''s name for the request'", sql);
+	run_ddl("COMMENT ON COLUMN %s.era IS 'cluster in which transaction_id counts: see userstore.era'", sql);
+	run_ddl("COMMENT ON COLUMN %s.transaction_id IS 'the transaction that changed it'", sql);
 }
 
 static void
 create_idempotency(const char *sql, const char *id_type)
 {
-	executef("CREATE TABLE %s ("
-			 "caller pg_catalog.text COLLATE \"C\" NOT NULL, "
-			 "key pg_catalog.text COLLATE \"C\" NOT NULL, "
-			 "fingerprint pg_catalog.bytea NOT NULL, "
-			 "operation pg_catalog.text NOT NULL, "
-			 "user_id %s, "
-			 "version pg_catalog.int8, "
-			 "response pg_catalog.jsonb, "
-			 "expires_at pg_catalog.timestamptz NOT NULL, "
-			 "PRIMARY KEY (caller, key))", sql, id_type);
-	executef("CREATE INDEX ON %s (expires_at)", sql);
-	executef("COMMENT ON TABLE %s IS 'idempotency keys of a user table of the extension userstore, with the answers given under them'", sql);
-	executef("COMMENT ON COLUMN %s.caller IS 'role, a slash, and the setting userstore.client'", sql);
-	executef("COMMENT ON COLUMN %s.key IS 'the key, 1 to 255 characters'", sql);
-	executef("COMMENT ON COLUMN %s.fingerprint IS 'SHA-256 of operation, user, API profile and body'", sql);
-	executef("COMMENT ON COLUMN %s.operation IS 'create, put, patch or delete'", sql);
-	executef("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);
-	executef("COMMENT ON COLUMN %s.version IS 'version of the user after the request'", sql);
-	executef("COMMENT ON COLUMN %s.response IS 'the answer, given again when the request is repeated'", sql);
-	executef("COMMENT ON COLUMN %s.expires_at IS 'from then on the key is as new'", sql);
+	run_ddl("CREATE TABLE %s ("
+			"caller pg_catalog.text COLLATE \"C\" NOT NULL, "
+			"key pg_catalog.text COLLATE \"C\" NOT NULL, "
+			"fingerprint pg_catalog.bytea NOT NULL, "
+			"operation pg_catalog.text NOT NULL, "
+			"user_id %s, "
+			"version pg_catalog.int8, "
+			"response pg_catalog.jsonb, "
+			"expires_at pg_catalog.timestamptz NOT NULL, "
+			"PRIMARY KEY (caller, key))", sql, id_type);
+	run_ddl("CREATE INDEX ON %s (expires_at)", sql);
+	run_ddl("COMMENT ON TABLE %s IS 'idempotency keys of a user table of the extension userstore, with the answers given under them'", sql);
+	run_ddl("COMMENT ON COLUMN %s.caller IS 'role, a slash, and the setting userstore.client'", sql);
+	run_ddl("COMMENT ON COLUMN %s.key IS 'the key, 1 to 255 characters'", sql);
+	run_ddl("COMMENT ON COLUMN %s.fingerprint IS 'SHA-256 of operation, user, API profile and body'", sql);
+	run_ddl("COMMENT ON COLUMN %s.operation IS 'create, put, patch or delete'", sql);
+	run_ddl("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);
+	run_ddl("COMMENT ON COLUMN %s.version IS 'version of the user after the request'", sql);
+	run_ddl("COMMENT ON COLUMN %s.response IS 'the answer, given again when the request is repeated'", sql);
+	run_ddl("COMMENT ON COLUMN %s.expires_at IS 'from then on the key is as new'", sql);
 }
 
 /* A column of one of our tables. */
@@ -583,13 +273,13 @@ ensure_companion(Oid users, const Companion *companion, bool adopts)
 
 		companion->create(sql, format_type_be_qualified(id_type));
 		/* it belongs to the owner of the user table, whoever attaches that */
-		executef("ALTER TABLE %s OWNER TO %s", sql,
-				 quote_identifier(GetUserNameFromId(relation_owner(users), false)));
+		run_ddl("ALTER TABLE %s OWNER TO %s", sql,
+				quote_identifier(GetUserNameFromId(relation_owner(users), false)));
 		CommandCounterIncrement();
 		return get_relname_relid(name, namespace);
 	}
 	if (!is_table(relid) || missing_column(relid, companion->columns, id_type) != NULL ||
-		!has_key(relid, companion->key, true))
+		!table_has_key(relid, companion->key, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("\"%s\" is not the %s table of a user table like \"%s\"",
@@ -702,22 +392,22 @@ user_table_create(PG_FUNCTION_ARGS)
 	SPI_connect();
 	sql = qualified(name.schema, name.table);
 	/* room on each page for the next version of its rows: see HOT updates */
-	executef("CREATE TABLE %s ("
-			 "id %s%s PRIMARY KEY, "
-			 "document pg_catalog.jsonb NOT NULL DEFAULT '{}' CHECK (pg_catalog.jsonb_typeof(document) OPERATOR(pg_catalog.=) 'object'), "
-			 "version pg_catalog.int8 NOT NULL DEFAULT 1, "
-			 "created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(), "
-			 "modified_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now()"
-			 ") WITH (fillfactor = 80)", sql, format_type_be_qualified(id_type),
-			 is_serial ? " GENERATED BY DEFAULT AS IDENTITY" : "");
+	run_ddl("CREATE TABLE %s ("
+			"id %s%s PRIMARY KEY, "
+			"document pg_catalog.jsonb NOT NULL DEFAULT '{}' CHECK (pg_catalog.jsonb_typeof(document) OPERATOR(pg_catalog.=) 'object'), "
+			"version pg_catalog.int8 NOT NULL DEFAULT 1, "
+			"created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(), "
+			"modified_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now()"
+			") WITH (fillfactor = 80)", sql, format_type_be_qualified(id_type),
+			is_serial ? " GENERATED BY DEFAULT AS IDENTITY" : "");
 	CommandCounterIncrement();
 	users = RangeVarGetRelid(makeRangeVar(name.schema, name.table, -1), AccessExclusiveLock, false);
-	executef("COMMENT ON TABLE %s IS 'users, updated by the functions of the extension userstore'", sql);
-	executef("COMMENT ON COLUMN %s.id IS 'id of the user'", sql);
-	executef("COMMENT ON COLUMN %s.document IS 'attributes of the user, under their schema names'", sql);
-	executef("COMMENT ON COLUMN %s.version IS 'grows by one with each change; the ETag'", sql);
-	executef("COMMENT ON COLUMN %s.created_at IS 'when the user was created'", sql);
-	executef("COMMENT ON COLUMN %s.modified_at IS 'when the user last changed'", sql);
+	run_ddl("COMMENT ON TABLE %s IS 'users, updated by the functions of the extension userstore'", sql);
+	run_ddl("COMMENT ON COLUMN %s.id IS 'id of the user'", sql);
+	run_ddl("COMMENT ON COLUMN %s.document IS 'attributes of the user, under their schema names'", sql);
+	run_ddl("COMMENT ON COLUMN %s.version IS 'grows by one with each change; the ETag'", sql);
+	run_ddl("COMMENT ON COLUMN %s.created_at IS 'when the user was created'", sql);
+	run_ddl("COMMENT ON COLUMN %s.modified_at IS 'when the user last changed'", sql);
 	register_table(users, api, schemas, false);
 	SPI_finish();
 	PG_RETURN_OID(users);
@@ -778,7 +468,7 @@ require_layout(Oid users)
 				 errhint("A user table has the columns id, document jsonb, version bigint, created_at timestamptz and modified_at timestamptz.")));
 	if (!is_id_type(id_type))
 		refuse_id_type(id_type);
-	if (!has_key(users, key, true))
+	if (!table_has_key(users, key, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("table \"%s\" has no key for ids of users", get_rel_name(users)),
@@ -950,7 +640,7 @@ drop_companion(Oid relid, bool cascade)
 					RelationGetRelationName(relation));
 	relation_close(relation, NoLock);
 	become_owner(owner, &saved);
-	executef("DROP TABLE %s%s", sql, cascade ? " CASCADE" : "");
+	run_ddl("DROP TABLE %s%s", sql, cascade ? " CASCADE" : "");
 	become_caller_again(&saved);
 }
 

@@ -205,7 +205,7 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 	SentMembers members = sent_members(update, set, parent, sent);
 	JsonbValue *after = document_new_object();
 	bool		keeps_unknown = update->profile->unknown != UNKNOWN_KEEP ||
-		update->profile->absent == ABSENT_KEEP;
+	update->profile->absent == ABSENT_KEEP;
 	ListCell   *lc;
 
 	check_stack_depth();

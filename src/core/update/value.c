@@ -475,7 +475,11 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 		{
 			refuse_password(attribute, value);
 			if (is_empty_object(value) && !attribute->is_extension)
-				/* nothing is said; but what must not be half there is not there */
+
+				/*
+				 * nothing is said; but what must not be half there is not
+				 * there
+				 */
 				validate_required(&update->validation, &attribute->subs, value);
 			value = clears(update, attribute, value) ? NULL :
 				new_value_of(update, attribute, value, old);
