@@ -48,8 +48,8 @@ my %work = (
 	q{userstore.user_put('t1', 'ann', '{"n": 3}', 'k3')} => 'select t1_idempotency, select t1, insert t1_idempotency',
 	q{userstore.user_put('t1', 'ann', '{"n": 3}', expected_version => 1)} => 'select t1',
 	q{userstore.user_create('t1', '{}', 'bob', 'k4')} =>
-		'select t1_idempotency, insert t1, select t1_history, insert t1_history, insert t1_idempotency',
-	q{userstore.user_put('t1', 'eve', '{}')} => 'select t1, insert t1, select t1_history, insert t1_history',
+		'select t1_idempotency, select t1_history, insert t1, insert t1_history, insert t1_idempotency',
+	q{userstore.user_put('t1', 'eve', '{}')} => 'select t1, select t1_history, insert t1, insert t1_history',
 	q{userstore.user_delete('t1', 'bob', 'k5')} =>
 		'select t1_idempotency, select t1, delete t1, insert t1_history, insert t1_idempotency',
 	q{userstore.user_get('t1', 'ann')} => 'select t1',
