@@ -125,7 +125,7 @@ SET userstore.idempotency_lifetime = 1;
 SELECT put('late', 5, 'e1');
 RESET userstore.idempotency_lifetime;
 SELECT expires_at - now() <= '1 second' AS a_second FROM people_idempotency WHERE key = 'e1';
-SET userstore.idempotency_lifetime = 0;
+SELECT r.state FROM raised($$SELECT set_config('userstore.idempotency_lifetime', '0', false)$$) r;
 SET userstore.idempotency_lifetime = '7d';
 SELECT put('late', 6, 'e2');
 SELECT expires_at - now() > '6 days' AS a_week FROM people_idempotency WHERE key = 'e2';

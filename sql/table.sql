@@ -489,6 +489,8 @@ SELECT pg_describe_object(classid, objid, objsubid) FROM described d
 SELECT classid::regclass, count(*) > 0 FROM pg_depend
     WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
     AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'userstore')
+    -- (the row types of tables are members from PostgreSQL 17 on)
+    AND classid <> 'pg_type'::regclass
     GROUP BY 1 ORDER BY classid::regclass::text COLLATE "C";
 SELECT p.oid::regprocedure, provolatile, proparallel, proisstrict, prosecdef, proleakproof
     FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'

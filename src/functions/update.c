@@ -185,12 +185,16 @@ replaces(const Road *road)
 static bool
 create(Road *road, bool if_none)
 {
-	JsonbValue *document = replaces(road) ? replace_document(&road->update, NULL, road->sent) :
-	create_document(&road->update, road->sent);
-	Jsonb	   *jsonb = document_to_jsonb(document);
+	JsonbValue *document;
+	Jsonb	   *jsonb;
 	TimestampTz newest_at = DT_NOBEGIN;
 	int64		newest = 0;
 
+	if (replaces(road))
+		document = replace_document(&road->update, NULL, road->sent);
+	else
+		document = create_document(&road->update, road->sent);
+	jsonb = document_to_jsonb(document);
 	if (!road->has_id)
 		road->has_id = binding_generate_id(road->table, &road->id);
 

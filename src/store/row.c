@@ -154,11 +154,14 @@ bool
 user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *document,
 			UserRow *row)
 {
-	BoundStatement statement = !has_id ? STATEMENT_INSERT_NO_ID :
-	if_none ? STATEMENT_INSERT_IF_NONE : STATEMENT_INSERT;
+	BoundStatement statement;
 	Datum		values[4];
 	char		nulls[] = "    ";
 
+	if (!has_id)
+		statement = STATEMENT_INSERT_NO_ID;
+	else
+		statement = if_none ? STATEMENT_INSERT_IF_NONE : STATEMENT_INSERT;
 	values[0] = has_id ? *id : (Datum) 0;
 	nulls[0] = has_id ? ' ' : 'n';
 	values[1] = JsonbPGetDatum(document);
@@ -237,9 +240,12 @@ refuse_silent_trigger(Binding *binding, const char *event)
 {
 	Relation	relation = table_open(binding->users, AccessShareLock);
 	StringInfoData names;
-	int16		wanted = strcmp(event, "INSERT") == 0 ? TRIGGER_TYPE_INSERT :
-	strcmp(event, "DELETE") == 0 ? TRIGGER_TYPE_DELETE : TRIGGER_TYPE_UPDATE;
+	int16		wanted = TRIGGER_TYPE_UPDATE;
 
+	if (strcmp(event, "INSERT") == 0)
+		wanted = TRIGGER_TYPE_INSERT;
+	else if (strcmp(event, "DELETE") == 0)
+		wanted = TRIGGER_TYPE_DELETE;
 	initStringInfo(&names);
 	for (int i = 0; relation->trigdesc != NULL && i < relation->trigdesc->numtriggers; i++)
 	{

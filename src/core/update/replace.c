@@ -204,11 +204,12 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 {
 	SentMembers members = sent_members(update, set, parent, sent);
 	JsonbValue *after = document_new_object();
-	bool		keeps_unknown = update->profile->unknown != UNKNOWN_KEEP ||
-	update->profile->absent == ABSENT_KEEP;
+	bool		keeps_unknown;
 	ListCell   *lc;
 
 	check_stack_depth();
+	keeps_unknown = update->profile->unknown != UNKNOWN_KEEP ||
+		update->profile->absent == ABSENT_KEEP;
 	for (int i = 0; i < set->count; i++)
 	{
 		const Attribute *attribute = &set->attributes[i];
