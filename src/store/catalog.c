@@ -49,7 +49,7 @@ static int	current_era = 0;
  * Invalidation
  */
 
-bool
+static bool
 catalog_is(Oid relid)
 {
 	for (int i = 0; i < CATALOG_COUNT; i++)

@@ -61,7 +61,6 @@ typedef struct SavedUser
 
 extern void store_init(void);
 extern Oid	catalog_relid(Catalog catalog);
-extern bool catalog_is(Oid relid);
 extern Oid	relation_owner(Oid relid);
 extern void become_owner(Oid owner, SavedUser *saved);
 extern void become_caller_again(const SavedUser *saved);

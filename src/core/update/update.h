@@ -52,20 +52,20 @@ extern JsonbValue *new_value_of(Update *update, const Attribute *attribute,
 								JsonbValue *sent, JsonbValue *stored);
 extern JsonbValue *left_when_cleared(Update *update, const Attribute *attribute,
 									 JsonbValue *stored);
-extern JsonbValue *default_of(const Attribute *attribute, JsonbValue *siblings);
 extern JsonbValue *without_nulls(JsonbValue *value);
 extern bool clears(const Update *update, const Attribute *attribute,
 				   JsonbValue *sent);
 extern bool is_empty_object(JsonbValue *value);
-extern void complete_lookup(const Attribute *attribute, JsonbValue *object);
 extern void refuse_password(const Attribute *attribute, JsonbValue *sent);
+
+/* writable.c */
 extern void refuse_change(Update *update, const char *path, const char *hint);
 extern void refuse_not_writable(Update *update, const char *path,
 								JsonbValue *sent, JsonbValue *stored);
-extern void require_fixed_part(Update *update, const Attribute *attribute,
-							   JsonbValue *before, JsonbValue *after);
 extern char *unknown_path(const Attribute *parent, const char *name, int len);
 extern bool writes_unknown(Update *update, const Attribute *parent, const char *name,
 						   int len);
+extern void require_fixed_part(Update *update, const Attribute *attribute,
+							   JsonbValue *before, JsonbValue *after);
 
 #endif							/* USERSTORE_UPDATE_H */
