@@ -282,7 +282,7 @@ SELECT id, owner = (SELECT rolname FROM pg_authid WHERE oid = 10), document ->> 
     (SELECT count(*) FROM userstore.attribute_schema_define(document, true)) AS problems
     FROM userstore.attribute_schema s WHERE shipped ORDER BY id COLLATE "C";
 -- attribute by attribute: those of RFC 7643 section 8.7.1 (and a primary address),
--- of Zuora's extension and of Zluri's table
+-- of Zuora's extension, of Zluri's table, of the CPQ page and of OIG's fields
 WITH RECURSIVE attribute AS (
     SELECT document ->> 'name' AS schema, ARRAY[n] AS place, a ->> 'name' AS path, a
         FROM userstore.attribute_schema, jsonb_array_elements(document -> 'attributes') WITH ORDINALITY AS u (a, n)
@@ -293,7 +293,8 @@ WITH RECURSIVE attribute AS (
 SELECT schema, path, a ->> 'type', CASE WHEN (a ->> 'multiValued')::boolean THEN 'multi' ELSE 'single' END,
     a ->> 'mutability', a ->> 'returned', a ->> 'uniqueness',
     concat_ws(' ', CASE WHEN (a ->> 'required')::boolean THEN 'required' END,
-        CASE WHEN (a ->> 'caseExact')::boolean THEN 'caseExact' END, a ->> 'format', a ->> 'key', a ->> 'canonicalValues', a ->> 'enum')
+        CASE WHEN (a ->> 'caseExact')::boolean THEN 'caseExact' END, a ->> 'format', a ->> 'key', a ->> 'canonicalValues', a ->> 'enum',
+        'default ' || (a ->> 'default'))
     FROM attribute ORDER BY schema COLLATE "C", place;
 -- nothing in them but words that are known: defining a copy tells of none
 SELECT count(*) FROM userstore.attribute_schema s,
