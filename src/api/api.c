@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "api/api.h"
@@ -12,6 +13,7 @@
 static const BodyShape *const shapes[] = {
 	&scim_shape,
 	&object_shape,
+	&fields_shape,
 };
 
 /* The shape that a profile names. */
@@ -87,4 +89,50 @@ show_timestamp(TimestampTz timestamp)
 				 errmsg("timestamp out of range")));
 	return psprintf("%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year, tm.tm_mon,
 					tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int) (fsec / 1000));
+}
+
+/* An id in the body: a string or, as some keys are, a number. */
+char *
+read_body_id(JsonbValue *value)
+{
+	if (value->type == jbvString)
+		return document_cstring(value);
+	if (value->type == jbvNumeric)
+		return numeric_normalize(value->val.numeric);
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_BAD_REQUEST),
+			 errmsg("attribute \"id\" must be a string or a number"),
+			 errdetail_path("id", SCIM_INVALID_VALUE)));
+	return NULL;				/* keep the compiler quiet */
+}
+
+/* An id as part of a URL: what RFC 3986 does not reserve stays as it is. */
+static char *
+url_encode(const char *id)
+{
+	StringInfoData url;
+
+	initStringInfo(&url);
+	for (const unsigned char *c = (const unsigned char *) id; *c; c++)
+	{
+		if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+			(*c >= '0' && *c <= '9') || strchr("-._~", *c))
+			appendStringInfoChar(&url, *c);
+		else
+			appendStringInfo(&url, "%%%02X", *c);
+	}
+	return url.data;
+}
+
+/*
+ * Where a user is found: below the profile's base_url, which it has to have.
+ */
+char *
+user_url(const Profile *profile, const char *collection, const char *id)
+{
+	int			len = strlen(profile->base_url);
+
+	while (len > 0 && profile->base_url[len - 1] == '/')
+		len--;
+	return psprintf("%.*s/%s/%s", len, profile->base_url, collection, url_encode(id));
 }

@@ -20,6 +20,7 @@ typedef struct UserState
 {
 	const char *id;
 	JsonbValue *document;
+	JsonbValue *sent;			/* attributes that an update was sent, or NULL */
 	int64		version;
 	TimestampTz created;
 	TimestampTz modified;
@@ -44,6 +45,7 @@ typedef struct BodyShape
 
 extern const BodyShape scim_shape;
 extern const BodyShape object_shape;
+extern const BodyShape fields_shape;
 
 extern const BodyShape *body_shape(const char *name);
 extern JsonbValue *show_update(const BodyShape *shape, const Schema *schema,
@@ -51,6 +53,8 @@ extern JsonbValue *show_update(const BodyShape *shape, const Schema *schema,
 extern JsonbValue *show_attributes(const Schema *schema, const Profile *profile,
 								   const Selection *selection, JsonbValue *document);
 extern void require_object(JsonbValue *body);
+extern char *read_body_id(JsonbValue *value);
+extern char *user_url(const Profile *profile, const char *collection, const char *id);
 extern char *show_timestamp(TimestampTz timestamp);
 
 #endif							/* USERSTORE_API_H */

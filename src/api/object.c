@@ -23,21 +23,6 @@ is_named(const Schema *schema, const JsonbValue *name, const char *wanted)
 		pg_strncasecmp(name->val.string.val, wanted, len) == 0;
 }
 
-/* An id in the body: a string or, as some keys are, a number. */
-static char *
-read_id(JsonbValue *value)
-{
-	if (value->type == jbvString)
-		return document_cstring(value);
-	if (value->type == jbvNumeric)
-		return numeric_normalize(value->val.numeric);
-	ereport(ERROR,
-			(errcode(ERRCODE_USER_BAD_REQUEST),
-			 errmsg("attribute \"id\" must be a string or a number"),
-			 errdetail_path("id", SCIM_INVALID_VALUE)));
-	return NULL;				/* keep the compiler quiet */
-}
-
 /*
  * What an answer carries beside the attributes may come back in a body: meta
  * and schemas are passed over.
@@ -54,7 +39,7 @@ object_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
 		if (is_named(schema, &pair->key, "id"))
 		{
 			if (pair->value.type != jbvNull)
-				*body_id = read_id(&pair->value);
+				*body_id = read_body_id(&pair->value);
 		}
 		else if (!is_named(schema, &pair->key, "meta") &&
 				 !is_named(schema, &pair->key, "schemas"))

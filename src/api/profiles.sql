@@ -24,3 +24,6 @@ VALUES (true, 'zuora', 'scim', ARRAY[
 
 INSERT INTO userstore.api_profile (shipped, name, body, schemas, put, unknown_attributes)
 VALUES (true, 'zluri', 'object', ARRAY['urn:userstore:params:schemas:zluri:User'], 'merge', 'reject');
+
+INSERT INTO userstore.api_profile (shipped, name, body, schemas, put, unknown_attributes)
+VALUES (true, 'oig', 'fields', ARRAY['urn:userstore:params:schemas:oig:User'], 'merge', 'reject');

@@ -100,24 +100,6 @@ show_schemas(const Schema *schema, JsonbValue *document)
 	return schemas;
 }
 
-/* An id as part of a URL: what RFC 3986 does not reserve stays as it is. */
-static char *
-url_encode(const char *id)
-{
-	StringInfoData url;
-
-	initStringInfo(&url);
-	for (const unsigned char *c = (const unsigned char *) id; *c; c++)
-	{
-		if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-			(*c >= '0' && *c <= '9') || strchr("-._~", *c))
-			appendStringInfoChar(&url, *c);
-		else
-			appendStringInfo(&url, "%%%02X", *c);
-	}
-	return url.data;
-}
-
 static JsonbValue *
 show_meta(const Profile *profile, const UserState *user)
 {
@@ -129,15 +111,7 @@ show_meta(const Profile *profile, const UserState *user)
 	document_add(meta, "version",
 				 document_string(psprintf("W/\"" INT64_FORMAT "\"", user->version)));
 	if (profile->base_url != NULL)
-	{
-		int			len = strlen(profile->base_url);
-
-		while (len > 0 && profile->base_url[len - 1] == '/')
-			len--;
-		document_add(meta, "location",
-					 document_string(psprintf("%.*s/Users/%s", len, profile->base_url,
-											  url_encode(user->id))));
-	}
+		document_add(meta, "location", document_string(user_url(profile, "Users", user->id)));
 	return meta;
 }
 

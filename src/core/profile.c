@@ -96,7 +96,7 @@ list_setting(JsonbValue *document, const char *name)
 Profile *
 profile_compile(JsonbValue *document)
 {
-	static const char *const bodies[] = {"object", "scim", NULL};
+	static const char *const bodies[] = {"object", "scim", "fields", NULL};
 	static const char *const puts[] = {"replace", "merge", NULL};
 	static const char *const absents[] = {"remove", "blank", "default", "keep", NULL};
 	static const char *const unknowns[] = {"reject", "ignore", "keep", NULL};
@@ -108,7 +108,7 @@ profile_compile(JsonbValue *document)
 	bool		error = false;
 
 	profile->name = string_setting(document, "name");
-	profile->body = bodies[choice_setting(document, "body", bodies, "It is object or scim.")];
+	profile->body = bodies[choice_setting(document, "body", bodies, "It is object, scim or fields.")];
 	profile->scim_common = strcmp(profile->body, "scim") == 0;
 	profile->schemas = list_setting(document, "schemas");
 	profile->put_merges = choice_setting(document, "put", puts, "It is replace or merge.") == 1;

@@ -423,6 +423,7 @@ answer(const Road *road)
 		return JsonbValueToJsonb(&none);
 	}
 	user.id = road->id_text;
+	user.sent = road->sent;
 	user.document = road->document;
 	user.version = road->row.version;
 	user.created = road->row.created;

@@ -162,6 +162,7 @@ read_user(FunctionCallInfo fcinfo, UserState *user, UserRow *row)
 				 errdetail_path("id", NULL),
 				 errhint("Check the id, or create the user.")));
 	user->id = binding_id_to_text(table, id);
+	user->sent = NULL;
 	user->version = row->version;
 	user->created = row->created;
 	user->modified = row->modified;

@@ -27,7 +27,7 @@ COMMENT ON COLUMN userstore.attribute_schema.defined_at IS 'when it was last def
 CREATE TABLE userstore.api_profile (
 	name text COLLATE "C" PRIMARY KEY,
 	schemas text[] NOT NULL DEFAULT '{}',
-	body text NOT NULL DEFAULT 'object' CHECK (body IN ('scim', 'object')),
+	body text NOT NULL DEFAULT 'object' CHECK (body IN ('scim', 'object', 'fields')),
 	put text NOT NULL DEFAULT 'replace' CHECK (put IN ('replace', 'merge')),
 	put_creates boolean NOT NULL DEFAULT false,
 	absent text NOT NULL DEFAULT 'remove' CHECK (absent IN ('remove', 'blank', 'default', 'keep')),
@@ -50,7 +50,7 @@ COMMENT ON COLUMN userstore.api_profile.name IS 'name by which tables and the ar
 COMMENT ON COLUMN userstore.api_profile.schemas IS
 	'ids of the attribute schemas that a user table gets when it names none, the core schema first';
 COMMENT ON COLUMN userstore.api_profile.body IS
-	'shape of bodies and answers: scim (resources of RFC 7643) or object (plain JSON objects)';
+	'shape of bodies and answers: scim (resources of RFC 7643), object (plain JSON objects) or fields (lists of names and values)';
 COMMENT ON COLUMN userstore.api_profile.put IS
 	'what PUT does: replace (what is left out follows absent) or merge (what is left out stays)';
 COMMENT ON COLUMN userstore.api_profile.put_creates IS 'does PUT create a user who is missing, rather than answer PT404';
@@ -67,7 +67,7 @@ COMMENT ON COLUMN userstore.api_profile.writable IS 'paths of the attributes tha
 COMMENT ON COLUMN userstore.api_profile.answer IS 'paths of the attributes with which updates are answered; NULL means the whole user';
 COMMENT ON COLUMN userstore.api_profile.on_delete IS
 	'what user_delete does: delete, deactivate (sets active to false) or refuse (PT405)';
-COMMENT ON COLUMN userstore.api_profile.base_url IS 'URL before /Users/{id} in meta.location; NULL means no location';
+COMMENT ON COLUMN userstore.api_profile.base_url IS 'URL before /Users/{id} in meta.location and before /users/{id} in links; NULL means neither';
 COMMENT ON COLUMN userstore.api_profile.max_payload_size IS 'bytes of jsonb that the body of one user may have; more is PT413';
 COMMENT ON COLUMN userstore.api_profile.owner IS 'role that defined it; only its members may redefine it';
 COMMENT ON COLUMN userstore.api_profile.shipped IS 'came with the extension: not dumped';

@@ -1,0 +1,75 @@
+--
+-- Oracle Identity Governance: one user as a list of fields
+--
+SET client_min_messages = warning;
+CREATE ROLE regress_oig;
+CREATE SCHEMA regress_oig AUTHORIZATION regress_oig;
+SET SESSION AUTHORIZATION regress_oig;
+SET search_path = regress_oig, userstore;
+RESET client_min_messages;
+\pset format unaligned
+
+-- prints the error of a command as SQLSTATE, message, DETAIL and HINT
+CREATE FUNCTION answer(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+	detail text;
+	hint text;
+BEGIN
+	EXECUTE 'SELECT (' || command || ')::text' INTO result;
+	RETURN result;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(' | ', SQLSTATE || ' ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
+END
+$$;
+
+-- links as on the page: the base URL is the profile's
+SELECT api_profile_define('regress_oig', '{"base_url": "http://pseudo.com:PORT/iam/governance/selfservice/api/v1/"}', base => 'oig');
+SELECT user_table_create('people', api => 'regress_oig');
+SELECT user_create('people', '{"fields": [{"name": "User Login", "value": "ANN"}, {"name": "First Name", "value": "Ann"},
+	{"name": "Email", "value": "ann@example.com"}, {"name": "Start Date", "value": "2026-01-31T00:00:00Z"}]}', '24');
+
+-- the page's fields: only those that are sent change, and only they are shown
+SELECT user_put('people', '24', '{"fields": [{"name": "First Name", "value": "UpdatedFN"}]}');
+SELECT user_get('people', '24');
+SELECT document FROM people;
+SELECT version, operation, changed FROM people_history ORDER BY version;
+
+-- an item of the bulk request does as a body too; its id is that of the user
+SELECT user_put('people', '24', '{"requestId": "123", "id": "24", "fields": [{"name": "First Name", "value": "Ann"}]}');
+SELECT answer($$user_put('people', '24', '{"id": "25", "fields": [{"name": "First Name", "value": "X"}]}')$$);
+
+-- a name twice: the last wins; names in any case; null clears
+SELECT user_put('people', '24', '{"fields": [{"name": "Title", "value": "A"}, {"name": "title", "value": "B"}]}');
+SELECT user_put('people', '24', '{"fields": [{"name": "Title", "value": "A"}, {"name": "Title", "value": "C"}]}');
+SELECT user_put('people', '24', '{"fields": [{"name": "TITLE", "value": null}]}');
+
+-- PATCH with add, update and delete
+SELECT user_patch('people', '24', '{"add": [{"name": "Title", "value": "Dr"}], "update": [{"name": "Email", "value": "a@example.com"}],
+	"delete": [{"name": "Start Date"}]}');
+SELECT document FROM people;
+SELECT user_get('people', '24', attributes => '{Email, "User Login"}');
+
+-- what is wrong with fields
+SELECT body, answer(format($$user_put('people', '24', %L)$$, body)) FROM (VALUES
+	('{}'), ('[]'), ('{"fields": {}}'), ('{"fields": [1]}'), ('{"fields": [{"value": 1}]}'), ('{"fields": [{"name": 1, "value": 1}]}'),
+	('{"fields": [{"name": "Title"}]}'), ('{"First Name": "Ann"}'), ('{"fields": [{"name": "Shoe Size", "value": 1}]}'),
+	('{"fields": [{"name": "Title", "value": 1}]}'), ('{"fields": [{"name": "Start Date", "value": "31.1.2026"}]}'),
+	('{"fields": [{"name": "User Login", "value": null}]}')) b(body);
+SELECT answer($$user_put('people', '9999', '{"fields": [{"name": "First Name", "value": "UpdatedFN1"}]}')$$);
+SELECT user_create('people', '{"fields": [{"name": "User Login", "value": "BOB"}]}', 'b') -> 'fields';
+SELECT answer($$user_put('people', 'b', '{"fields": [{"name": "User Login", "value": "ann"}]}')$$);
+
+-- the same request under its key; no base URL, no link
+SELECT user_put('people', '24', '{"fields": [{"name": "Title", "value": "Prof"}]}', idempotency_key => 'k') =
+	user_put('people', '24', '{"fields": [{"value": "Prof", "name": "Title"}]}', idempotency_key => 'k') AS same;
+SELECT user_version('people', '24');
+SELECT user_put('people', '24', '{"fields": [{"name": "Title", "value": "Prof"}]}', api => 'oig');
+
+DROP TABLE people;
+SELECT api_profile_drop('regress_oig');
+RESET SESSION AUTHORIZATION;
+SET client_min_messages = warning;
+DROP SCHEMA regress_oig CASCADE;
+DROP ROLE regress_oig;

@@ -1,0 +1,179 @@
+/*
+ * fields.c
+ *	  Name/value fields, as Oracle Identity Governance has them: a user is a
+ *	  list of {"name": …, "value": …}, shown with its id and a link to itself.
+ *
+ * A request has "fields" or, in a PATCH, "add" and "update" (fields to set) and
+ * "delete" (fields to clear).  A field that comes twice counts as the last one
+ * says.
+ */
+#include "postgres.h"
+
+#include "api/api.h"
+#include "core/errors.h"
+
+static const char *const set_lists[] = {"fields", "add", "update", NULL};
+static const char *const clear_lists[] = {"delete", NULL};
+
+#define BAD_FIELDS(path, hint, ...) \
+	ereport(ERROR, \
+			(errcode(ERRCODE_USER_BAD_REQUEST), \
+			 errmsg(__VA_ARGS__), \
+			 errdetail_path((path), SCIM_INVALID_SYNTAX), \
+			 errhint("%s", (hint))))
+
+static bool
+is_one_of(const JsonbValue *name, const char *const *names)
+{
+	for (; *names != NULL; names++)
+	{
+		if (document_is_string(unconstify(JsonbValue *, name), *names))
+			return true;
+	}
+	return false;
+}
+
+/* Take the fields of one list over into the attributes. */
+static void
+read_fields(const Schema *schema, const char *list, JsonbValue *fields, bool clears,
+			JsonbValue *attributes)
+{
+	JsonbValue	none;
+
+	none.type = jbvNull;
+	if (fields->type != jbvArray)
+		BAD_FIELDS(list, "Send it as [{\"name\": \"First Name\", \"value\": \"Ann\"}].",
+				   "\"%s\" must be an array of fields", list);
+	for (int i = 0; i < fields->val.array.nElems; i++)
+	{
+		JsonbValue *field = &fields->val.array.elems[i];
+		JsonbValue *name = document_member(field, "name");
+		JsonbValue *value = document_member(field, "value");
+		Attribute  *attribute;
+
+		if (name == NULL || name->type != jbvString)
+			BAD_FIELDS(list, "Each field is an object with \"name\" and \"value\".",
+					   "a field of \"%s\" has no name", list);
+		if (value == NULL && !clears)
+			BAD_FIELDS(document_cstring(name), "Send null to clear the field.",
+					   "field \"%s\" has no value",
+					   shown_name(name->val.string.val, name->val.string.len));
+		/* in the schema's case, so that the last of two is the last in any case */
+		attribute = attribute_find(&schema->attributes, name->val.string.val,
+								   name->val.string.len);
+		if (attribute != NULL)
+			document_set(attributes, attribute->name, attribute->name_len,
+						 clears ? &none : value);
+		else
+			document_set(attributes, name->val.string.val, name->val.string.len,
+						 clears ? &none : value);
+	}
+}
+
+static JsonbValue *
+fields_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
+				 char **body_id)
+{
+	JsonbValue *attributes = document_new_object();
+	bool		has_list = false;
+
+	require_object(body);
+	document_foreach(pair, body)
+	{
+		bool		clears = is_one_of(&pair->key, clear_lists);
+		char	   *name = document_cstring(&pair->key);
+
+		if (clears || is_one_of(&pair->key, set_lists))
+		{
+			read_fields(schema, name, &pair->value, clears, attributes);
+			has_list = true;
+		}
+		else if (strcmp(name, "id") == 0 && pair->value.type != jbvNull)
+			*body_id = read_body_id(&pair->value);
+		else if (strcmp(name, "id") != 0 && strcmp(name, "links") != 0 &&
+				 strcmp(name, "requestId") != 0)
+			BAD_FIELDS(shown_name(name, strlen(name)), "Send the user's attributes as \"fields\".",
+					   "\"%s\" is not known", shown_name(name, strlen(name)));
+	}
+	if (!has_list)
+		BAD_FIELDS("fields", "Send it as {\"fields\": [{\"name\": \"First Name\", \"value\": \"Ann\"}]}.",
+				   "the body has no fields");
+	return attributes;
+}
+
+static JsonbValue *
+show_field(const char *name, int len, JsonbValue *value)
+{
+	JsonbValue *field = document_new_object();
+	JsonbValue	none;
+
+	none.type = jbvNull;
+	document_add(field, "name", document_string_len(name, len));
+	document_add(field, "value", value != NULL ? value : &none);
+	return field;
+}
+
+/* The fields that an update applied: those sent, as they stand now. */
+static JsonbValue *
+show_sent(const Schema *schema, JsonbValue *shown, JsonbValue *sent)
+{
+	JsonbValue *fields = document_new_array();
+
+	document_foreach(pair, sent)
+	{
+		const char *name = pair->key.val.string.val;
+		int			len = pair->key.val.string.len;
+		Attribute  *attribute = attribute_find(&schema->attributes, name, len);
+
+		if (attribute == NULL || attribute->returned != RETURNED_NEVER)
+			document_push(fields, show_field(name, len, document_find(shown, name, len)));
+	}
+	return fields;
+}
+
+static JsonbValue *
+show_all(JsonbValue *shown)
+{
+	JsonbValue *fields = document_new_array();
+
+	document_foreach(pair, shown)
+		document_push(fields, show_field(pair->key.val.string.val, pair->key.val.string.len,
+										 &pair->value));
+	return fields;
+}
+
+static JsonbValue *
+show_links(const Profile *profile, const UserState *user)
+{
+	JsonbValue *links = document_new_array();
+	JsonbValue *link;
+
+	if (profile->base_url != NULL)
+	{
+		link = document_new_object();
+		document_add(link, "rel", document_string("self"));
+		document_add(link, "href", document_string(user_url(profile, "users", user->id)));
+		document_push(links, link);
+	}
+	return links;
+}
+
+static JsonbValue *
+fields_show_user(const Schema *schema, const Profile *profile, const UserState *user,
+				 const Selection *selection)
+{
+	JsonbValue *shown = show_attributes(schema, profile, selection, user->document);
+	JsonbValue *answer = document_new_object();
+
+	document_add(answer, "id", document_string(user->id));
+	document_add(answer, "links", show_links(profile, user));
+	document_add(answer, "fields", user->sent != NULL ?
+				 show_sent(schema, shown, user->sent) : show_all(shown));
+	return answer;
+}
+
+const BodyShape fields_shape = {
+	.name = "fields",
+	.read_user = fields_read_user,
+	.show_user = fields_show_user,
+};
