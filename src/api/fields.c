@@ -58,7 +58,7 @@ read_fields(const Schema *schema, const char *list, JsonbValue *fields, bool cle
 			BAD_FIELDS(document_cstring(name), "Send null to clear the field.",
 					   "field \"%s\" has no value",
 					   shown_name(name->val.string.val, name->val.string.len));
-		/* in the schema's case, so that the last of two is the last in any case */
+		/* in the schema's case: the last of two is so in any case */
 		attribute = attribute_find(&schema->attributes, name->val.string.val,
 								   name->val.string.len);
 		if (attribute != NULL)
