@@ -35,8 +35,10 @@ ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isol
 ISOLATION_OPTS = --load-extension=userstore --inputdir=$(srcdir)/test/isolation \
 	--outputdir=$(srcdir)/test/isolation
 TAP_TESTS = 1
+PROVE_TESTS = test/t/*.pl
 EXTRA_CLEAN = src/schemas/schemas.sql regression.* results output_iso \
-	test/isolation/output_iso test/isolation/regression.* tmp_check
+	test/isolation/output_iso test/isolation/results test/isolation/regression.* \
+	tmp_check
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)

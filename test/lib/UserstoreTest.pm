@@ -17,6 +17,9 @@ use warnings;
 
 use parent 'PostgreSQL::Test::Cluster';
 
+# The superuser has one name, whoever runs the tests.
+$ENV{PGUSER} = 'postgres';
+
 # new_node(NAME, OPTION => ...): a running node with the extension in the
 # database userstore.  Options:
 #   database => a name for it; undef: no database, no extension
@@ -29,8 +32,9 @@ sub new_node
 	my $conf = delete $opt{conf};
 	my $node = $class->new($name);
 
-	# Tests mean the same in every locale.
-	unshift @{ $opt{extra} }, '--encoding=UTF8', '--locale=C.UTF-8';
+	# Tests mean the same in every locale and to every user.
+	unshift @{ $opt{extra} }, '--encoding=UTF8', '--locale=C.UTF-8',
+	  '--username=postgres';
 	$node->init(%opt);
 	$node->append_conf('postgresql.conf', $conf) if defined $conf;
 	$node->start;
