@@ -242,8 +242,14 @@ SELECT put('shared', 2, 'x');
 SELECT r.state FROM raised($$SELECT put('shared', 1, 'x')$$) r;
 RESET userstore.client;
 SELECT put('shared', 1, 'x');
--- a client has at most 255 characters, which go with the longest of keys
-SELECT r.state, r.message, r.detail FROM raised($$SELECT set_config('userstore.client', repeat('c', 256), false)$$) r;
+-- a client's name may be of any length, beside the longest of keys: each is one of its own
+SELECT set_config('userstore.client', repeat('c', 3000), false) IS NOT NULL;
+SELECT put('shared', 71, repeat('k', 255));
+SELECT set_config('userstore.client', repeat('c', 2999) || 'd', false) IS NOT NULL;
+SELECT put('shared', 72, repeat('k', 255));
+SELECT set_config('userstore.client', repeat('c', 3000), false) IS NOT NULL;
+SELECT put('shared', 71, repeat('k', 255));
+RESET userstore.client;
 SELECT set_config('userstore.client', string_agg(chr(128512 + n), ''), false) IS NOT NULL AS set FROM generate_series(1, 255) n;
 SELECT put('shared', 6, string_agg(chr(128512 + n), '')) = put('shared', 6, string_agg(chr(128512 + n), '')) AS same FROM generate_series(1, 255) n;
 RESET userstore.client;

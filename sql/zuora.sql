@@ -142,7 +142,7 @@ SELECT shown(user_put('people', 'bea', '{"userName": "bea", "name": {"givenName"
 	"urn:zuora:scim:schemas:1.0:UserExtension": {"ssoEnabled": false}}')) #>> '{meta,version}' AS version;
 -- nor does sending back what was read
 SELECT user_put('people', 'bea', user_get('people', 'bea')) = user_get('people', 'bea') AS same;
--- a complex attribute left out is gone with its blanks, an extension too
+-- a complex attribute left out is gone with its blanks; of an extension, which is no attribute but has some, the strings are blank
 SELECT shown(user_put('people', 'bea', '{"userName": "bea"}'));
 -- true re-enables; left out afterwards it stays true
 SELECT user_put('people', 'bea', '{"userName": "bea", "active": true}') -> 'active' AS active;

@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "mb/pg_wchar.h"
 #include "utils/guc.h"
 
 #include "core/compat.h"
@@ -14,18 +13,8 @@
 USERSTORE_MODULE_MAGIC;
 
 /* The key table's index has room for so much. */
-#define MAX_CLIENT_LENGTH	255
 
 void		_PG_init(void);
-
-static bool
-check_client(char **client, void **extra, GucSource source)
-{
-	if (*client == NULL || pg_mbstrlen(*client) <= MAX_CLIENT_LENGTH)
-		return true;
-	GUC_check_errdetail("The name of a client has at most %d characters.", MAX_CLIENT_LENGTH);
-	return false;
-}
 
 void
 _PG_init(void)
@@ -33,7 +22,7 @@ _PG_init(void)
 	DefineCustomStringVariable("userstore.client",
 							   "Names the client on whose behalf the role calls.",
 							   "Idempotency keys belong to the role and this name together; a pool that shares one role sets it.",
-							   &userstore_client, "", PGC_USERSET, 0, check_client, NULL, NULL);
+							   &userstore_client, "", PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("userstore.actor",
 							   "Names the person on whose behalf users are changed.",
 							   "History keeps it beside the role. It is a claim of the caller's, not a proof.",

@@ -136,3 +136,27 @@ user_url(const Profile *profile, const char *collection, const char *id)
 		len--;
 	return psprintf("%.*s/%s/%s", len, profile->base_url, collection, url_encode(id));
 }
+
+/*
+ * A message of another kind (RFC 7644 section 8.2) must not be taken for a
+ * user: its members would be ignored or stored.
+ */
+void
+refuse_message(JsonbValue *schemas)
+{
+	static const char prefix[] = "urn:ietf:params:scim:api:messages:";
+
+	for (int i = 0; schemas->type == jbvArray && i < schemas->val.array.nElems; i++)
+	{
+		JsonbValue *uri = &schemas->val.array.elems[i];
+
+		if (uri->type == jbvString && uri->val.string.len > sizeof(prefix) - 1 &&
+			pg_strncasecmp(uri->val.string.val, prefix, sizeof(prefix) - 1) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_USER_BAD_REQUEST),
+					 errmsg("the body is a message \"%s\", not a user",
+							shown_name(uri->val.string.val, uri->val.string.len)),
+					 errdetail_path("schemas", SCIM_INVALID_SYNTAX),
+					 errhint("Send the attributes to change as a plain object.")));
+	}
+}

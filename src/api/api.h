@@ -53,6 +53,7 @@ extern JsonbValue *show_update(const BodyShape *shape, const Schema *schema,
 extern JsonbValue *show_attributes(const Schema *schema, const Profile *profile,
 								   const Selection *selection, JsonbValue *document);
 extern void require_object(JsonbValue *body);
+extern void refuse_message(JsonbValue *schemas);
 extern char *read_body_id(JsonbValue *value);
 extern char *user_url(const Profile *profile, const char *collection, const char *id);
 extern char *show_timestamp(TimestampTz timestamp);

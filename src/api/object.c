@@ -41,8 +41,9 @@ object_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
 			if (pair->value.type != jbvNull)
 				*body_id = read_body_id(&pair->value);
 		}
-		else if (!is_named(schema, &pair->key, "meta") &&
-				 !is_named(schema, &pair->key, "schemas"))
+		else if (is_named(schema, &pair->key, "schemas"))
+			refuse_message(&pair->value);
+		else if (!is_named(schema, &pair->key, "meta"))
 			document_append(attributes, pair->key.val.string.val,
 							pair->key.val.string.len, &pair->value);
 	}

@@ -37,6 +37,7 @@ check_schemas(const Schema *schema, const Profile *profile, JsonbValue *schemas)
 {
 	if (schemas->type == jbvNull)
 		return;
+	refuse_message(schemas);
 	for (int i = 0; schemas->type == jbvArray && i < schemas->val.array.nElems; i++)
 	{
 		JsonbValue *uri = &schemas->val.array.elems[i];

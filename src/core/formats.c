@@ -217,6 +217,9 @@ is_time_of_day(const char *string, int len, bool offset_required)
 	hour = digits(string, 2);
 	minute = digits(string + 3, 2);
 	second = digits(string + 6, 2);
+	/* the end of a day, as xsd:dateTime has it */
+	if (!offset_required && hour == 24 && minute == 0 && second == 0)
+		hour = 0;
 	/* 60 is a leap second */
 	if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
 		return false;

@@ -483,6 +483,9 @@ link_attribute(Attribute *attribute, AttributeSet *siblings, const Attribute *pa
 	{
 		attribute->default_from = named_attribute(siblings, attribute->default_from_name,
 												  attribute, "defaultFrom");
+		if (attribute->default_from == attribute)
+			BAD_SCHEMA(attribute->path, "defaultFrom of attribute \"%s\" names the attribute itself",
+					   attribute->path);
 		if (attribute->default_from->type != attribute->type ||
 			attribute->default_from->multi_valued != attribute->multi_valued)
 			BAD_SCHEMA(attribute->path,
@@ -507,6 +510,9 @@ link_attribute(Attribute *attribute, AttributeSet *siblings, const Attribute *pa
 			attribute->dependencies = lappend(attribute->dependencies, dependency);
 		}
 	}
+	/* RFC 7643 section 7: a writeOnly value is never returned */
+	if (attribute->mutability == MUTABILITY_WRITE_ONLY)
+		attribute->returned = RETURNED_NEVER;
 	check_words(attribute, parent);
 	if (attribute->enumeration != NULL)
 	{

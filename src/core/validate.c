@@ -139,6 +139,30 @@ type_noun(AttributeType type)
 	return "a value";
 }
 
+static const char *
+type_hint(AttributeType type)
+{
+	switch (type)
+	{
+		case TYPE_STRING:
+		case TYPE_REFERENCE:
+		case TYPE_DATE_TIME:
+		case TYPE_BINARY:
+			return "Send it in quotes, as \"text\".";
+		case TYPE_BOOLEAN:
+			return "Send true or false without quotes.";
+		case TYPE_DECIMAL:
+			return "Send it without quotes, as 12.5.";
+		case TYPE_INTEGER:
+			return "Send it without quotes and fraction, as 12.";
+		case TYPE_COMPLEX:
+			return "Send it in braces, as {\"name\": value}.";
+		case TYPE_ANY:
+			break;
+	}
+	return NULL;
+}
+
 static int
 compare_numeric(Numeric a, Numeric b)
 {
@@ -373,7 +397,7 @@ validate_members(Validation *validation, const AttributeSet *set, JsonbValue *ob
 		Attribute  *attribute = attribute_find(set, pair->key.val.string.val,
 											   pair->key.val.string.len);
 
-		if (attribute != NULL)
+		if (attribute != NULL && pair->value.type != jbvNull)
 			validate_value(validation, attribute, &pair->value);
 	}
 }
@@ -405,7 +429,8 @@ validate_item(Validation *validation, const Attribute *attribute, JsonbValue *va
 		return;
 	if (!value_has_type(attribute->type, value))
 	{
-		validation_problem(validation, attribute->path, SCIM_INVALID_VALUE, NULL,
+		validation_problem(validation, attribute->path, SCIM_INVALID_VALUE,
+						   type_hint(attribute->type),
 						   "attribute \"%s\" must be %s", attribute->path,
 						   type_noun(attribute->type));
 		return;
@@ -506,7 +531,8 @@ validate_value(Validation *validation, const Attribute *attribute, JsonbValue *v
 	}
 	if (value->type != jbvArray)
 	{
-		validation_problem(validation, attribute->path, SCIM_INVALID_VALUE, NULL,
+		validation_problem(validation, attribute->path, SCIM_INVALID_VALUE,
+						   "Send it in brackets, as [...], also when it has one value.",
 						   "attribute \"%s\" must be an array", attribute->path);
 		return;
 	}

@@ -172,6 +172,24 @@ append_history(Road *road, const char *operation, JsonbValue *before)
 		elog(ERROR, "history has a version after its newest");	/* can't happen */
 }
 
+/*
+ * What plain SQL may have put beside the attributes is the API's own and means
+ * nothing there: it stays as it is.
+ */
+static void
+keep_common(JsonbValue *before, JsonbValue *after)
+{
+	static const char *const names[] = {"id", "meta", "schemas"};
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		JsonbValue *value = document_member(before, names[i]);
+
+		if (value != NULL)
+			document_set(after, names[i], strlen(names[i]), value);
+	}
+}
+
 static bool
 replaces(const Road *road)
 {
@@ -257,6 +275,7 @@ modify(Road *road, const char *operation)
 		road->update.clear_token = road->profile->clear_token;
 		after = merge_document(&road->update, before, road->sent);
 	}
+	keep_common(before, after);
 	if (document_equal(before, after))
 	{
 		road->document = before;	/* no change, no write */
@@ -482,7 +501,8 @@ travel(const UserCall *call)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_METHOD_NOT_ALLOWED),
 				 errmsg("users of API profile \"%s\" are not deleted", road.profile->name),
-				 errdetail_path(NULL, NULL)));
+				 errdetail_path(NULL, NULL),
+				 errhint("Change the attribute that says whether the user is active.")));
 	if (has_key)
 	{
 		claim.key = call->idempotency_key;

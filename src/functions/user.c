@@ -41,7 +41,8 @@ request_id_argument(FunctionCallInfo fcinfo, int arg)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_BAD_REQUEST),
 				 errmsg("a request id has 1 to %d characters", MAX_REQUEST_ID_LENGTH),
-				 errdetail_path("request_id", SCIM_INVALID_VALUE)));
+				 errdetail_path("request_id", SCIM_INVALID_VALUE),
+				 errhint("A random UUID makes a good one, or none at all.")));
 	return request_id;
 }
 

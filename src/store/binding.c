@@ -531,7 +531,8 @@ binding_id_from_text(Binding *binding, const char *text)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_BAD_REQUEST),
 				 errmsg("the id of a user has 1 to 255 characters"),
-				 errdetail_path("id", SCIM_INVALID_VALUE)));
+				 errdetail_path("id", SCIM_INVALID_VALUE),
+				 errhint("Send the id of the user as the table has it.")));
 	PG_TRY();
 	{
 		id = InputFunctionCall(&binding->id_in, unconstify(char *, text),
@@ -547,7 +548,8 @@ binding_id_from_text(Binding *binding, const char *text)
 				(errcode(ERRCODE_USER_BAD_REQUEST),
 				 errmsg("the id of a user in \"%s\" is a value of type %s", binding->name,
 						format_type_be(binding->id_type)),
-				 errdetail_path("id", SCIM_INVALID_VALUE)));
+				 errdetail_path("id", SCIM_INVALID_VALUE),
+				 errhint("Send the id of the user as the table has it.")));
 	}
 	PG_END_TRY();
 	return id;

@@ -131,3 +131,13 @@ COMMENT ON FUNCTION userstore.registration_guard() IS
 
 CREATE TRIGGER registration_guard BEFORE INSERT ON userstore.user_table
 	FOR EACH ROW EXECUTE FUNCTION userstore.registration_guard();
+
+CREATE FUNCTION userstore.shipped_guard() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION userstore.shipped_guard() IS
+	'trigger of schemas and profiles: only those that the extension''s script inserts have shipped with it';
+
+CREATE TRIGGER shipped_guard BEFORE INSERT ON userstore.attribute_schema
+	FOR EACH ROW EXECUTE FUNCTION userstore.shipped_guard();
+CREATE TRIGGER shipped_guard BEFORE INSERT ON userstore.api_profile
+	FOR EACH ROW EXECUTE FUNCTION userstore.shipped_guard();

@@ -7,13 +7,17 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/tuplestore.h"
 
 #include "core/errors.h"
@@ -24,6 +28,7 @@ PG_FUNCTION_INFO_V1(attribute_schema_define);
 PG_FUNCTION_INFO_V1(attribute_schema_drop);
 PG_FUNCTION_INFO_V1(api_profile_define);
 PG_FUNCTION_INFO_V1(api_profile_drop);
+PG_FUNCTION_INFO_V1(shipped_guard);
 
 static char *
 text_argument(FunctionCallInfo fcinfo, int arg, const char *name)
@@ -404,8 +409,8 @@ api_profile_define(PG_FUNCTION_ARGS)
 	JsonbValue *merged;
 	JsonbValue *row;
 	StringInfoData columns;
-	Oid			types[4] = {TEXTOID, NAMEOID, JSONBOID, BOOLOID};
-	Datum		values[4];
+	Oid			types[3] = {TEXTOID, NAMEOID, JSONBOID};
+	Datum		values[3];
 
 	require_argument(fcinfo, 1, "settings");
 	if (name[0] == '\0' || strlen(name) > 255)
@@ -444,14 +449,16 @@ api_profile_define(PG_FUNCTION_ARGS)
 									CStringGetDatum(row ? document_cstring(document_member(row, "owner")) :
 													GetUserNameFromId(GetUserId(), false)));
 	values[2] = JsonbPGetDatum(document_to_jsonb(merged));
-	/* one that shipped is there again before a dump is restored */
-	values[3] = BoolGetDatum(row && document_member(row, "shipped")->val.boolean);
 	(void) catalog_execute("DELETE FROM userstore.api_profile WHERE name OPERATOR(pg_catalog.=) $1",
 						   1, types, values, NULL);
-	(void) catalog_execute(psprintf("INSERT INTO userstore.api_profile (name, owner, shipped%s) SELECT $1, $2, $4%s"
+	(void) catalog_execute(psprintf("INSERT INTO userstore.api_profile (name, owner%s) SELECT $1, $2%s"
 									" FROM pg_catalog.jsonb_populate_record(NULL::userstore.api_profile, $3) p",
 									columns.data, columns.data),
-						   4, types, values, NULL);
+						   3, types, values, NULL);
+	/* one that shipped is there again before a dump is restored */
+	if (row != NULL && document_member(row, "shipped")->val.boolean)
+		(void) catalog_execute("UPDATE userstore.api_profile SET shipped = true WHERE name OPERATOR(pg_catalog.=) $1",
+							   1, types, values, NULL);
 	PG_RETURN_VOID();
 }
 
@@ -486,4 +493,31 @@ api_profile_drop(PG_FUNCTION_ARGS)
 	(void) catalog_execute("DELETE FROM userstore.api_profile WHERE name OPERATOR(pg_catalog.=) $1",
 						   1, types, values, NULL);
 	PG_RETURN_VOID();
+}
+
+/*
+ * Row trigger on schemas and profiles.  Only the extension's script ships them:
+ * a copy that somebody inserts is their own, and belongs in dumps.
+ */
+Datum
+shipped_guard(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	HeapTuple	tuple;
+	TupleDesc	desc;
+	int			column;
+	Datum		value = BoolGetDatum(false);
+	bool		isnull = false;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
+		!TRIGGER_FIRED_BEFORE(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"shipped_guard\" was not called as a BEFORE INSERT trigger")));
+	tuple = trigger->tg_trigtuple;
+	desc = RelationGetDescr(trigger->tg_relation);
+	column = SPI_fnumber(desc, "shipped");
+	if (!creating_extension && column > 0)
+		tuple = heap_modify_tuple_by_cols(tuple, desc, 1, &column, &value, &isnull);
+	return PointerGetDatum(tuple);
 }

@@ -33,7 +33,13 @@ PG_FUNCTION_INFO_V1(idempotency_purge);
 #define KEY_LOCK_CLASS		0x5553
 
 /* Locks of keys that one transaction takes before it claims by inserting. */
+/* A longer name of a client stands in the key table as its hash. */
+#define MAX_CLIENT_BYTES	255
+
 #define MAX_KEY_LOCKS		256
+
+/* A longer name of a client stands in the key table as its hash. */
+#define MAX_CLIENT_BYTES	255
 
 #define MAX_KEY_LENGTH		255 /* in characters */
 
@@ -88,7 +94,17 @@ caller_name(void)
 			appendStringInfoChar(&name, '\\');
 		appendStringInfoChar(&name, *c);
 	}
-	appendStringInfo(&name, "/%s", userstore_client != NULL ? userstore_client : "");
+	if (userstore_client == NULL || strlen(userstore_client) <= MAX_CLIENT_BYTES)
+		appendStringInfo(&name, "/%s", userstore_client != NULL ? userstore_client : "");
+	else
+	{
+		Datum		hash = DirectFunctionCall1(sha256_bytea,
+											   CStringGetTextDatum(userstore_client));
+
+		/* an index key has its limits; all other callers have a slash */
+		hash = DirectFunctionCall2(binary_encode, hash, CStringGetTextDatum("hex"));
+		appendStringInfo(&name, "#%s", TextDatumGetCString(hash));
+	}
 	return name.data;
 }
 

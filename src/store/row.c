@@ -197,6 +197,12 @@ user_write(Binding *binding, Datum id, Jsonb *document, const UserRow *before, U
 	if (run(binding, STATEMENT_UPDATE, values, NULL, false) == 0)
 		return false;
 	take_row(row, false);
+	if (row->version <= before->version)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("a trigger of table \"%s\" set the version of a user back", binding->name),
+				 errdetail_path("meta.version", NULL),
+				 errhint("Leave the column \"version\" alone.")));
 	return true;
 }
 

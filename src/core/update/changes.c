@@ -214,6 +214,11 @@ compare_member(const AttributeSet *set, const Attribute *parent, JsonbValue *nam
 {
 	Attribute  *attribute = attribute_find(set, name->val.string.val, name->val.string.len);
 
+	/* the API's own, no attributes (RFC 7643 section 3.1) */
+	if (parent == NULL &&
+		(document_is_string(name, "id") || document_is_string(name, "meta") ||
+		 document_is_string(name, "schemas")))
+		return;
 	if (attribute != NULL && attribute->name_len == name->val.string.len &&
 		memcmp(attribute->name, name->val.string.val, attribute->name_len) == 0)
 		compare_attribute(attribute, before, after, changes);

@@ -89,7 +89,7 @@ merge_keyed_item(Update *update, const Attribute *attribute, JsonbValue *array,
 		after = merge_members(update, &attribute->subs, attribute, &elems[at], sent);
 	else
 	{
-		after = new_object(update, &attribute->subs, attribute, sent, NULL);
+		after = new_object(update, &attribute->subs, attribute, sent, NULL, true);
 		validate_item(&update->validation, attribute, after);
 	}
 	if (after->val.object.nPairs == 1 && has_null(sent))
@@ -145,7 +145,7 @@ merge_complex(Update *update, const Attribute *attribute, JsonbValue *before, Js
 	else
 	{
 		/* of a lookup, what is displayed goes with the value: none is kept */
-		value = new_object(update, &attribute->subs, attribute, sent, before);
+		value = new_object(update, &attribute->subs, attribute, sent, before, false);
 		if (!is_empty_object(value))
 			validate_item(&update->validation, attribute, value);
 	}
@@ -189,7 +189,7 @@ merge_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
 		if (attribute->type == TYPE_ANY && !attribute->multi_valued)
 			value = merge_any(before, sent);
 		else
-			value = new_value_of(update, attribute, sent, before);
+			value = new_value_of(update, attribute, sent, before, false);
 		validate_value(&update->validation, attribute, value);
 	}
 	if (attribute->mutability == MUTABILITY_IMMUTABLE && before != NULL &&

@@ -31,12 +31,14 @@ lacks_required(const Attribute *attribute, JsonbValue *value)
 /*
  * An attribute that was left out.  in_sent says whether the object that it
  * belongs to was sent at all; if not, what becomes of that (inherited) goes
- * for its parts too, unless they say otherwise.
+ * for its parts too, unless they say otherwise.  An extension is no value but a
+ * namespace: left out whole, each of its attributes was.
  */
 static JsonbValue *
-left_out(Update *update, const Attribute *attribute, JsonbValue *before, bool in_sent,
-		 Absent inherited)
+left_out(Update *update, const Attribute *attribute, const Attribute *parent,
+		 JsonbValue *before, bool in_sent, Absent inherited)
 {
+	bool		by_itself = in_sent || (parent != NULL && parent->is_extension);
 	Absent		absent = attribute->absent == ABSENT_INHERIT ? inherited : attribute->absent;
 	JsonbValue *value = NULL;
 	bool		is_blank = false;
@@ -45,16 +47,19 @@ left_out(Update *update, const Attribute *attribute, JsonbValue *before, bool in
 		attribute->mutability == MUTABILITY_WRITE_ONLY || absent == ABSENT_KEEP)
 		value = before;
 	/* of a namespace, or a value with parts that stay, each part is left out */
-	else if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
-			 before != NULL && before->type == jbvObject)
+	else if (attribute->is_extension ||
+			 (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
+			  before != NULL && before->type == jbvObject))
 	{
+		if (before == NULL || before->type != jbvObject)
+			before = document_new_object();
 		value = replace_members(update, &attribute->subs, attribute, before, NULL, absent);
 		if (is_empty_object(value))
 			value = NULL;
 	}
 	else if (attribute->writable == WRITABLE_PARTLY)
 		value = before;
-	else if (absent == ABSENT_BLANK && in_sent && before != NULL &&
+	else if (absent == ABSENT_BLANK && by_itself && before != NULL &&
 			 before->type == jbvString && attribute->type == TYPE_STRING &&
 			 !attribute->multi_valued)
 	{
@@ -66,7 +71,7 @@ left_out(Update *update, const Attribute *attribute, JsonbValue *before, bool in
 		attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
 		lacks_required(attribute, value))
 		value = before;
-	if (value == NULL && absent == ABSENT_DEFAULT && in_sent)
+	if (value == NULL && absent == ABSENT_DEFAULT && by_itself)
 		value = attribute->default_value;
 	if (in_sent && attribute->required && (value == NULL || is_blank))
 		missing_required(&update->validation, attribute);
@@ -88,7 +93,7 @@ replace_complex(Update *update, const Attribute *attribute, JsonbValue *before,
 	if (attribute->lookup != NULL)
 	{
 		/* what is displayed goes with the value, so none of it is kept */
-		value = new_object(update, &attribute->subs, attribute, sent, before);
+		value = new_object(update, &attribute->subs, attribute, sent, before, false);
 		validate_item(&update->validation, attribute, value);
 	}
 	else
@@ -109,8 +114,8 @@ is_standing_blank(const Attribute *attribute, JsonbValue *before, JsonbValue *va
 }
 
 static JsonbValue *
-replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
-				  JsonbValue *sent, bool in_sent, Absent inherited)
+replace_attribute(Update *update, const Attribute *attribute, const Attribute *parent,
+				  JsonbValue *before, JsonbValue *sent, bool in_sent, Absent inherited)
 {
 	JsonbValue *value;
 
@@ -122,7 +127,7 @@ replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before
 		return before;
 	}
 	if (sent == NULL)
-		return left_out(update, attribute, before, in_sent, inherited);
+		return left_out(update, attribute, parent, before, in_sent, inherited);
 	refuse_password(attribute, sent);
 	if (clears(update, attribute, sent))
 		value = left_when_cleared(update, attribute, before);
@@ -131,7 +136,7 @@ replace_attribute(Update *update, const Attribute *attribute, JsonbValue *before
 		value = replace_complex(update, attribute, before, sent);
 	else
 	{
-		value = new_value_of(update, attribute, sent, before);
+		value = new_value_of(update, attribute, sent, before, false);
 		if (attribute->type == TYPE_COMPLEX && is_empty_object(value))
 			value = NULL;
 		else if (!is_standing_blank(attribute, before, value))
@@ -218,8 +223,8 @@ replace_members(Update *update, const AttributeSet *set, const Attribute *parent
 
 		if (old != NULL && is_outdated(set, parent, attribute, before, &members))
 			continue;
-		value = replace_attribute(update, attribute, old, members.values[i], sent != NULL,
-								  inherited);
+		value = replace_attribute(update, attribute, parent, old, members.values[i],
+								  sent != NULL, inherited);
 		if (value != NULL)
 			document_append(after, attribute->name, attribute->name_len, value);
 	}
@@ -273,7 +278,8 @@ replace_document(Update *update, JsonbValue *before, JsonbValue *sent)
 JsonbValue *
 create_document(Update *update, JsonbValue *sent)
 {
-	JsonbValue *document = new_object(update, &update->schema->attributes, NULL, sent, NULL);
+	JsonbValue *document = new_object(update, &update->schema->attributes, NULL, sent, NULL,
+									  true);
 
 	validate_document(&update->validation, update->schema, document);
 	return document;

@@ -47,9 +47,10 @@ extern SentMembers sent_members(Update *update, const AttributeSet *set,
 								const Attribute *parent, JsonbValue *sent);
 extern JsonbValue *new_object(Update *update, const AttributeSet *set,
 							  const Attribute *parent, JsonbValue *sent,
-							  JsonbValue *stored);
+							  JsonbValue *stored, bool defaults);
 extern JsonbValue *new_value_of(Update *update, const Attribute *attribute,
-								JsonbValue *sent, JsonbValue *stored);
+								JsonbValue *sent, JsonbValue *stored,
+								bool defaults);
 extern JsonbValue *left_when_cleared(Update *update, const Attribute *attribute,
 									 JsonbValue *stored);
 extern JsonbValue *without_nulls(JsonbValue *value);

@@ -3,10 +3,9 @@
  *	  What a value that was sent becomes: names in the schema's case, nulls
  *	  gone, readOnly members dropped, defaults filled in.
  *
- * Defaults fill what was left out of something new: a user that is created, an
- * item of a multi-valued attribute, a complex value where there was none.
- * What becomes of attributes left out of something that exists is for the kind
- * of update to say.
+ * Defaults fill what was left out of a user who is created and of the items of
+ * a multi-valued attribute, which are new each time.  What becomes of attributes
+ * left out elsewhere is for the kind of update to say.
  */
 #include "postgres.h"
 
@@ -140,8 +139,9 @@ refuse_password(const Attribute *attribute, JsonbValue *sent)
 }
 
 /*
- * What stays of a value that is cleared.  An extension is a namespace rather
- * than a value: its readOnly attributes stay, and others may stand in the way.
+ * What stays of a value that is cleared.  Parts that cannot be changed stand in
+ * the way; an extension is a namespace rather than a value, so its readOnly
+ * attributes stay.
  */
 JsonbValue *
 left_when_cleared(Update *update, const Attribute *attribute, JsonbValue *stored)
@@ -149,7 +149,7 @@ left_when_cleared(Update *update, const Attribute *attribute, JsonbValue *stored
 	JsonbValue *left;
 	JsonbValue	none;
 
-	if (!attribute->is_extension || stored == NULL || stored->type != jbvObject)
+	if (stored == NULL || stored->type != jbvObject)
 		return NULL;
 	left = document_new_object();
 	none.type = jbvNull;
@@ -161,7 +161,10 @@ left_when_cleared(Update *update, const Attribute *attribute, JsonbValue *stored
 		if (sub == NULL)
 			continue;
 		if (sub->mutability == MUTABILITY_READ_ONLY)
-			document_append(left, sub->name, sub->name_len, &pair->value);
+		{
+			if (attribute->is_extension)
+				document_append(left, sub->name, sub->name_len, &pair->value);
+		}
 		else if (sub->writable == WRITABLE_NOT)
 			refuse_not_writable(update, sub->path, &none, &pair->value);
 		else if (sub->mutability == MUTABILITY_IMMUTABLE)
@@ -277,12 +280,13 @@ stored_item(const Attribute *attribute, JsonbValue *sent, JsonbValue *stored)
 }
 
 static JsonbValue *
-new_item(Update *update, const Attribute *attribute, JsonbValue *sent, JsonbValue *stored)
+new_item(Update *update, const Attribute *attribute, JsonbValue *sent, JsonbValue *stored,
+		 bool defaults)
 {
 	if (update->profile->lenient)
 		sent = lenient_value(attribute, sent);
 	if (attribute->type == TYPE_COMPLEX && sent->type == jbvObject)
-		return new_object(update, &attribute->subs, attribute, sent, stored);
+		return new_object(update, &attribute->subs, attribute, sent, stored, defaults);
 	if (attribute->type == TYPE_ANY)
 		return without_nulls(sent);
 	return sent;
@@ -310,13 +314,14 @@ mark_only_item(const Attribute *attribute, JsonbValue *array)
  * what does not have the attribute's shape is left for validation to refuse.
  */
 JsonbValue *
-new_value_of(Update *update, const Attribute *attribute, JsonbValue *sent, JsonbValue *stored)
+new_value_of(Update *update, const Attribute *attribute, JsonbValue *sent, JsonbValue *stored,
+			 bool defaults)
 {
 	JsonbValue *array;
 
 	check_stack_depth();
 	if (!attribute->multi_valued)
-		return new_item(update, attribute, sent, stored);
+		return new_item(update, attribute, sent, stored, defaults);
 	if (sent->type != jbvArray)
 		return sent;
 	array = document_new_array();
@@ -326,19 +331,20 @@ new_value_of(Update *update, const Attribute *attribute, JsonbValue *sent, Jsonb
 
 		CHECK_FOR_INTERRUPTS();
 		document_push(array, new_item(update, attribute, item,
-									  stored_item(attribute, item, stored)));
+									  stored_item(attribute, item, stored), true));
 	}
 	mark_only_item(attribute, array);
 	return array;
 }
 
 /*
- * A new object of a level of attributes, made of what was sent.  Of a stored
- * object that it takes the place of, it keeps what requests cannot send.
+ * A new object of a level of attributes, made of what was sent, and of defaults
+ * if told to.  Of a stored object that it takes the place of, it keeps what
+ * requests cannot send.
  */
 JsonbValue *
 new_object(Update *update, const AttributeSet *set, const Attribute *parent,
-		   JsonbValue *sent, JsonbValue *stored)
+		   JsonbValue *sent, JsonbValue *stored, bool defaults)
 {
 	SentMembers members = sent_members(update, set, parent, sent);
 	JsonbValue *object = document_new_object();
@@ -369,14 +375,14 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 				 */
 				validate_required(&update->validation, &attribute->subs, value);
 			value = clears(update, attribute, value) ? NULL :
-				new_value_of(update, attribute, value, old);
+				new_value_of(update, attribute, value, old, defaults);
 			if (value != NULL && attribute->type == TYPE_COMPLEX && is_empty_object(value))
 				value = NULL;
 		}
 		else if (old != NULL && (attribute->mutability == MUTABILITY_WRITE_ONLY ||
 								 attribute->mutability == MUTABILITY_IMMUTABLE))
 			value = old;
-		else
+		else if (defaults)
 			value = attribute->default_value;
 		if (attribute->mutability == MUTABILITY_IMMUTABLE && old != NULL &&
 			!document_equal(old, value))

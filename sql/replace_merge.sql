@@ -1,0 +1,108 @@
+--
+-- Replace and merge where values have parts: extensions, immutable and writeOnly
+-- parts, defaults, what is no attribute at all
+--
+SET client_min_messages = warning;
+CREATE ROLE regress_replace_merge;
+CREATE SCHEMA regress_replace_merge AUTHORIZATION regress_replace_merge;
+SET SESSION AUTHORIZATION regress_replace_merge;
+SET search_path = regress_replace_merge, userstore;
+RESET client_min_messages;
+\pset format unaligned
+\pset tuples_only on
+
+-- prints the error of a command as SQLSTATE, message, DETAIL and HINT
+CREATE FUNCTION answer(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result jsonb;
+	detail text;
+	hint text;
+BEGIN
+	EXECUTE 'SELECT ' || command INTO result;
+	RETURN result - 'meta' - 'id';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(' | ', SQLSTATE || ' ' || SQLERRM, nullif(detail, ''), nullif(hint, ''));
+END
+$$;
+
+SELECT count(*) FROM attribute_schema_define('{"id": "urn:regress:rm:Core", "attributes": [
+	{"name": "a"},
+	{"name": "secret", "mutability": "writeOnly"},
+	{"name": "c", "type": "complex", "subAttributes": [{"name": "x"}, {"name": "i", "mutability": "immutable"}]},
+	{"name": "d", "type": "complex", "subAttributes": [{"name": "x"}, {"name": "y", "default": "y"}]},
+	{"name": "list", "type": "complex", "multiValued": true, "subAttributes": [{"name": "x"}, {"name": "y", "default": "y"}]}]}');
+SELECT count(*) FROM attribute_schema_define('{"id": "urn:regress:rm:Ext", "attributes": [
+	{"name": "s"}, {"name": "n", "type": "integer"}, {"name": "kept", "absent": "keep"},
+	{"name": "filled", "default": "DEF", "absent": "default"}]}');
+SELECT api_profile_define('regress_rm', '{"absent": "blank", "unknown_attributes": "reject",
+	"schemas": ["urn:regress:rm:Core", "urn:regress:rm:Ext"], "put_creates": true}');
+SELECT user_table_create('people', api => 'regress_rm');
+
+-- a writeOnly value is stored, kept and never shown
+SELECT answer($$user_create('people', '{"a": "1", "secret": "s"}', 'w')$$);
+SELECT answer($$user_get('people', 'w', '{secret}')$$);
+SELECT answer($$user_put('people', 'w', '{"a": "2"}')$$);
+SELECT document FROM people WHERE id = 'w';
+
+-- an extension left out: each of its attributes was
+SELECT answer($$user_create('people', '{"a": "1", "urn:regress:rm:Ext": {"s": "s", "n": 1, "kept": "k", "filled": "f"}}', 'e')$$);
+SELECT answer($$user_put('people', 'e', '{"a": "1"}')$$);
+SELECT answer($$user_put('people', 'e', '{"a": "1", "urn:regress:rm:Ext": {}}')$$);
+SELECT answer($$user_put('people', 'e', '{"a": "1", "urn:regress:rm:Ext": null}')$$);
+SELECT answer($$user_put('people', 'new', '{"a": "1"}')$$);
+SELECT answer($$user_put('people', 'new', '{"a": "1"}')$$);
+SELECT user_version('people', 'new');
+
+-- an immutable part stands in the way of clearing the whole
+SELECT answer($$user_put('people', 'i', '{"c": {"x": "x", "i": "1"}}')$$);
+SELECT answer($$user_put('people', 'i', '{"c": null}')$$);
+SELECT answer($$user_patch('people', 'i', '{"c": null}')$$);
+SELECT answer($$user_put('people', 'i', '{"c": {"i": "2"}}')$$);
+SELECT answer($$user_put('people', 'i', '{}')$$);
+
+-- defaults fill a user who is created and items of lists, not what a merge or a PUT leaves out
+SELECT answer($$user_create('people', '{"d": {"x": "1"}, "list": [{"x": "1"}]}', 'd')$$);
+SELECT answer($$user_create('people', '{"a": "1"}', 'd2')$$);
+SELECT answer($$user_patch('people', 'd2', '{"d": {"x": "1"}, "list": [{"x": "1"}]}')$$);
+SELECT changed FROM people_history WHERE user_id = 'd2' ORDER BY version;
+SELECT answer($$user_put('people', 'd3', '{"d": {"x": "1"}, "list": [{"x": "1"}]}')$$);
+
+-- a message is no user
+SELECT answer($$user_patch('people', 'd', '{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+	"Operations": [{"op": "replace", "path": "a", "value": "T"}]}')$$);
+SELECT user_table_create('resources', api => 'zuora');
+SELECT answer($$user_create('resources', '{"userName": "x"}', 'x')$$);
+SELECT answer($$user_patch('resources', 'x', '{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+	"Operations": [{"op": "replace", "path": "title", "value": "T"}]}')$$);
+
+-- what plain SQL put under the API's own names is no change, and stays
+SELECT user_table_create('things');
+INSERT INTO things (id, document) VALUES ('t', '{"id": "zz", "meta": 5, "schemas": [], "n": 1}');
+SELECT answer($$user_put('things', 't', '{"n": 1}')$$);
+SELECT user_version('things', 't');
+SELECT answer($$user_put('things', 't', '{"n": 2}')$$);
+SELECT document FROM things;
+SELECT version, changed FROM things_history;
+
+-- a trigger may change a user, but not turn back its version
+CREATE FUNCTION back() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.version = 1; RETURN NEW; END';
+CREATE TRIGGER back BEFORE UPDATE ON things FOR EACH ROW EXECUTE FUNCTION back();
+SELECT answer($$user_put('things', 't', '{"n": 3}')$$);
+SELECT version, document -> 'n' FROM things;
+
+-- a copy of what shipped is its copier's, and goes into dumps
+RESET SESSION AUTHORIZATION;
+INSERT INTO userstore.api_profile SELECT (jsonb_populate_record(p, '{"name": "regress_copy"}')).* FROM userstore.api_profile p WHERE name = 'zuora';
+INSERT INTO userstore.attribute_schema (document, owner, shipped)
+	SELECT jsonb_set(document, '{id}', '"urn:regress:rm:copy"'), owner, shipped FROM userstore.attribute_schema WHERE id = 'urn:userstore:params:schemas:zluri:User';
+SELECT name, shipped FROM userstore.api_profile WHERE name IN ('zuora', 'regress_copy') ORDER BY name;
+SELECT id, shipped FROM userstore.attribute_schema WHERE id = 'urn:regress:rm:copy';
+SELECT api_profile_drop('regress_copy'), attribute_schema_drop('urn:regress:rm:copy');
+
+DROP TABLE people, things, resources;
+SELECT api_profile_drop('regress_rm');
+SELECT attribute_schema_drop('urn:regress:rm:Core'), attribute_schema_drop('urn:regress:rm:Ext');
+SET client_min_messages = warning;
+DROP SCHEMA regress_replace_merge CASCADE;
+DROP ROLE regress_replace_merge;
