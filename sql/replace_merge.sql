@@ -91,6 +91,15 @@ CREATE TRIGGER back BEFORE UPDATE ON things FOR EACH ROW EXECUTE FUNCTION back()
 SELECT answer($$user_put('things', 't', '{"n": 3}')$$);
 SELECT version, document -> 'n' FROM things;
 
+-- nor may one keep a change out of history
+DROP TRIGGER back ON things;
+CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER forget BEFORE INSERT ON things_history FOR EACH ROW EXECUTE FUNCTION forget();
+SELECT answer($$user_put('things', 't', '{"n": 4}')$$);
+SELECT answer($$user_create('things', '{"n": 4}', 'u')$$);
+SELECT answer($$user_delete('things', 't')$$);
+SELECT id, version, document -> 'n' FROM things;
+
 -- a copy of what shipped is its copier's, and goes into dumps
 RESET SESSION AUTHORIZATION;
 INSERT INTO userstore.api_profile SELECT (jsonb_populate_record(p, '{"name": "regress_copy"}')).* FROM userstore.api_profile p WHERE name = 'zuora';

@@ -169,7 +169,13 @@ append_history(Road *road, const char *operation, JsonbValue *before)
 	else
 		road->row.version = entry.version;
 	if (!history_append(road->table, &entry))
-		elog(ERROR, "history has a version after its newest");	/* can't happen */
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("the history of table \"%s\" does not take a version of user \"%s\"",
+						road->table->name,
+						shown_name(road->id_text, strlen(road->id_text))),
+				 errdetail_path("meta.version", NULL),
+				 errhint("A BEFORE trigger on the history table that returns NULL drops the row; remove it.")));
 }
 
 /*
