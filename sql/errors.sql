@@ -165,7 +165,7 @@ SELECT attribute_schema_define('{"id": "urn:regress:errors:All", "attributes": [
 	{"name": "text", "minLength": 2, "maxLength": 4, "pattern": "^[a-z]*$"}, {"name": "mail", "format": "email"}, {"name": "one", "enum": ["a", "b"]},
 	{"name": "flag", "type": "boolean"}, {"name": "whole", "type": "integer", "minimum": 0, "maximum": 9}, {"name": "number", "type": "decimal", "maximum": 0.5},
 	{"name": "moment", "type": "dateTime"}, {"name": "bytes", "type": "binary"}, {"name": "link", "type": "reference", "format": "uri"},
-	{"name": "fixed", "mutability": "immutable"}, {"name": "secret", "format": "password"}, {"name": "code", "uniqueness": "server"},
+	{"name": "fixed", "mutability": "immutable"}, {"name": "secret", "format": "password", "minLength": 3}, {"name": "code", "uniqueness": "server"},
 	{"name": "pair", "type": "complex", "dependentRequired": {"left": ["right"]}, "subAttributes": [{"name": "left"}, {"name": "right"}, {"name": "must", "required": true}]},
 	{"name": "list", "type": "complex", "multiValued": true, "key": "k", "subAttributes": [{"name": "k"}, {"name": "primary", "type": "boolean"}]},
 	{"name": "choice", "type": "complex", "lookup": [{"value": 1, "displayValue": "One"}], "subAttributes": [{"name": "value", "type": "integer"}, {"name": "displayValue"}]},

@@ -281,7 +281,7 @@ SELECT judged('"4ae68f98-2762-4001-b95c-34569b413e8e"', '"4AE68F98-2762-4001-B95
     '"4ae68f9827624001b95c34569b413e8e"', '"4ae68f98-2762-4001-b95c-34569b413e8g"');
 SELECT attribute('{"format": "object-id"}');
 SELECT judged('"507f1f77bcf86cd799439011"', '"507f1f77bcf86cd79943901"', '"507f1f77bcf86cd79943901g"');
--- passwords are not stored in clear
+-- passwords are not stored in documents: see password.sql
 SELECT attribute('{"format": "password", "mutability": "writeOnly", "returned": "never"}');
 SELECT judged('"secret"', 'null');
 

@@ -125,7 +125,7 @@ SELECT user_get('staff', 'ann', attributes => '{urn:regress:scim:Staff:pin,urn:r
 SELECT patch('{"pin": null, "locker": {"code": null}}');
 SELECT stored();
 
--- a password is refused, and leaves no trace
+-- a password that cannot be stored leaves no trace: see password.sql for those that can
 SELECT b.body - 'password' AS beside, r.* FROM unnest(ARRAY['{"password": "Tr0ub4dor"}', '{"userName": "bjensen", "PassWord": "Tr0ub4dor"}',
 		'{"userName": "bjensen", "password": ["Tr0ub4dor"]}']::jsonb[]) WITH ORDINALITY AS b(body, n),
 	refused(body, '2819c223-7f76-453a-919d-413861904646') r ORDER BY n;

@@ -8,11 +8,10 @@
 #include "utils/guc.h"
 
 #include "core/compat.h"
+#include "core/secret.h"
 #include "store/store.h"
 
 USERSTORE_MODULE_MAGIC;
-
-/* The key table's index has room for so much. */
 
 void		_PG_init(void);
 
@@ -33,5 +32,6 @@ _PG_init(void)
 							&userstore_idempotency_lifetime, 86400, 1, INT_MAX / 1000,
 							PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("userstore");
+	secret_init();
 	store_init();
 }

@@ -61,6 +61,11 @@ read_fields(const Schema *schema, const char *list, JsonbValue *fields, bool cle
 		/* in the schema's case: the last of two is so in any case */
 		attribute = attribute_find(&schema->attributes, name->val.string.val,
 								   name->val.string.len);
+		/* of which nothing may stay behind, not even in a fingerprint */
+		if (attribute != NULL && attribute == schema->password &&
+			document_find(attributes, attribute->name, attribute->name_len) != NULL)
+			BAD_FIELDS(attribute->path, "Send one password.",
+					   "field \"%s\" is sent twice", attribute->path);
 		if (attribute != NULL)
 			document_set(attributes, attribute->name, attribute->name_len,
 						 clears ? &none : value);

@@ -444,9 +444,13 @@ check_words(const Attribute *attribute, const Attribute *parent)
 		misplaced = "primaryWhenOnly";
 	else if (attribute->computed && attribute->mutability != MUTABILITY_READ_ONLY)
 		misplaced = "computed";
+	else if (attribute->transient &&
+			 (attribute->type != TYPE_BOOLEAN || attribute->multi_valued ||
+			  attribute->mutability != MUTABILITY_WRITE_ONLY))
+		misplaced = "transient";
 	if (misplaced != NULL)
 		BAD_SCHEMA_HINT(attribute->path,
-						"format, pattern, minLength and maxLength are for strings, minimum and maximum for numbers, key for multi-valued complex attributes, dependentRequired for complex ones, lookup for complex ones with value and displayValue, primaryWhenOnly for a boolean of a multi-valued one, computed for readOnly ones.",
+						"format, pattern, minLength and maxLength are for strings, minimum and maximum for numbers, key for multi-valued complex attributes, dependentRequired for complex ones, lookup for complex ones with value and displayValue, primaryWhenOnly for a boolean of a multi-valued one, computed for readOnly ones, transient for a writeOnly boolean.",
 						"\"%s\" does not go with attribute \"%s\" of type %s",
 						misplaced, attribute->path, attribute_type_name(attribute->type));
 	if (attribute->min_length >= 0 && attribute->max_length >= 0 &&
@@ -540,6 +544,59 @@ link_attribute(Attribute *attribute, AttributeSet *siblings, const Attribute *pa
 }
 
 /*
+ * What is taken out of a request before a document is made of it is looked for
+ * at the top of a schema only, and there once.
+ */
+static void
+link_unstored(Schema *schema, Attribute *attribute, Attribute *extension)
+{
+	bool		is_password = format_is_password(attribute->format);
+	Unstored   *unstored;
+
+	if (!is_password && !attribute->transient)
+		return;
+	if (attribute->multi_valued || attribute->unique || (attribute->required && !is_password) ||
+		attribute->default_value != NULL || attribute->default_from != NULL)
+		BAD_SCHEMA_HINT(attribute->path,
+						"It has a single value, which is sent: no default, no uniqueness.",
+						"attribute \"%s\" is never stored, which its words contradict",
+						attribute->path);
+	if (is_password && schema->password != NULL)
+		BAD_SCHEMA_HINT(attribute->path, "A user has one password.",
+						"attributes \"%s\" and \"%s\" are both passwords",
+						schema->password->path, attribute->path);
+	if (is_password)
+	{
+		schema->password = attribute;
+		schema->password_required = attribute->required;
+		/* documents are judged without it */
+		attribute->required = false;
+		attribute->returned = RETURNED_NEVER;
+	}
+	unstored = palloc(sizeof(Unstored));
+	unstored->attribute = attribute;
+	unstored->extension = extension;
+	schema->unstored = lappend(schema->unstored, unstored);
+}
+
+/* Nothing below this level can be one of those. */
+static void
+refuse_unstored(const AttributeSet *set)
+{
+	check_stack_depth();
+	for (int i = 0; i < set->count; i++)
+	{
+		const Attribute *attribute = &set->attributes[i];
+
+		if (attribute->transient || format_is_password(attribute->format))
+			BAD_SCHEMA_HINT(attribute->path, "Make it an attribute of the schema itself.",
+							"\"%s\" cannot be part of a value: it is never stored",
+							attribute->path);
+		refuse_unstored(&attribute->subs);
+	}
+}
+
+/*
  * Third step: look up the names that words refer to and refuse what does not
  * fit together.
  */
@@ -547,7 +604,22 @@ void
 schema_link(Schema *schema)
 {
 	for (int i = 0; i < schema->attributes.count; i++)
-		link_attribute(&schema->attributes.attributes[i], &schema->attributes, NULL);
+	{
+		Attribute  *attribute = &schema->attributes.attributes[i];
+
+		link_attribute(attribute, &schema->attributes, NULL);
+		if (!attribute->is_extension)
+		{
+			link_unstored(schema, attribute, NULL);
+			refuse_unstored(&attribute->subs);
+			continue;
+		}
+		for (int k = 0; k < attribute->subs.count; k++)
+		{
+			link_unstored(schema, &attribute->subs.attributes[k], attribute);
+			refuse_unstored(&attribute->subs.attributes[k].subs);
+		}
+	}
 }
 
 /*

@@ -115,6 +115,7 @@ struct Attribute
 	Attribute  *default_from;
 	JsonbValue *lookup;			/* an array of {value, displayValue} */
 	bool		primary_when_only;
+	bool		transient;		/* a wish: heard, never stored */
 	const char *computed;
 
 	/* names that are looked up when all attributes are known */
@@ -123,10 +124,20 @@ struct Attribute
 	JsonbValue *dependent_names;
 };
 
+/* An attribute that can be sent and is in no document. */
+typedef struct Unstored
+{
+	Attribute  *attribute;
+	Attribute  *extension;		/* that it belongs to, or NULL */
+} Unstored;
+
 typedef struct Schema
 {
 	List	   *ids;			/* of char *: the core schema, then extensions */
 	AttributeSet attributes;	/* the core's, then one for each extension */
+	List	   *unstored;		/* of Unstored *: a password, and wishes */
+	Attribute  *password;		/* or NULL */
+	bool		password_required;
 } Schema;
 
 extern Schema *schema_compile(List *documents, bool scim_common);

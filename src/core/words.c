@@ -325,6 +325,12 @@ word_primary_when_only(Attribute *attribute, JsonbValue *value, const char *wher
 }
 
 static void
+word_transient(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	attribute->transient = read_boolean(value, where);
+}
+
+static void
 word_computed(Attribute *attribute, JsonbValue *value, const char *where)
 {
 	attribute->computed = read_string(value, where);
@@ -370,6 +376,7 @@ static const Word words[] = {
 	{"defaultFrom", word_default_from, false},
 	{"primaryWhenOnly", word_primary_when_only, false},
 	{"computed", word_computed, false},
+	{"transient", word_transient, true},
 };
 
 static const Word *
@@ -408,7 +415,15 @@ attribute_read_words(Attribute *attribute, JsonbValue *object, const char *where
 							"a rule cannot change \"%s\" of attribute \"%s\"",
 							word->name, attribute->path);
 		if (word != NULL && pair->value.type != jbvNull)
+		{
+			bool		was_password = format_is_password(attribute->format);
+
 			word->read(attribute, &pair->value, here);
+			if (is_rule && format_is_password(attribute->format) != was_password)
+				BAD_SCHEMA_HINT(here, "Say it in the schema.",
+								"a rule cannot change whether attribute \"%s\" is a password",
+								attribute->path);
+		}
 		pfree(here);
 		pfree(shown);
 	}

@@ -35,9 +35,11 @@ typedef struct UserCall
 	const char *request_id;
 	const char *api;
 	bool		dry_run;
+	bool		hides;			/* the statement is hidden for this call */
 } UserCall;
 
 /* update.c */
 extern Jsonb *update_user(const UserCall *call);
+extern void user_missing(const char *id);
 
 #endif							/* USERSTORE_FUNCTIONS_H */

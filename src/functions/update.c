@@ -16,6 +16,7 @@
 #include "utils/resowner.h"
 
 #include "core/errors.h"
+#include "core/secret.h"
 #include "core/update/update.h"
 #include "functions/functions.h"
 
@@ -36,6 +37,8 @@ typedef struct Road
 	Update		update;
 	JsonbValue *body;			/* as it was sent */
 	JsonbValue *sent;			/* the attributes in it */
+	SentUnstored unstored;		/* and what is no part of a document */
+	NewPassword password;		/* what that comes to */
 	bool		has_id;
 	Datum		id;
 	char	   *id_text;
@@ -74,13 +77,12 @@ needed_privileges(const Road *road)
 	}
 }
 
-static void
-user_missing(const Road *road)
+void
+user_missing(const char *id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_USER_NOT_FOUND),
-			 errmsg("user \"%s\" does not exist",
-					shown_name(road->id_text, strlen(road->id_text))),
+			 errmsg("user \"%s\" does not exist", shown_name(id, strlen(id))),
 			 errdetail_path("id", NULL),
 			 errhint("Check the id, or create the user.")));
 }
@@ -121,7 +123,7 @@ check_replay_visible(Road *road, const KeyClaim *claim)
 	if (!user_exists(road->table, claim->user_id))
 		return;					/* deleted, not hidden */
 	road->id_text = binding_id_to_text(road->table, claim->user_id);
-	user_missing(road);
+	user_missing(road->id_text);
 }
 
 /*
@@ -138,8 +140,14 @@ take_written(Road *road, Jsonb *written, JsonbValue *document)
 		road->document = document_from_jsonb(road->row.document);
 }
 
+static int
+compare_paths(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
 static void
-append_history(Road *road, const char *operation, JsonbValue *before)
+append_history(Road *road, const char *operation, JsonbValue *before, bool new_password)
 {
 	HistoryEntry entry = {0};
 	TimestampTz newest_at;
@@ -148,7 +156,11 @@ append_history(Road *road, const char *operation, JsonbValue *before)
 	entry.version = road->row.version;
 	entry.operation = operation;
 	entry.document = road->document != NULL ? road->row.document : NULL;
-	entry.changed = changes_between(road->schema, before, road->document);
+	entry.changed = list_concat_copy(changes_between(road->schema, before, road->document),
+									 road->unstored.wishes);
+	if (new_password)
+		entry.changed = lappend(entry.changed, unconstify(char *, road->schema->password->path));
+	list_sort(entry.changed, compare_paths);
 	entry.changed_at = road->row.modified;
 	entry.request_id = road->call->request_id;
 	if (history_append(road->table, &entry))
@@ -218,6 +230,7 @@ create(Road *road, bool if_none)
 		document = replace_document(&road->update, NULL, road->sent);
 	else
 		document = create_document(&road->update, road->sent);
+	unstored_require(&road->update, &road->unstored);
 	jsonb = document_to_jsonb(document);
 	if (!road->has_id)
 		road->has_id = binding_generate_id(road->table, &road->id);
@@ -232,7 +245,8 @@ create(Road *road, bool if_none)
 	road->row.version = newest + 1;
 	road->row.modified = newest > 0 ? Max(GetCurrentTimestamp(), newest_at + 1) :
 		GetCurrentTimestamp();
-	if (!user_insert(road->table, &road->id, road->has_id, if_none, jsonb, &road->row))
+	if (!user_insert(road->table, &road->id, road->has_id, if_none, jsonb,
+					 road->password.hash != NULL ? &road->password : NULL, &road->row))
 	{
 		if (if_none)
 			return false;
@@ -241,7 +255,8 @@ create(Road *road, bool if_none)
 	road->has_id = true;
 	road->id_text = binding_id_to_text(road->table, road->id);
 	take_written(road, jsonb, document);
-	append_history(road, operation_names[road->call->operation], NULL);
+	append_history(road, operation_names[road->call->operation], NULL,
+				   road->password.hash != NULL);
 	return true;
 }
 
@@ -263,6 +278,32 @@ deactivation(const Road *road)
 }
 
 /*
+ * Is the password that was sent another one than the row's?  Gives false when
+ * another row stands by now.
+ */
+static bool
+compare_password(Road *road, bool *differs)
+{
+	const char *sent = road->unstored.password;
+	char	   *hash;
+
+	*differs = false;
+	if (!road->unstored.has_password)
+		return true;
+	if (!user_password(road->table, road->id, &road->row, &hash))
+		return false;
+	if (sent == NULL || hash == NULL)
+		*differs = sent != hash;
+	else
+		*differs = !password_matches(road->table, sent, hash);
+	if (*differs && hash != NULL &&
+		road->schema->password->mutability == MUTABILITY_IMMUTABLE)
+		refuse_change(&road->update, road->schema->password->path,
+					  "The attribute is immutable: it can be set once.");
+	return true;
+}
+
+/*
  * Write what the update makes of the row that was read.  Gives false when
  * another row stands by now.
  */
@@ -273,25 +314,26 @@ modify(Road *road, const char *operation)
 	JsonbValue *after;
 	UserRow		read = road->row;
 	Jsonb	   *jsonb;
+	bool		new_password;
 
 	if (replaces(road))
 		after = replace_document(&road->update, before, road->sent);
 	else
-	{
-		road->update.clear_token = road->profile->clear_token;
 		after = merge_document(&road->update, before, road->sent);
-	}
 	keep_common(before, after);
-	if (document_equal(before, after))
+	if (!compare_password(road, &new_password))
+		return false;
+	if (document_equal(before, after) && !new_password && road->unstored.wishes == NIL)
 	{
 		road->document = before;	/* no change, no write */
 		return true;
 	}
 	jsonb = document_to_jsonb(after);
-	if (!user_write(road->table, road->id, jsonb, &read, &road->row))
+	if (!user_write(road->table, road->id, jsonb, new_password ? &road->password : NULL, &read,
+					&road->row))
 		return false;
 	take_written(road, jsonb, after);
-	append_history(road, operation, before);
+	append_history(road, operation, before, new_password);
 	return true;
 }
 
@@ -305,7 +347,7 @@ delete(Road *road)
 	road->document = NULL;
 	road->row.version++;
 	road->row.modified = Max(GetCurrentTimestamp(), road->row.modified + 1);
-	append_history(road, operation_names[OPERATION_DELETE], before);
+	append_history(road, operation_names[OPERATION_DELETE], before, false);
 	return true;
 }
 
@@ -384,7 +426,7 @@ change_or_create(Road *road)
 			continue;
 		}
 		if (!creates)
-			user_missing(road);
+			user_missing(road->id_text);
 		if (road->call->has_expected_version)
 			version_differs(road, "The user does not exist.");
 		/* the last try lets PostgreSQL say why there can be no such row */
@@ -418,6 +460,14 @@ read_request(Road *road)
 						 road->profile->name, road->profile->max_payload_size)));
 	road->body = document_from_jsonb(call->body);
 	road->sent = road->shape->read_user(road->schema, road->profile, road->body, &body_id);
+	if (call->operation != OPERATION_CREATE && !replaces(road))
+		road->update.clear_token = road->profile->clear_token;
+	unstored_take(&road->update, road->sent, road->body, &road->unstored);
+	/* there is none to clear */
+	if (road->unstored.password == NULL && !road->table->has_password)
+		road->unstored.has_password = false;
+	if (!road->unstored.has_password && call->hides)
+		show_statement_again();
 	if (body_id == NULL)
 		return;
 	id = binding_id_from_text(road->table, body_id);
@@ -481,6 +531,25 @@ tell_ignored(const Road *road)
 }
 
 /*
+ * Hash the password that was sent.  That takes its time, so it comes before
+ * anything is locked.
+ */
+static void
+take_password(Road *road, KeyClaim *claim)
+{
+	KeyPassword *password;
+
+	if (road->unstored.password == NULL)
+		return;
+	road->password.hash = password_hash(road->table, road->schema->password->path,
+										road->unstored.password);
+	password = palloc(sizeof(KeyPassword));
+	password->password = road->unstored.password;
+	password->hash = road->password.hash;
+	claim->passwords = list_make1(password);
+}
+
+/*
  * Go the road.  Within a connection to SPI.
  */
 static Jsonb *
@@ -503,6 +572,11 @@ travel(const UserCall *call)
 
 	binding_require_privileges(road.table, needed_privileges(&road));
 	read_request(&road);
+	if (road.unstored.has_password)
+	{
+		binding_require_password(road.table, needed_privileges(&road));
+		take_password(&road, &claim);
+	}
 	if (call->operation == OPERATION_DELETE && road.profile->on_delete == ON_DELETE_REFUSE)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_METHOD_NOT_ALLOWED),

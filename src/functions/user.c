@@ -5,10 +5,12 @@
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "core/errors.h"
+#include "core/secret.h"
 #include "functions/functions.h"
 
 PG_FUNCTION_INFO_V1(user_create);
@@ -17,6 +19,7 @@ PG_FUNCTION_INFO_V1(user_patch);
 PG_FUNCTION_INFO_V1(user_delete);
 PG_FUNCTION_INFO_V1(user_get);
 PG_FUNCTION_INFO_V1(user_version);
+PG_FUNCTION_INFO_V1(user_password_verify);
 
 #define MAX_REQUEST_ID_LENGTH	255
 
@@ -65,6 +68,7 @@ put_or_patch(FunctionCallInfo fcinfo, Operation operation)
 {
 	UserCall	call = {0};
 
+	call.hides = hide_statement();
 	require_argument(fcinfo, 0, "users");
 	require_argument(fcinfo, 1, "id");
 	require_argument(fcinfo, 2, "body");
@@ -103,6 +107,7 @@ user_create(PG_FUNCTION_ARGS)
 {
 	UserCall	call = {0};
 
+	call.hides = hide_statement();
 	require_argument(fcinfo, 0, "users");
 	require_argument(fcinfo, 1, "body");
 	require_argument(fcinfo, 5, "dry_run");
@@ -157,11 +162,7 @@ read_user(FunctionCallInfo fcinfo, UserState *user, UserRow *row)
 	table = binding_open(PG_GETARG_OID(0));
 	id = binding_id_from_text(table, id_text);
 	if (!user_read(table, id, READ_STABLE, row))
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_NOT_FOUND),
-				 errmsg("user \"%s\" does not exist", shown_name(id_text, strlen(id_text))),
-				 errdetail_path("id", NULL),
-				 errhint("Check the id, or create the user.")));
+		user_missing(id_text);
 	user->id = binding_id_to_text(table, id);
 	user->sent = NULL;
 	user->version = row->version;
@@ -232,4 +233,37 @@ user_version(PG_FUNCTION_ARGS)
 	(void) read_user(fcinfo, &user, &row);
 	SPI_finish();
 	PG_RETURN_INT64(row.version);
+}
+
+/*
+ * user_password_verify(users regclass, id text, password text)
+ */
+Datum
+user_password_verify(PG_FUNCTION_ARGS)
+{
+	Binding    *table;
+	UserRow		row;
+	Datum		id;
+	char	   *id_text;
+	char	   *hash;
+	bool		matches;
+
+	(void) hide_statement();
+	require_argument(fcinfo, 0, "users");
+	require_argument(fcinfo, 1, "id");
+	require_argument(fcinfo, 2, "password");
+	id_text = text_argument(fcinfo, 1);
+	SPI_connect();
+	table = binding_open(PG_GETARG_OID(0));
+	id = binding_id_from_text(table, id_text);
+	binding_require_password(table, ACL_SELECT);
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!user_read(table, id, READ_FRESH, &row))
+			user_missing(id_text);
+	} while (!user_password(table, id, &row, &hash));
+	matches = hash != NULL && password_matches(table, text_argument(fcinfo, 2), hash);
+	SPI_finish();
+	PG_RETURN_BOOL(matches);
 }

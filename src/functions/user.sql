@@ -37,3 +37,8 @@ CREATE FUNCTION userstore.user_version(users regclass, id text) RETURNS bigint
 LANGUAGE C STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.user_version(regclass, text) IS
 	'the version of a user, which grows by one with each change; PT404 for a missing user';
+
+CREATE FUNCTION userstore.user_password_verify(users regclass, id text, password text) RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION userstore.user_password_verify(regclass, text, text) IS
+	'is this the password of a user: false also for a user who has none; needs SELECT on the column password_hash; PT404 for a missing user';

@@ -47,6 +47,7 @@ static bool any_invalid = false;
 static const char *const read_columns[] = {"id", "document", "version", "created_at", "modified_at", "xmin", NULL};
 static const char *const write_columns[] = {"document", "version", "modified_at", NULL};
 static const char *const insert_columns[] = {"id", "document", "version", "created_at", "modified_at", NULL};
+static const char *const password_columns[] = {"password_hash", NULL};
 static const char *const no_columns[] = {NULL};
 
 /*
@@ -215,6 +216,14 @@ find_constraints(Binding *binding, Relation relation, JsonbValue *unique_columns
 	}
 }
 
+static bool
+has_password_column(Oid users)
+{
+	AttrNumber	number = get_attnum(users, password_columns[0]);
+
+	return number != InvalidAttrNumber && get_atttype(users, number) == TEXTOID;
+}
+
 static Binding *
 load_binding(Oid users)
 {
@@ -247,6 +256,8 @@ load_binding(Oid users)
 	binding->idempotency_sql = companion_name(registration.idempotency, binding, "idempotency");
 	binding->default_api = registration.api;
 	binding->schema_ids = registration.schemas;
+	binding->password_function = registration.password_function;
+	binding->has_password = has_password_column(users);
 	binding->id_type = get_atttype(users, get_attnum(users, "id"));
 	if (!OidIsValid(binding->id_type))
 		ereport(ERROR,
@@ -354,6 +365,17 @@ binding_api(Binding *binding, const char *name)
 /* What every statement on a user gives of its row. */
 #define ROW_COLUMNS "u.document, u.version, u.created_at, u.modified_at"
 
+/* $1 id, $2 document, $3 version, $4 time, $5 hash of the password */
+static char *
+insert_text(const char *users, bool has_id, bool if_none, bool has_password)
+{
+	return psprintf("INSERT INTO %s AS u (%sdocument, version, created_at, modified_at%s)"
+					" VALUES (%s$2, $3, $4, $4%s)%s RETURNING " ROW_COLUMNS ", u.id", users,
+					has_id ? "id, " : "", has_password ? ", password_hash" : "",
+					has_id ? "$1, " : "", has_password ? ", $5" : "",
+					if_none ? " ON CONFLICT (id) DO NOTHING" : "");
+}
+
 static char *
 statement_text(Binding *binding, BoundStatement statement)
 {
@@ -377,19 +399,26 @@ statement_text(Binding *binding, BoundStatement statement)
 			return psprintf("SELECT " ROW_COLUMNS ", u.xmin FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1"
 							" FOR NO KEY UPDATE", users);
 		case STATEMENT_INSERT:
-			return psprintf("INSERT INTO %s AS u (id, document, version, created_at, modified_at)"
-							" VALUES ($1, $2, $3, $4, $4) RETURNING " ROW_COLUMNS ", u.id", users);
+			return insert_text(users, true, false, false);
 		case STATEMENT_INSERT_NO_ID:
-			return psprintf("INSERT INTO %s AS u (document, version, created_at, modified_at)"
-							" VALUES ($2, $3, $4, $4) RETURNING " ROW_COLUMNS ", u.id", users);
+			return insert_text(users, false, false, false);
 		case STATEMENT_INSERT_IF_NONE:
-			return psprintf("INSERT INTO %s AS u (id, document, version, created_at, modified_at)"
-							" VALUES ($1, $2, $3, $4, $4) ON CONFLICT (id) DO NOTHING"
-							" RETURNING " ROW_COLUMNS ", u.id", users);
+			return insert_text(users, true, true, false);
+		case STATEMENT_INSERT_PASSWORD:
+			return insert_text(users, true, false, true);
+		case STATEMENT_INSERT_NO_ID_PASSWORD:
+			return insert_text(users, false, false, true);
+		case STATEMENT_INSERT_IF_NONE_PASSWORD:
+			return insert_text(users, true, true, true);
 		case STATEMENT_UPDATE:
-			return psprintf("UPDATE %s AS u SET document = $2, version = $3, modified_at = $4"
+		case STATEMENT_UPDATE_PASSWORD:
+			return psprintf("UPDATE %s AS u SET document = $2, version = $3, modified_at = $4%s"
 							" WHERE u.id OPERATOR(pg_catalog.=) $1 AND u.xmin OPERATOR(pg_catalog.=) $5"
-							" RETURNING " ROW_COLUMNS, users);
+							" RETURNING " ROW_COLUMNS, users,
+							statement == STATEMENT_UPDATE_PASSWORD ? ", password_hash = $6" : "");
+		case STATEMENT_PASSWORD:
+			return psprintf("SELECT u.password_hash FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1"
+							" AND u.xmin OPERATOR(pg_catalog.=) $2", users);
 		case STATEMENT_SET_VERSION:
 			return psprintf("UPDATE %s AS u SET version = $2, created_at = $3, modified_at = $4"
 							" WHERE u.id OPERATOR(pg_catalog.=) $1 RETURNING " ROW_COLUMNS, users);
@@ -434,7 +463,9 @@ statement_types(Binding *binding, BoundStatement statement, Oid *types)
 	static const Oid insert_types[] = {InvalidOid, JSONBOID, INT8OID, TIMESTAMPTZOID};
 	static const Oid update_types[] = {InvalidOid, JSONBOID, INT8OID, TIMESTAMPTZOID, XIDOID};
 	static const Oid set_version_types[] = {InvalidOid, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
-	static const Oid delete_types[] = {InvalidOid, XIDOID};
+	static const Oid row_types[] = {InvalidOid, XIDOID};
+	static const Oid insert_password_types[] = {InvalidOid, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTOID};
+	static const Oid update_password_types[] = {InvalidOid, JSONBOID, INT8OID, TIMESTAMPTZOID, XIDOID, TEXTOID};
 	static const Oid history_types[] = {InvalidOid, INT8OID, TEXTOID, JSONBOID, TEXTARRAYOID,
 	TIMESTAMPTZOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID};
 	static const Oid key_read_types[] = {TEXTOID, TEXTOID};
@@ -459,8 +490,17 @@ statement_types(Binding *binding, BoundStatement statement, Oid *types)
 		case STATEMENT_SET_VERSION:
 			TYPES(set_version_types);
 			break;
+		case STATEMENT_INSERT_PASSWORD:
+		case STATEMENT_INSERT_NO_ID_PASSWORD:
+		case STATEMENT_INSERT_IF_NONE_PASSWORD:
+			TYPES(insert_password_types);
+			break;
+		case STATEMENT_UPDATE_PASSWORD:
+			TYPES(update_password_types);
+			break;
+		case STATEMENT_PASSWORD:
 		case STATEMENT_DELETE:
-			TYPES(delete_types);
+			TYPES(row_types);
 			break;
 		case STATEMENT_HISTORY_INSERT:
 			TYPES(history_types);
@@ -623,6 +663,26 @@ binding_require_privileges(Binding *binding, AclMode mode)
 		require_privilege(binding, ACL_UPDATE, write_columns);
 	if (mode & ACL_DELETE)
 		require_privilege(binding, ACL_DELETE, no_columns);
+}
+
+/*
+ * The same for the statements of a call that sets a password, which read the
+ * one that stands.
+ */
+void
+binding_require_password(Binding *binding, AclMode mode)
+{
+	if (!binding->has_password)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" has no column for hashes of passwords", binding->name),
+				 errdetail_path(NULL, NULL),
+				 errhint("Its owner adds it with userstore.user_table_refresh.")));
+	for (AclMode bit = ACL_INSERT; bit <= ACL_UPDATE; bit <<= 1)
+	{
+		if ((mode & bit) != 0)
+			require_privilege(binding, bit, password_columns);
+	}
 }
 
 /* May row security hide users from the caller? */

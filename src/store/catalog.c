@@ -410,6 +410,7 @@ static void
 read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 {
 	bool		isnull;
+	Datum		name;
 
 	registration->users = DatumGetObjectId(heap_getattr(tuple, Anum_user_table_users, desc, &isnull));
 	registration->history = DatumGetObjectId(heap_getattr(tuple, Anum_user_table_history, desc, &isnull));
@@ -419,6 +420,10 @@ read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 	registration->unique_columns =
 		document_from_jsonb(DatumGetJsonbPCopy(heap_getattr(tuple, Anum_user_table_unique_columns,
 															desc, &isnull)));
+	registration->password_function = NULL;
+	name = heap_getattr(tuple, Anum_user_table_password_function, desc, &isnull);
+	if (!isnull)
+		registration->password_function = TextDatumGetCString(name);
 }
 
 /* The registration of a user table; false when it has none. */

@@ -79,7 +79,8 @@ CREATE TABLE userstore.user_table (
 	idempotency regclass NOT NULL,
 	api text NOT NULL,
 	schemas text[] NOT NULL,
-	unique_columns jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(unique_columns) = 'object')
+	unique_columns jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(unique_columns) = 'object'),
+	password_function text
 );
 COMMENT ON TABLE userstore.user_table IS
 	'registered user tables; written by user_table_create and user_table_attach, cleared when a table is dropped';
@@ -90,6 +91,8 @@ COMMENT ON COLUMN userstore.user_table.api IS 'the API profile of calls that nam
 COMMENT ON COLUMN userstore.user_table.schemas IS 'ids of its attribute schemas, the core schema first';
 COMMENT ON COLUMN userstore.user_table.unique_columns IS
 	'attribute path to the generated column that a unique constraint keeps unique';
+COMMENT ON COLUMN userstore.user_table.password_function IS
+	'function (password text, hash text) returning text that hashes passwords in the manner of crypt(3); NULL means bcrypt by pgcrypto';
 
 CREATE TABLE userstore.era (
 	era integer PRIMARY KEY,

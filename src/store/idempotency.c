@@ -33,9 +33,6 @@ PG_FUNCTION_INFO_V1(idempotency_purge);
 #define KEY_LOCK_CLASS		0x5553
 
 /* Locks of keys that one transaction takes before it claims by inserting. */
-/* A longer name of a client stands in the key table as its hash. */
-#define MAX_CLIENT_BYTES	255
-
 #define MAX_KEY_LOCKS		256
 
 /* A longer name of a client stands in the key table as its hash. */
@@ -163,6 +160,57 @@ lock_key(Binding *binding, KeyClaim *claim)
 }
 
 /*
+ * The fingerprint as it is kept: behind that of the request, the hash of each
+ * password in it, with its closing zero.
+ */
+static bytea *
+kept_fingerprint(KeyClaim *claim)
+{
+	StringInfoData kept;
+	ListCell   *lc;
+
+	initStringInfo(&kept);
+	appendBinaryStringInfo(&kept, VARDATA_ANY(claim->fingerprint),
+						   VARSIZE_ANY_EXHDR(claim->fingerprint));
+	foreach(lc, claim->passwords)
+	{
+		KeyPassword *password = lfirst(lc);
+
+		appendBinaryStringInfo(&kept, password->hash, strlen(password->hash) + 1);
+	}
+	return (bytea *) cstring_to_text_with_len(kept.data, kept.len);
+}
+
+/*
+ * Was the key used for this very request?  Equal passwords have different
+ * hashes, so each is compared with its own.
+ */
+static bool
+is_same_request(Binding *binding, KeyClaim *claim, bytea *kept)
+{
+	char	   *hash = VARDATA_ANY(kept);
+	char	   *end = hash + VARSIZE_ANY_EXHDR(kept);
+	int			len = VARSIZE_ANY_EXHDR(claim->fingerprint);
+	ListCell   *lc;
+
+	if (VARSIZE_ANY_EXHDR(kept) < len ||
+		memcmp(hash, VARDATA_ANY(claim->fingerprint), len) != 0)
+		return false;
+	hash += len;
+	foreach(lc, claim->passwords)
+	{
+		KeyPassword *password = lfirst(lc);
+
+		/* who may write the key table may have left the closing zero out */
+		if (hash == end || memchr(hash, '\0', end - hash) == NULL ||
+			!password_matches(binding, password->password, hash))
+			return false;
+		hash += strlen(hash) + 1;
+	}
+	return hash == end;
+}
+
+/*
  * Read the row of a key.  Gives false when there is none that is still alive.
  */
 static bool
@@ -200,9 +248,7 @@ read_key(Binding *binding, KeyClaim *claim, bool latest_snapshot)
 		return false;
 	}
 	fingerprint = DatumGetByteaPP(result_column(tuple, desc, 1, BYTEAOID, NULL));
-	if (VARSIZE_ANY_EXHDR(fingerprint) != VARSIZE_ANY_EXHDR(claim->fingerprint) ||
-		memcmp(VARDATA_ANY(fingerprint), VARDATA_ANY(claim->fingerprint),
-			   VARSIZE_ANY_EXHDR(fingerprint)) != 0)
+	if (!is_same_request(binding, claim, fingerprint))
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_UNPROCESSABLE),
 				 errmsg("the idempotency key was used for another request"),
@@ -235,7 +281,7 @@ insert_key(Binding *binding, KeyClaim *claim, bool has_answer, Datum user_id, in
 
 	values[0] = CStringGetTextDatum(claim->caller);
 	values[1] = CStringGetTextDatum(claim->key);
-	values[2] = PointerGetDatum(claim->fingerprint);
+	values[2] = PointerGetDatum(kept_fingerprint(claim));
 	values[3] = CStringGetTextDatum(claim->operation);
 	if (has_answer)
 	{

@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -145,6 +146,13 @@ user_exists(Binding *binding, Datum id)
 	return count > 0;
 }
 
+static void
+set_hash(const NewPassword *password, Datum *value, char *isnull)
+{
+	*isnull = password->hash != NULL ? ' ' : 'n';
+	*value = password->hash != NULL ? CStringGetTextDatum(password->hash) : (Datum) 0;
+}
+
 /*
  * Insert a user with the version and time that row says.  Gives false when no
  * row came of it: with if_none, because there is one with this id (or a trigger
@@ -152,21 +160,25 @@ user_exists(Binding *binding, Datum id)
  */
 bool
 user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *document,
-			UserRow *row)
+			const NewPassword *password, UserRow *row)
 {
 	BoundStatement statement;
-	Datum		values[4];
-	char		nulls[] = "    ";
+	Datum		values[5];
+	char		nulls[] = "     ";
 
 	if (!has_id)
-		statement = STATEMENT_INSERT_NO_ID;
+		statement = password ? STATEMENT_INSERT_NO_ID_PASSWORD : STATEMENT_INSERT_NO_ID;
+	else if (if_none)
+		statement = password ? STATEMENT_INSERT_IF_NONE_PASSWORD : STATEMENT_INSERT_IF_NONE;
 	else
-		statement = if_none ? STATEMENT_INSERT_IF_NONE : STATEMENT_INSERT;
+		statement = password ? STATEMENT_INSERT_PASSWORD : STATEMENT_INSERT;
 	values[0] = has_id ? *id : (Datum) 0;
 	nulls[0] = has_id ? ' ' : 'n';
 	values[1] = JsonbPGetDatum(document);
 	values[2] = Int64GetDatum(row->version);
 	values[3] = TimestampTzGetDatum(row->modified);
+	if (password != NULL)
+		set_hash(password, &values[4], &nulls[4]);
 	if (run(binding, statement, values, nulls, false) == 0)
 		return false;
 	*id = result_column(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, binding->id_type, NULL);
@@ -185,16 +197,21 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
  * user rise with its versions all the same.
  */
 bool
-user_write(Binding *binding, Datum id, Jsonb *document, const UserRow *before, UserRow *row)
+user_write(Binding *binding, Datum id, Jsonb *document, const NewPassword *password,
+		   const UserRow *before, UserRow *row)
 {
-	Datum		values[5];
+	Datum		values[6];
+	char		nulls[] = "      ";
 
 	values[0] = id;
 	values[1] = JsonbPGetDatum(document);
 	values[2] = Int64GetDatum(before->version + 1);
 	values[3] = TimestampTzGetDatum(Max(GetCurrentTimestamp(), before->modified + 1));
 	values[4] = TransactionIdGetDatum(before->xmin);
-	if (run(binding, STATEMENT_UPDATE, values, NULL, false) == 0)
+	if (password != NULL)
+		set_hash(password, &values[5], &nulls[5]);
+	if (run(binding, password ? STATEMENT_UPDATE_PASSWORD : STATEMENT_UPDATE, values, nulls,
+			false) == 0)
 		return false;
 	take_row(row, false);
 	if (row->version <= before->version)
@@ -203,6 +220,27 @@ user_write(Binding *binding, Datum id, Jsonb *document, const UserRow *before, U
 				 errmsg("a trigger of table \"%s\" set the version of a user back", binding->name),
 				 errdetail_path("meta.version", NULL),
 				 errhint("Leave the column \"version\" alone.")));
+	return true;
+}
+
+/*
+ * The hash of the password in the row that was read, or NULL.  Gives false when
+ * that row is not the one that stands now.
+ */
+bool
+user_password(Binding *binding, Datum id, const UserRow *row, char **hash)
+{
+	Datum		values[2];
+	Datum		value;
+	bool		isnull;
+
+	values[0] = id;
+	values[1] = TransactionIdGetDatum(row->xmin);
+	if (run(binding, STATEMENT_PASSWORD, values, NULL, false) == 0)
+		return false;
+	value = result_column(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, TEXTOID, &isnull);
+	*hash = isnull ? NULL : TextDatumGetCString(value);
+	SPI_freetuptable(SPI_tuptable);
 	return true;
 }
 

@@ -38,7 +38,8 @@ enum
 	Anum_user_table_idempotency,
 	Anum_user_table_api,
 	Anum_user_table_schemas,
-	Anum_user_table_unique_columns
+	Anum_user_table_unique_columns,
+	Anum_user_table_password_function
 };
 
 /* A row of userstore.user_table. */
@@ -50,6 +51,7 @@ typedef struct Registration
 	char	   *api;
 	List	   *schemas;		/* of char * */
 	JsonbValue *unique_columns; /* attribute path → column */
+	char	   *password_function;	/* qualified and quoted, or NULL */
 } Registration;
 
 /* Who the caller was, while something is done as somebody else. */
@@ -92,7 +94,12 @@ typedef enum BoundStatement
 	STATEMENT_INSERT,
 	STATEMENT_INSERT_NO_ID,
 	STATEMENT_INSERT_IF_NONE,
+	STATEMENT_INSERT_PASSWORD,
+	STATEMENT_INSERT_NO_ID_PASSWORD,
+	STATEMENT_INSERT_IF_NONE_PASSWORD,
 	STATEMENT_UPDATE,
+	STATEMENT_UPDATE_PASSWORD,
+	STATEMENT_PASSWORD,
 	STATEMENT_SET_VERSION,
 	STATEMENT_DELETE,
 	STATEMENT_HISTORY_INSERT,
@@ -132,6 +139,8 @@ typedef struct Binding
 	Oid			id_in_param;
 	FmgrInfo	id_out;
 	bool		id_is_generated_by_us;
+	bool		has_password;	/* is there a column for its hash? */
+	char	   *password_function;	/* NULL: bcrypt */
 	char	   *default_api;
 	List	   *schema_ids;
 	List	   *apis;			/* of BoundApi * */
@@ -156,6 +165,12 @@ typedef enum ReadMode
 	READ_LOCKED					/* and locked until the transaction ends */
 } ReadMode;
 
+/* What is to be written of a password. */
+typedef struct NewPassword
+{
+	char	   *hash;			/* NULL: none */
+} NewPassword;
+
 /* A row of a user table. */
 typedef struct UserRow
 {
@@ -175,6 +190,7 @@ extern Datum binding_id_from_text(Binding *binding, const char *text);
 extern char *binding_id_to_text(Binding *binding, Datum id);
 extern bool binding_generate_id(Binding *binding, Datum *id);
 extern void binding_require_privileges(Binding *binding, AclMode mode);
+extern void binding_require_password(Binding *binding, AclMode mode);
 extern bool binding_hides_rows(Binding *binding);
 extern bool binding_may_refuse_insert(Binding *binding);
 
@@ -197,12 +213,21 @@ extern bool table_has_key(Oid relid, const char *const *columns, bool immediate)
 extern bool user_read(Binding *binding, Datum id, ReadMode mode, UserRow *row);
 extern bool user_exists(Binding *binding, Datum id);
 extern bool user_insert(Binding *binding, Datum *id, bool has_id, bool if_none,
-						Jsonb *document, UserRow *row);
+						Jsonb *document, const NewPassword *password, UserRow *row);
 extern bool user_write(Binding *binding, Datum id, Jsonb *document,
-					   const UserRow *before, UserRow *row);
+					   const NewPassword *password, const UserRow *before,
+					   UserRow *row);
+extern bool user_password(Binding *binding, Datum id, const UserRow *row, char **hash);
 extern void user_set_version(Binding *binding, Datum id, int64 version, UserRow *row);
 extern bool user_remove(Binding *binding, Datum id, const UserRow *before);
 extern void refuse_silent_trigger(Binding *binding, const char *event);
+
+/*
+ * password.c
+ */
+extern char *password_function_name(const char *name);
+extern char *password_hash(Binding *binding, const char *path, const char *password);
+extern bool password_matches(Binding *binding, const char *password, const char *hash);
 
 /*
  * history.c
@@ -226,11 +251,18 @@ extern int64 history_newest_version(Binding *binding, Datum user_id,
 /*
  * idempotency.c
  */
+typedef struct KeyPassword
+{
+	const char *password;		/* in clear */
+	char	   *hash;			/* to be kept with the key */
+} KeyPassword;
+
 typedef struct KeyClaim
 {
 	const char *key;
 	char	   *caller;
-	bytea	   *fingerprint;
+	bytea	   *fingerprint;	/* of the request without passwords */
+	List	   *passwords;		/* of KeyPassword *: those of the request */
 	const char *operation;
 	bool		inserted;		/* the row stands and awaits its answer */
 	Jsonb	   *answer;			/* of the request that came first, or NULL */

@@ -175,7 +175,7 @@ create_idempotency(const char *sql, const char *id_type)
 	run_ddl("COMMENT ON TABLE %s IS 'idempotency keys of a user table of the extension userstore, with the answers given under them'", sql);
 	run_ddl("COMMENT ON COLUMN %s.caller IS 'role, a slash, and the setting userstore.client'", sql);
 	run_ddl("COMMENT ON COLUMN %s.key IS 'the key, 1 to 255 characters'", sql);
-	run_ddl("COMMENT ON COLUMN %s.fingerprint IS 'SHA-256 of operation, user, API profile and body'", sql);
+	run_ddl("COMMENT ON COLUMN %s.fingerprint IS 'SHA-256 of operation, user, API profile and body; behind it the hash of each password that was sent'", sql);
 	run_ddl("COMMENT ON COLUMN %s.operation IS 'create, put, patch or delete'", sql);
 	run_ddl("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);
 	run_ddl("COMMENT ON COLUMN %s.version IS 'version of the user after the request'", sql);
@@ -294,10 +294,11 @@ ensure_companion(Oid users, const Companion *companion, bool adopts)
 
 static void
 write_registration(Oid users, Oid history, Oid idempotency, const char *api, List *schemas,
-				   JsonbValue *unique_columns)
+				   JsonbValue *unique_columns, const char *password_function)
 {
-	Oid			types[6] = {REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTARRAYOID, JSONBOID};
-	Datum		values[6];
+	Oid			types[7] = {REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTARRAYOID, JSONBOID, TEXTOID};
+	Datum		values[7] = {0};
+	char		nulls[] = "       ";
 
 	values[0] = ObjectIdGetDatum(users);
 	values[1] = ObjectIdGetDatum(history);
@@ -305,8 +306,12 @@ write_registration(Oid users, Oid history, Oid idempotency, const char *api, Lis
 	values[3] = CStringGetTextDatum(api);
 	values[4] = list_text_array(schemas);
 	values[5] = JsonbPGetDatum(document_to_jsonb(unique_columns));
-	(void) catalog_execute("INSERT INTO userstore.user_table (users, history, idempotency, api, schemas, unique_columns)"
-						   " VALUES ($1, $2, $3, $4, $5, $6)", 6, types, values, NULL);
+	if (password_function != NULL)
+		values[6] = CStringGetTextDatum(password_function);
+	else
+		nulls[6] = 'n';
+	(void) catalog_execute("INSERT INTO userstore.user_table (users, history, idempotency, api, schemas, unique_columns, password_function)"
+						   " VALUES ($1, $2, $3, $4, $5, $6, $7)", 7, types, values, nulls);
 	CommandCounterIncrement();
 }
 
@@ -322,17 +327,46 @@ delete_registration(Oid users)
 }
 
 /*
+ * The column for hashes of passwords, when the schemas have a password.  It is
+ * never taken away: who could log in must not be locked out by a schema.
+ */
+static void
+ensure_password_column(Oid users, List *schema_ids, const char *api)
+{
+	Profile    *profile = catalog_profile(api);
+	AttrNumber	number = get_attnum(users, "password_hash");
+	char	   *sql = qualified(get_namespace_name(get_rel_namespace(users)), get_rel_name(users));
+
+	if (catalog_schema(schema_ids, profile, profile)->password == NULL)
+		return;
+	if (number == InvalidAttrNumber)
+	{
+		run_ddl("ALTER TABLE %s ADD COLUMN password_hash pg_catalog.text", sql);
+		run_ddl("COMMENT ON COLUMN %s.password_hash IS 'hash of the password; NULL: none'", sql);
+		CommandCounterIncrement();
+	}
+	else if (get_atttype(users, number) != TEXTOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg("column \"%s\" of table \"%s\" is not of type text",
+						"password_hash", get_rel_name(users)),
+				 errhint("Hashes of passwords are kept there.")));
+}
+
+/*
  * Companions, unique columns and registration of a table that has the columns
  * of a user table.
  */
 static void
-register_table(Oid users, const char *api, List *schemas, bool adopts)
+register_table(Oid users, const char *api, List *schemas, const char *password_function,
+			   bool adopts)
 {
 	Oid			past = ensure_companion(users, &history_companion, adopts);
 	Oid			keys = ensure_companion(users, &idempotency_companion, adopts);
 	JsonbValue *unique_columns = sync_unique_columns(users, schemas, api, NULL);
 
-	write_registration(users, past, keys, api, schemas, unique_columns);
+	ensure_password_column(users, schemas, api);
+	write_registration(users, past, keys, api, schemas, unique_columns, password_function);
 	/* what cannot work must not be registered */
 	(void) binding_api(binding_open(users), NULL);
 }
@@ -354,6 +388,13 @@ refuse_id_type(Oid type)
 			 errhint("It is text, varchar, uuid, integer or bigint.")));
 }
 
+static char *
+password_function_argument(FunctionCallInfo fcinfo, int arg)
+{
+	return PG_ARGISNULL(arg) ? NULL :
+		password_function_name(text_to_cstring(PG_GETARG_TEXT_PP(arg)));
+}
+
 /* Schemas as given, or those of the profile. */
 static List *
 schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api)
@@ -364,7 +405,8 @@ schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api)
 }
 
 /*
- * user_table_create(users text, api text, schemas text[], id_type regtype)
+ * user_table_create(users text, api text, schemas text[], id_type regtype,
+ *		password_function text)
  */
 Datum
 user_table_create(PG_FUNCTION_ARGS)
@@ -375,11 +417,13 @@ user_table_create(PG_FUNCTION_ARGS)
 	List	   *schemas;
 	Oid			id_type;
 	Oid			users;
+	char	   *password_function;
 	bool		is_serial;
 
 	require_argument(fcinfo, 0, "users");
 	require_argument(fcinfo, 1, "api");
 	require_argument(fcinfo, 3, "id_type");
+	password_function = password_function_argument(fcinfo, 4);
 	name = parse_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	(void) companion_name(name.table, idempotency_companion.suffix);
 	api = text_to_cstring(PG_GETARG_TEXT_PP(1));
@@ -408,7 +452,7 @@ user_table_create(PG_FUNCTION_ARGS)
 	run_ddl("COMMENT ON COLUMN %s.version IS 'grows by one with each change; the ETag'", sql);
 	run_ddl("COMMENT ON COLUMN %s.created_at IS 'when the user was created'", sql);
 	run_ddl("COMMENT ON COLUMN %s.modified_at IS 'when the user last changed'", sql);
-	register_table(users, api, schemas, false);
+	register_table(users, api, schemas, password_function, false);
 	SPI_finish();
 	PG_RETURN_OID(users);
 }
@@ -476,7 +520,8 @@ require_layout(Oid users)
 }
 
 /*
- * user_table_attach(users regclass, api text, schemas text[])
+ * user_table_attach(users regclass, api text, schemas text[],
+ *		password_function text)
  */
 Datum
 user_table_attach(PG_FUNCTION_ARGS)
@@ -484,9 +529,11 @@ user_table_attach(PG_FUNCTION_ARGS)
 	Registration registration;
 	Oid			users;
 	char	   *api;
+	char	   *password_function;
 
 	require_argument(fcinfo, 0, "users");
 	require_argument(fcinfo, 1, "api");
+	password_function = password_function_argument(fcinfo, 3);
 	users = PG_GETARG_OID(0);
 	api = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	require_table_owner(users);
@@ -497,7 +544,7 @@ user_table_attach(PG_FUNCTION_ARGS)
 				 errhint("Detach it first to attach it in another way.")));
 	require_layout(users);
 	SPI_connect();
-	register_table(users, api, schemas_argument(fcinfo, 2, api), true);
+	register_table(users, api, schemas_argument(fcinfo, 2, api), password_function, true);
 	SPI_finish();
 	PG_RETURN_OID(users);
 }
@@ -542,6 +589,7 @@ user_table_refresh(PG_FUNCTION_ARGS)
 	SPI_connect();
 	unique_columns = sync_unique_columns(registration.users, registration.schemas,
 										 registration.api, registration.unique_columns);
+	ensure_password_column(registration.users, registration.schemas, registration.api);
 	values[0] = ObjectIdGetDatum(registration.users);
 	values[1] = JsonbPGetDatum(document_to_jsonb(unique_columns));
 	(void) catalog_execute("UPDATE userstore.user_table SET unique_columns = $2"

@@ -1,13 +1,15 @@
-CREATE FUNCTION userstore.user_table_create(users text, api text DEFAULT 'plain', schemas text[] DEFAULT NULL, id_type regtype DEFAULT 'text')
+CREATE FUNCTION userstore.user_table_create(users text, api text DEFAULT 'plain', schemas text[] DEFAULT NULL, id_type regtype DEFAULT 'text',
+	password_function text DEFAULT NULL)
 RETURNS regclass
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION userstore.user_table_create(text, text, text[], regtype) IS
-	'creates a user table and its companions users_history and users_idempotency, owned by the caller; users is the name as SQL writes it, api the profile of calls that name none, schemas the attribute schemas (those of the profile when NULL, the core schema first), id_type text, varchar, uuid, integer or bigint; returns the table';
+COMMENT ON FUNCTION userstore.user_table_create(text, text, text[], regtype, text) IS
+	'creates a user table and its companions users_history and users_idempotency, owned by the caller; users is the name as SQL writes it, api the profile of calls that name none, schemas the attribute schemas (those of the profile when NULL, the core schema first), id_type text, varchar, uuid, integer or bigint, password_function the name of a function (password text, hash text) returning text that takes the place of pgcrypto''s bcrypt and runs as the owner; returns the table';
 
-CREATE FUNCTION userstore.user_table_attach(users regclass, api text DEFAULT 'plain', schemas text[] DEFAULT NULL)
+CREATE FUNCTION userstore.user_table_attach(users regclass, api text DEFAULT 'plain', schemas text[] DEFAULT NULL,
+	password_function text DEFAULT NULL)
 RETURNS regclass
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION userstore.user_table_attach(regclass, text, text[]) IS
+COMMENT ON FUNCTION userstore.user_table_attach(regclass, text, text[], text) IS
 	'registers a table that has the columns of a user table, as after a restore of single tables; companions that exist are adopted, others created; for the table''s owner; returns the table';
 
 CREATE FUNCTION userstore.user_table_detach(users regclass) RETURNS void
@@ -18,7 +20,7 @@ COMMENT ON FUNCTION userstore.user_table_detach(regclass) IS
 CREATE FUNCTION userstore.user_table_refresh(users regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.user_table_refresh(regclass) IS
-	'gives a user table the columns and constraints of attributes that its schemas now call unique, and takes away those of attributes that no longer are; locks and rewrites the table; for the table''s owner';
+	'gives a user table the columns and constraints of attributes that its schemas now call unique, takes away those of attributes that no longer are, and adds the column for passwords when there now is one; locks and rewrites the table; for the table''s owner';
 
 CREATE FUNCTION userstore.user_table_dropped() RETURNS event_trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';

@@ -174,7 +174,6 @@ merge_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
 		refuse_not_writable(update, attribute->path, sent, before);
 		return before;
 	}
-	refuse_password(attribute, sent);
 	if (document_equal(before, sent) && attribute->dependencies == NIL)
 		return before;
 	if (merge_clears(update, attribute, sent))

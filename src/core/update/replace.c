@@ -128,7 +128,6 @@ replace_attribute(Update *update, const Attribute *attribute, const Attribute *p
 	}
 	if (sent == NULL)
 		return left_out(update, attribute, parent, before, in_sent, inherited);
-	refuse_password(attribute, sent);
 	if (clears(update, attribute, sent))
 		value = left_when_cleared(update, attribute, before);
 	else if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&

@@ -38,6 +38,19 @@ extern JsonbValue *create_document(Update *update, JsonbValue *sent);
 extern JsonbValue *merge_document(Update *update, JsonbValue *before,
 								  JsonbValue *sent);
 
+/* unstored.c */
+typedef struct SentUnstored
+{
+	bool		has_password;
+	const char *password;		/* in clear; NULL: cleared */
+	List	   *wishes;			/* of const char *: paths of transient
+								 * attributes */
+} SentUnstored;
+
+extern void unstored_take(Update *update, JsonbValue *sent, JsonbValue *body,
+						  SentUnstored *taken);
+extern void unstored_require(Update *update, const SentUnstored *taken);
+
 /* changes.c */
 extern List *changes_between(const Schema *schema, JsonbValue *before,
 							 JsonbValue *after);
@@ -53,11 +66,11 @@ extern JsonbValue *new_value_of(Update *update, const Attribute *attribute,
 								bool defaults);
 extern JsonbValue *left_when_cleared(Update *update, const Attribute *attribute,
 									 JsonbValue *stored);
+extern JsonbValue *lenient_value(const Attribute *attribute, JsonbValue *sent);
 extern JsonbValue *without_nulls(JsonbValue *value);
 extern bool clears(const Update *update, const Attribute *attribute,
 				   JsonbValue *sent);
 extern bool is_empty_object(JsonbValue *value);
-extern void refuse_password(const Attribute *attribute, JsonbValue *sent);
 
 /* writable.c */
 extern void refuse_change(Update *update, const char *path, const char *hint);

@@ -123,22 +123,6 @@ is_empty_object(JsonbValue *value)
 }
 
 /*
- * Until they are hashed, passwords are refused: never stored in clear, nor
- * logged with the statement that brought them.
- */
-void
-refuse_password(const Attribute *attribute, JsonbValue *sent)
-{
-	if (sent != NULL && sent->type != jbvNull && format_is_password(attribute->format))
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("attribute \"%s\" is a password, which is not stored", attribute->path),
-				 errdetail_path(attribute->path, SCIM_INVALID_VALUE),
-				 errhint("Leave it out; the user's other attributes are stored without it."),
-				 errhidestmt(true)));
-}
-
-/*
  * What stays of a value that is cleared.  Parts that cannot be changed stand in
  * the way; an extension is a namespace rather than a value, so its readOnly
  * attributes stay.
@@ -223,7 +207,7 @@ complete_lookup(const Attribute *attribute, JsonbValue *object)
  * What clients of a lenient profile are known to send in place of a boolean
  * and of a complex value.
  */
-static JsonbValue *
+JsonbValue *
 lenient_value(const Attribute *attribute, JsonbValue *sent)
 {
 	Attribute  *value;
@@ -366,7 +350,6 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 		}
 		else if (value != NULL)
 		{
-			refuse_password(attribute, value);
 			if (is_empty_object(value) && !attribute->is_extension)
 
 				/*

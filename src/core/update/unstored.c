@@ -1,0 +1,155 @@
+/*
+ * unstored.c
+ *	  What a request may send and no document holds: a password, of which only
+ *	  a hash is kept, and wishes (transient attributes), which are heard once.
+ *
+ * They are taken out of the request before anything is made of it, so that no
+ * document, history, answer or idempotency key can come to hold them.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "core/errors.h"
+#include "core/update/update.h"
+
+/*
+ * Forget a string wherever the tree has it.  Trees of one jsonb share their
+ * strings, so the same one is known by where it lies.
+ */
+static void
+forget(JsonbValue *tree, const char *string)
+{
+	check_stack_depth();
+	switch (tree->type)
+	{
+		case jbvString:
+			if (tree->val.string.val == string)
+				tree->type = jbvNull;
+			break;
+		case jbvArray:
+			for (int i = 0; i < tree->val.array.nElems; i++)
+				forget(&tree->val.array.elems[i], string);
+			break;
+		case jbvObject:
+			document_foreach(pair, tree)
+				forget(&pair->value, string);
+			break;
+		default:
+			break;
+	}
+}
+
+/*
+ * Take an attribute out of an object that was sent; NULL when it is not there.
+ */
+static JsonbValue *
+take_member(Update *update, const AttributeSet *set, const Attribute *attribute,
+			JsonbValue *object, JsonbValue *body)
+{
+	JsonbValue *taken = NULL;
+
+	for (int i = 0; i < object->val.object.nPairs; i++)
+	{
+		JsonbPair  *pair = &object->val.object.pairs[i];
+
+		if (attribute_find(set, pair->key.val.string.val, pair->key.val.string.len) != attribute)
+			continue;
+		if (taken != NULL)
+			validation_problem(&update->validation, attribute->path, SCIM_INVALID_SYNTAX,
+							   "Names are the same in any case; send one of them.",
+							   "attribute \"%s\" is sent twice", attribute->path);
+		taken = palloc(sizeof(JsonbValue));
+		*taken = pair->value;
+		if (taken->type == jbvString && format_is_password(attribute->format))
+			forget(body, taken->val.string.val);
+		document_remove(object, pair->key.val.string.val, pair->key.val.string.len);
+		i--;
+	}
+	return taken;
+}
+
+static JsonbValue *
+take(Update *update, const Unstored *unstored, JsonbValue *sent, JsonbValue *body)
+{
+	const AttributeSet *set = &update->schema->attributes;
+	JsonbValue *taken = NULL;
+
+	if (unstored->extension == NULL)
+		return take_member(update, set, unstored->attribute, sent, body);
+	document_foreach(pair, sent)
+	{
+		JsonbValue *value;
+
+		if (pair->value.type != jbvObject ||
+			attribute_find(set, pair->key.val.string.val,
+						   pair->key.val.string.len) != unstored->extension)
+			continue;
+		/* the body has the same members, and keeps their count */
+		pair->value = *document_copy_top(&pair->value);
+		value = take_member(update, &unstored->extension->subs, unstored->attribute,
+							&pair->value, body);
+		if (value != NULL)
+			taken = value;
+	}
+	return taken;
+}
+
+static void
+judge_password(Update *update, const Attribute *attribute, JsonbValue *value, SentUnstored *taken)
+{
+	taken->has_password = true;
+	if (clears(update, attribute, value))
+	{
+		if (update->schema->password_required)
+			missing_required(&update->validation, attribute);
+		return;
+	}
+	validate_value(&update->validation, attribute, value);
+	if (value->val.string.len == 0)
+		validation_problem(&update->validation, attribute->path, SCIM_INVALID_VALUE,
+						   "Send null to leave the user without one.",
+						   "attribute \"%s\" is empty", attribute->path);
+	taken->password = document_cstring(value);
+}
+
+/*
+ * Take what no document holds out of the attributes that were sent, and the
+ * clear text of a password out of the body that they came from.
+ */
+void
+unstored_take(Update *update, JsonbValue *sent, JsonbValue *body, SentUnstored *taken)
+{
+	ListCell   *lc;
+
+	memset(taken, 0, sizeof(SentUnstored));
+	foreach(lc, update->schema->unstored)
+	{
+		Unstored   *unstored = lfirst(lc);
+		Attribute  *attribute = unstored->attribute;
+		JsonbValue *value = take(update, unstored, sent, body);
+
+		if (value == NULL || attribute->mutability == MUTABILITY_READ_ONLY)
+			continue;
+		if (attribute->writable == WRITABLE_NOT)
+			refuse_not_writable(update, attribute->path, value, NULL);
+		else if (attribute == update->schema->password)
+			judge_password(update, attribute, value, taken);
+		else if (value->type != jbvNull)
+		{
+			if (update->profile->lenient)
+				value = lenient_value(attribute, value);
+			validate_value(&update->validation, attribute, value);
+			if (value->val.boolean)
+				taken->wishes = lappend(taken->wishes, unconstify(char *, attribute->path));
+		}
+	}
+}
+
+/* A user who is created has what is required. */
+void
+unstored_require(Update *update, const SentUnstored *taken)
+{
+	if (update->schema->password_required && taken->password == NULL)
+		missing_required(&update->validation, update->schema->password);
+}

@@ -1,0 +1,209 @@
+/*
+ * password.c
+ *	  Hash passwords and compare them with their hashes.
+ *
+ * bcrypt comes from pgcrypto, wherever that is installed.  A table may name
+ * another function in the manner of crypt(3): given a password and NULL it
+ * makes a new hash, given a password and a hash it hashes with the salt and the
+ * parameters of that one, so that the same hash means the same password.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "parser/parse_func.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/catcache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+#include "core/errors.h"
+#include "store/store.h"
+
+/* 2^10 rounds: some 60 ms for each guess. */
+#define BCRYPT_COST			10
+
+/* bcrypt looks at no more. */
+#define BCRYPT_MAX_BYTES	72
+
+/*
+ * The function of pgcrypto that has this name and two arguments, not that of
+ * whoever can create functions in the same schema.
+ */
+static Oid
+pgcrypto_function(const char *name, Oid second)
+{
+	Oid			extension = get_extension_oid("pgcrypto", true);
+	CatCList   *functions = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+	Oid			found = InvalidOid;
+
+	for (int i = 0; i < functions->n_members && OidIsValid(extension); i++)
+	{
+		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(&functions->members[i]->tuple);
+
+		if (form->pronargs == 2 && form->proargtypes.values[0] == TEXTOID &&
+			form->proargtypes.values[1] == second &&
+			getExtensionOfObject(ProcedureRelationId, form->oid) == extension)
+			found = form->oid;
+	}
+	ReleaseSysCacheList(functions);
+	if (!OidIsValid(found))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("passwords are hashed by the extension pgcrypto, which this database lacks"),
+				 errdetail_path(NULL, NULL),
+				 errhint("CREATE EXTENSION pgcrypto, or name a function of your own when the table is created.")));
+	return found;
+}
+
+/*
+ * The function that a table names, as qualified name; refuses one that is not
+ * there or not of the right kind.
+ */
+static Oid
+named_function(const char *name)
+{
+	Oid			types[2] = {TEXTOID, TEXTOID};
+	Oid			function = LookupFuncName(stringToQualifiedNameList(name), 2, types, true);
+
+	if (!OidIsValid(function) || get_func_rettype(function) != TEXTOID ||
+		get_func_prokind(function) != PROKIND_FUNCTION || get_func_retset(function))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("function %s(text, text) that returns text does not exist",
+						shown_name(name, strlen(name))),
+				 errhint("A function that hashes passwords takes the password and a hash of which it uses the salt, or NULL, and returns the hash.")));
+	return function;
+}
+
+/* The name under which a table keeps its function. */
+char *
+password_function_name(const char *name)
+{
+	Oid			function = named_function(name);
+
+	return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
+									  get_func_name(function));
+}
+
+/*
+ * Call the function of a table.  It is the owner's choice, so it runs as the
+ * owner, and the caller's settings and temporary objects are kept from it.
+ * Gives NULL when the function does.
+ */
+static char *
+call_function(Binding *binding, const char *password, const char *hash)
+{
+	Oid			function = named_function(binding->password_function);
+	int			nest_level = NewGUCNestLevel();
+	SavedUser	saved;
+	FmgrInfo	info;
+	Datum		result;
+	char	   *made = NULL;
+
+	LOCAL_FCINFO(fcinfo, 2);
+
+	GetUserIdAndSecContext(&saved.userid, &saved.sec_context);
+	SetUserIdAndSecContext(binding->owner, saved.sec_context |
+						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	if (pg_proc_aclcheck(function, binding->owner, ACL_EXECUTE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, binding->password_function);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	fmgr_info(function, &info);
+	InitFunctionCallInfoData(*fcinfo, &info, 2, DEFAULT_COLLATION_OID, NULL, NULL);
+	fcinfo->args[0].value = CStringGetTextDatum(password);
+	fcinfo->args[0].isnull = false;
+	fcinfo->args[1].value = hash != NULL ? CStringGetTextDatum(hash) : (Datum) 0;
+	fcinfo->args[1].isnull = hash == NULL;
+	if (hash != NULL || !info.fn_strict)
+	{
+		result = FunctionCallInvoke(fcinfo);
+		if (!fcinfo->isnull)
+			made = TextDatumGetCString(result);
+	}
+	AtEOXact_GUC(false, nest_level);
+	become_caller_again(&saved);
+	return made;
+}
+
+static char *
+bcrypt(const char *password, Datum salt)
+{
+	return TextDatumGetCString(OidFunctionCall2(pgcrypto_function("crypt", TEXTOID),
+												CStringGetTextDatum(password), salt));
+}
+
+/*
+ * The hash of a password that was sent as this attribute.
+ */
+char *
+password_hash(Binding *binding, const char *path, const char *password)
+{
+	char	   *hash;
+
+	CHECK_FOR_INTERRUPTS();
+	if (binding->password_function != NULL)
+	{
+		hash = call_function(binding, password, NULL);
+		if (hash == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("function %s gave no hash for attribute \"%s\"",
+							binding->password_function, path),
+					 errdetail_path(path, NULL),
+					 errhint("It takes NULL as its second argument when it is to make a new hash.")));
+		return hash;
+	}
+	if (strlen(password) > BCRYPT_MAX_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("attribute \"%s\" is too long", path),
+				 errdetail_path(path, SCIM_INVALID_VALUE),
+				 errhint("A password has at most %d bytes.", BCRYPT_MAX_BYTES)));
+	return bcrypt(password,
+				  OidFunctionCall2(pgcrypto_function("gen_salt", INT4OID),
+								   CStringGetTextDatum("bf"), Int32GetDatum(BCRYPT_COST)));
+}
+
+/* As strings of equal length are compared, in a time that tells nothing. */
+static bool
+same_hash(const char *a, const char *b)
+{
+	size_t		len = strlen(a);
+	unsigned char difference = 0;
+
+	if (strlen(b) != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		difference |= a[i] ^ b[i];
+	return difference == 0;
+}
+
+/*
+ * Is it the password of which this is the hash?
+ */
+bool
+password_matches(Binding *binding, const char *password, const char *hash)
+{
+	char	   *other;
+
+	CHECK_FOR_INTERRUPTS();
+	if (binding->password_function != NULL)
+		other = call_function(binding, password, hash);
+	else if (strlen(password) > BCRYPT_MAX_BYTES || strncmp(hash, "$2", 2) != 0)
+		/* not one of ours: crypt() may raise an error that shows it */
+		return false;
+	else
+		other = bcrypt(password, CStringGetTextDatum(hash));
+	return other != NULL && same_hash(other, hash);
+}
