@@ -12,6 +12,7 @@
 #include "utils/jsonb.h"
 
 #include "api/api.h"
+#include "core/update/update.h"
 #include "store/store.h"
 
 typedef enum Operation
@@ -38,8 +39,54 @@ typedef struct UserCall
 	bool		hides;			/* the statement is hidden for this call */
 } UserCall;
 
-/* update.c */
+/* The update of one user on its way. */
+typedef struct Road
+{
+	const UserCall *call;
+	Binding    *table;
+	const Profile *profile;
+	const Schema *schema;
+	const BodyShape *shape;
+	bool		creates;		/* a user who is missing */
+	Update		update;
+	JsonbValue *body;			/* as it was sent */
+	JsonbValue *sent;			/* the attributes in it */
+	SentUnstored unstored;		/* and what is no part of a document */
+	NewPassword password;		/* what that comes to */
+	bool		has_id;
+	Datum		id;
+	char	   *id_text;
+
+	/* what came of it */
+	UserRow		row;
+	JsonbValue *document;
+	bool		created;
+} Road;
+
+/*
+ * update.c
+ */
+extern const char *const operation_names[];
+
 extern Jsonb *update_user(const UserCall *call);
 extern void user_missing(const char *id);
+extern void tell_ignored(List *paths);
+
+extern void road_begin(Road *road, const UserCall *call, Binding *table,
+					   const BoundApi *api);
+extern AclMode road_privileges(const Road *road);
+extern void road_address(Road *road, const char *id);
+extern void road_read(Road *road, JsonbValue *body, int64 size);
+extern void road_hash_password(Road *road);
+extern KeyPassword *road_key_password(const Road *road);
+extern JsonbValue *road_document(Road *road, JsonbValue *before);
+extern void road_travel(Road *road);
+extern UserState road_user(const Road *road);
+
+/*
+ * attempt.c
+ */
+extern ErrorData *attempt(void (*work) (void *), void *arg);
+extern void rehearse(void (*work) (void *), void *arg);
 
 #endif							/* USERSTORE_FUNCTIONS_H */

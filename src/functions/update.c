@@ -10,14 +10,10 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "miscadmin.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "core/errors.h"
 #include "core/secret.h"
-#include "core/update/update.h"
 #include "functions/functions.h"
 
 /* One read without a lock, and two with. */
@@ -26,29 +22,15 @@
 /* So many attributes that were passed over are named, the others counted. */
 #define MAX_IGNORED_NAMES	10
 
-/* A call on its way. */
-typedef struct Road
+/* A call, and what it is answered. */
+typedef struct UserAttempt
 {
 	const UserCall *call;
-	Binding    *table;
-	const Profile *profile;
-	const Schema *schema;
-	const BodyShape *shape;
-	Update		update;
-	JsonbValue *body;			/* as it was sent */
-	JsonbValue *sent;			/* the attributes in it */
-	SentUnstored unstored;		/* and what is no part of a document */
-	NewPassword password;		/* what that comes to */
-	bool		has_id;
-	Datum		id;
-	char	   *id_text;
+	MemoryContext caller;
+	Jsonb	   *answer;
+} UserAttempt;
 
-	/* what came of it */
-	UserRow		row;
-	JsonbValue *document;
-} Road;
-
-static const char *const operation_names[] = {
+const char *const operation_names[] = {
 	[OPERATION_CREATE] = "create",
 	[OPERATION_PUT] = "put",
 	[OPERATION_PATCH] = "patch",
@@ -63,8 +45,8 @@ deactivates(const Road *road)
 }
 
 /* The privileges without which PostgreSQL would refuse the call's statements. */
-static AclMode
-needed_privileges(const Road *road)
+AclMode
+road_privileges(const Road *road)
 {
 	switch (road->call->operation)
 	{
@@ -215,6 +197,28 @@ replaces(const Road *road)
 }
 
 /*
+ * The document that the update makes of the one before; that is NULL when the
+ * user is created.
+ */
+JsonbValue *
+road_document(Road *road, JsonbValue *before)
+{
+	JsonbValue *after;
+
+	if (before == NULL)
+		unstored_require(&road->update, &road->unstored);
+	if (replaces(road))
+		after = replace_document(&road->update, before, road->sent);
+	else if (before == NULL)
+		after = create_document(&road->update, road->sent);
+	else
+		after = merge_document(&road->update, before, road->sent);
+	if (before != NULL)
+		keep_common(before, after);
+	return after;
+}
+
+/*
  * Create the user.  Gives false when there is one with this id, where if_none
  * asks for that rather than for an error.
  */
@@ -226,11 +230,7 @@ create(Road *road, bool if_none)
 	TimestampTz newest_at = DT_NOBEGIN;
 	int64		newest = 0;
 
-	if (replaces(road))
-		document = replace_document(&road->update, NULL, road->sent);
-	else
-		document = create_document(&road->update, road->sent);
-	unstored_require(&road->update, &road->unstored);
+	document = road_document(road, NULL);
 	jsonb = document_to_jsonb(document);
 	if (!road->has_id)
 		road->has_id = binding_generate_id(road->table, &road->id);
@@ -253,6 +253,7 @@ create(Road *road, bool if_none)
 		refuse_silent_trigger(road->table, "INSERT");
 	}
 	road->has_id = true;
+	road->created = true;
 	road->id_text = binding_id_to_text(road->table, road->id);
 	take_written(road, jsonb, document);
 	append_history(road, operation_names[road->call->operation], NULL,
@@ -316,11 +317,7 @@ modify(Road *road, const char *operation)
 	Jsonb	   *jsonb;
 	bool		new_password;
 
-	if (replaces(road))
-		after = replace_document(&road->update, before, road->sent);
-	else
-		after = merge_document(&road->update, before, road->sent);
-	keep_common(before, after);
+	after = road_document(road, before);
 	if (!compare_password(road, &new_password))
 		return false;
 	if (document_equal(before, after) && !new_password && road->unstored.wishes == NIL)
@@ -383,7 +380,6 @@ reading_again(const Road *road)
 static void
 change_or_create(Road *road)
 {
-	bool		creates = road->call->operation == OPERATION_PUT && road->profile->put_creates;
 	TransactionId seen = InvalidTransactionId;
 
 	/*
@@ -425,7 +421,7 @@ change_or_create(Road *road)
 			seen = road->row.xmin;
 			continue;
 		}
-		if (!creates)
+		if (!road->creates)
 			user_missing(road->id_text);
 		if (road->call->has_expected_version)
 			version_differs(road, "The user does not exist.");
@@ -435,50 +431,48 @@ change_or_create(Road *road)
 	}
 }
 
-/* What the request says, in the shape of its API. */
-static void
-read_request(Road *road)
+/* The user that the request is about. */
+void
+road_address(Road *road, const char *id)
 {
-	const UserCall *call = road->call;
+	road->id = binding_id_from_text(road->table, id);
+	road->has_id = true;
+	road->id_text = binding_id_to_text(road->table, road->id);
+}
+
+/*
+ * What the body, which takes so many bytes, says in the shape of its API.
+ */
+void
+road_read(Road *road, JsonbValue *body, int64 size)
+{
 	char	   *body_id = NULL;
 	Datum		id;
 
-	if (call->id != NULL)
-	{
-		road->id = binding_id_from_text(road->table, call->id);
-		road->has_id = true;
-		road->id_text = binding_id_to_text(road->table, road->id);
-	}
-	if (call->body == NULL)
-		return;
-	if (VARSIZE(call->body) > road->profile->max_payload_size)
+	if (size > road->profile->max_payload_size)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_PAYLOAD_TOO_LARGE),
 				 errmsg("the body is too large"),
 				 errdetail_path(NULL, NULL),
 				 errhint("API profile \"%s\" accepts " INT64_FORMAT " bytes.",
 						 road->profile->name, road->profile->max_payload_size)));
-	road->body = document_from_jsonb(call->body);
+	road->body = body;
 	road->sent = road->shape->read_user(road->schema, road->profile, road->body, &body_id);
-	if (call->operation != OPERATION_CREATE && !replaces(road))
+	if (road->call->operation != OPERATION_CREATE && !replaces(road))
 		road->update.clear_token = road->profile->clear_token;
 	unstored_take(&road->update, road->sent, road->body, &road->unstored);
 	/* there is none to clear */
 	if (road->unstored.password == NULL && !road->table->has_password)
 		road->unstored.has_password = false;
-	if (!road->unstored.has_password && call->hides)
-		show_statement_again();
 	if (body_id == NULL)
 		return;
-	id = binding_id_from_text(road->table, body_id);
-	body_id = binding_id_to_text(road->table, id);
 	if (!road->has_id)
 	{
-		road->id = id;
-		road->has_id = true;
-		road->id_text = body_id;
+		road_address(road, body_id);
+		return;
 	}
-	else if (strcmp(body_id, road->id_text) != 0)
+	id = binding_id_from_text(road->table, body_id);
+	if (strcmp(binding_id_to_text(road->table, id), road->id_text) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_BAD_REQUEST),
 				 errmsg("attribute \"id\" is not that of the user addressed"),
@@ -486,10 +480,25 @@ read_request(Road *road)
 				 errhint("Leave it out of the body, or send the same id.")));
 }
 
+/* The user as the update left it. */
+UserState
+road_user(const Road *road)
+{
+	UserState	user;
+
+	user.id = road->id_text;
+	user.sent = road->sent;
+	user.document = road->document;
+	user.version = road->row.version;
+	user.created = road->row.created;
+	user.modified = road->row.modified;
+	return user;
+}
+
 static Jsonb *
 answer(const Road *road)
 {
-	UserState	user;
+	UserState	user = road_user(road);
 	JsonbValue	none;
 
 	if (road->call->operation == OPERATION_DELETE)
@@ -497,31 +506,24 @@ answer(const Road *road)
 		none.type = jbvNull;
 		return JsonbValueToJsonb(&none);
 	}
-	user.id = road->id_text;
-	user.sent = road->sent;
-	user.document = road->document;
-	user.version = road->row.version;
-	user.created = road->row.created;
-	user.modified = road->row.modified;
 	return document_to_jsonb(show_update(road->shape, road->schema, road->profile, &user));
 }
 
 /* Say once which attributes were passed over. */
-static void
-tell_ignored(const Road *road)
+void
+tell_ignored(List *paths)
 {
 	StringInfoData names;
 	ListCell   *lc;
 
-	if (road->update.ignored == NIL)
+	if (paths == NIL)
 		return;
 	initStringInfo(&names);
-	foreach(lc, road->update.ignored)
+	foreach(lc, paths)
 	{
 		if (foreach_current_index(lc) == MAX_IGNORED_NAMES)
 		{
-			appendStringInfo(&names, " and %d more",
-							 list_length(road->update.ignored) - MAX_IGNORED_NAMES);
+			appendStringInfo(&names, " and %d more", list_length(paths) - MAX_IGNORED_NAMES);
 			break;
 		}
 		appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", (char *) lfirst(lc));
@@ -531,22 +533,58 @@ tell_ignored(const Road *road)
 }
 
 /*
- * Hash the password that was sent.  That takes its time, so it comes before
- * anything is locked.
+ * Hash the password that was sent, if one was.  That takes its time, so it
+ * comes before anything is locked.
  */
-static void
-take_password(Road *road, KeyClaim *claim)
+void
+road_hash_password(Road *road)
 {
-	KeyPassword *password;
-
-	if (road->unstored.password == NULL)
+	if (!road->unstored.has_password)
 		return;
-	road->password.hash = password_hash(road->table, road->schema->password->path,
-										road->unstored.password);
-	password = palloc(sizeof(KeyPassword));
+	binding_require_password(road->table, road_privileges(road));
+	if (road->unstored.password != NULL && road->password.hash == NULL)
+		road->password.hash = password_hash(road->table, road->schema->password->path,
+											road->unstored.password);
+}
+
+/* With which a key remembers that password. */
+KeyPassword *
+road_key_password(const Road *road)
+{
+	KeyPassword *password = palloc(sizeof(KeyPassword));
+
 	password->password = road->unstored.password;
 	password->hash = road->password.hash;
-	claim->passwords = list_make1(password);
+	return password;
+}
+
+/*
+ * Set out: the call on a table through an API.
+ */
+void
+road_begin(Road *road, const UserCall *call, Binding *table, const BoundApi *api)
+{
+	memset(road, 0, sizeof(Road));
+	road->call = call;
+	road->table = table;
+	road->profile = api->profile;
+	road->schema = api->schema;
+	road->shape = body_shape(api->profile->body);
+	road->creates = call->operation == OPERATION_PUT && api->profile->put_creates;
+	road->update.schema = road->schema;
+	road->update.profile = road->profile;
+}
+
+/*
+ * Make the change, and write it.
+ */
+void
+road_travel(Road *road)
+{
+	if (road->call->operation == OPERATION_CREATE)
+		(void) create(road, false);
+	else
+		change_or_create(road);
 }
 
 /*
@@ -555,106 +593,60 @@ take_password(Road *road, KeyClaim *claim)
 static Jsonb *
 travel(const UserCall *call)
 {
-	Road		road = {0};
+	Road		road;
 	KeyClaim	claim = {0};
-	const BoundApi *api;
+	Binding    *table = binding_open(call->users);
 	Jsonb	   *result;
 	bool		has_key = call->idempotency_key != NULL && !call->dry_run;
 
-	road.call = call;
-	road.table = binding_open(call->users);
-	api = binding_api(road.table, call->api);
-	road.profile = api->profile;
-	road.schema = api->schema;
-	road.shape = body_shape(road.profile->body);
-	road.update.schema = road.schema;
-	road.update.profile = road.profile;
-
-	binding_require_privileges(road.table, needed_privileges(&road));
-	read_request(&road);
-	if (road.unstored.has_password)
-	{
-		binding_require_password(road.table, needed_privileges(&road));
-		take_password(&road, &claim);
-	}
+	road_begin(&road, call, table, binding_api(table, call->api));
+	binding_require_privileges(table, road_privileges(&road));
+	if (call->id != NULL)
+		road_address(&road, call->id);
+	if (call->body != NULL)
+		road_read(&road, document_from_jsonb(call->body), VARSIZE(call->body));
+	if (!road.unstored.has_password && call->hides)
+		show_statement_again();
 	if (call->operation == OPERATION_DELETE && road.profile->on_delete == ON_DELETE_REFUSE)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_METHOD_NOT_ALLOWED),
 				 errmsg("users of API profile \"%s\" are not deleted", road.profile->name),
 				 errdetail_path(NULL, NULL),
 				 errhint("Change the attribute that says whether the user is active.")));
+	road_hash_password(&road);
 	if (has_key)
 	{
 		claim.key = call->idempotency_key;
 		claim.operation = operation_names[call->operation];
 		claim.fingerprint = idempotency_fingerprint(claim.operation, road.id_text,
 													road.profile->name, road.body);
-		if (idempotency_claim(road.table, &claim))
+		if (road.password.hash != NULL)
+			claim.passwords = list_make1(road_key_password(&road));
+		if (idempotency_claim(table, &claim))
 		{
 			check_replay_visible(&road, &claim);
 			return claim.answer;
 		}
 	}
-	if (call->operation == OPERATION_CREATE)
-		(void) create(&road, false);
-	else
-		change_or_create(&road);
-	tell_ignored(&road);
+	road_travel(&road);
+	tell_ignored(road.update.ignored);
 	result = answer(&road);
 	if (has_key)
-		idempotency_keep(road.table, &claim, road.id, road.row.version, result);
+		idempotency_keep(table, &claim, &road.id, road.row.version, result);
 	return result;
 }
 
-static Jsonb *
-travel_connected(const UserCall *call)
+static void
+travel_connected(void *arg)
 {
-	MemoryContext caller = CurrentMemoryContext;
+	UserAttempt *attempt = arg;
 	Jsonb	   *result;
-	Jsonb	   *copy;
 
 	SPI_connect();
-	result = travel(call);
-	copy = MemoryContextAlloc(caller, VARSIZE(result));
-	memcpy(copy, result, VARSIZE(result));
+	result = travel(attempt->call);
+	attempt->answer = MemoryContextAlloc(attempt->caller, VARSIZE(result));
+	memcpy(attempt->answer, result, VARSIZE(result));
 	SPI_finish();
-	return copy;
-}
-
-/*
- * A dry run goes the whole road, so that constraints and triggers judge too,
- * and takes all of it back.
- */
-static Jsonb *
-travel_and_return(const UserCall *call)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	Jsonb	   *result = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		result = travel_connected(call);
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		ReThrowError(error);
-	}
-	PG_END_TRY();
-	return result;
 }
 
 /*
@@ -663,5 +655,11 @@ travel_and_return(const UserCall *call)
 Jsonb *
 update_user(const UserCall *call)
 {
-	return call->dry_run ? travel_and_return(call) : travel_connected(call);
+	UserAttempt attempt = {call, CurrentMemoryContext, NULL};
+
+	if (call->dry_run)
+		rehearse(travel_connected, &attempt);
+	else
+		travel_connected(&attempt);
+	return attempt.answer;
 }

@@ -270,8 +270,7 @@ read_key(Binding *binding, KeyClaim *claim, bool latest_snapshot)
 
 /* Write the row of the key.  Gives false when somebody else's is there. */
 static bool
-insert_key(Binding *binding, KeyClaim *claim, bool has_answer, Datum user_id, int64 version,
-		   Jsonb *answer)
+insert_key(Binding *binding, KeyClaim *claim, const Datum *user_id, int64 version, Jsonb *answer)
 {
 	SPIPlanPtr	plan = binding_plan(binding, STATEMENT_KEY_INSERT);
 	MemoryContext context = CurrentMemoryContext;
@@ -283,14 +282,18 @@ insert_key(Binding *binding, KeyClaim *claim, bool has_answer, Datum user_id, in
 	values[1] = CStringGetTextDatum(claim->key);
 	values[2] = PointerGetDatum(kept_fingerprint(claim));
 	values[3] = CStringGetTextDatum(claim->operation);
-	if (has_answer)
+	nulls[4] = nulls[5] = nulls[6] = 'n';
+	if (user_id != NULL)
 	{
-		values[4] = user_id;
+		values[4] = *user_id;
 		values[5] = Int64GetDatum(version);
-		values[6] = JsonbPGetDatum(answer);
+		nulls[4] = nulls[5] = ' ';
 	}
-	else
-		nulls[4] = nulls[5] = nulls[6] = 'n';
+	if (answer != NULL)
+	{
+		values[6] = JsonbPGetDatum(answer);
+		nulls[6] = ' ';
+	}
 	values[7] = TimestampTzGetDatum(TimestampTzPlusMilliseconds(now, userstore_idempotency_lifetime * INT64CONST(1000)));
 	values[8] = TimestampTzGetDatum(now);
 	PG_TRY();
@@ -355,7 +358,7 @@ idempotency_claim(Binding *binding, KeyClaim *claim)
 	else
 	{
 		become_owner(binding->owner, &saved);
-		claim->inserted = insert_key(binding, claim, false, (Datum) 0, 0, NULL);
+		claim->inserted = insert_key(binding, claim, NULL, 0, NULL);
 		if (!claim->inserted)
 		{
 			found = read_key(binding, claim, false);
@@ -368,10 +371,12 @@ idempotency_claim(Binding *binding, KeyClaim *claim)
 }
 
 /*
- * Remember the answer to a request under the key that was claimed.
+ * Remember the answer to a request under the key that was claimed; user_id is
+ * NULL when it was about many.
  */
 void
-idempotency_keep(Binding *binding, KeyClaim *claim, Datum user_id, int64 version, Jsonb *answer)
+idempotency_keep(Binding *binding, KeyClaim *claim, const Datum *user_id, int64 version,
+				 Jsonb *answer)
 {
 	SavedUser	saved;
 
@@ -380,18 +385,20 @@ idempotency_keep(Binding *binding, KeyClaim *claim, Datum user_id, int64 version
 	{
 		SPIPlanPtr	plan = binding_plan(binding, STATEMENT_KEY_UPDATE);
 		Datum		values[5];
+		char		nulls[] = "     ";
 		int			result;
 
 		values[0] = CStringGetTextDatum(claim->caller);
 		values[1] = CStringGetTextDatum(claim->key);
-		values[2] = user_id;
+		values[2] = user_id != NULL ? *user_id : (Datum) 0;
 		values[3] = Int64GetDatum(version);
 		values[4] = JsonbPGetDatum(answer);
-		result = SPI_execute_plan(plan, values, NULL, false, 0);
+		nulls[2] = nulls[3] = user_id != NULL ? ' ' : 'n';
+		result = SPI_execute_plan(plan, values, nulls, false, 0);
 		if (result != SPI_OK_UPDATE)
 			elog(ERROR, "writing an idempotency key failed: %s", SPI_result_code_string(result));	/* can't happen */
 	}
-	else if (!insert_key(binding, claim, true, user_id, version, answer))
+	else if (!insert_key(binding, claim, user_id, version, answer))
 		serialization_failure();
 	become_caller_again(&saved);
 }

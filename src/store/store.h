@@ -273,7 +273,7 @@ typedef struct KeyClaim
 extern char *userstore_client;
 extern int	userstore_idempotency_lifetime;
 extern bool idempotency_claim(Binding *binding, KeyClaim *claim);
-extern void idempotency_keep(Binding *binding, KeyClaim *claim, Datum user_id,
+extern void idempotency_keep(Binding *binding, KeyClaim *claim, const Datum *user_id,
 							 int64 version, Jsonb *answer);
 extern bytea *idempotency_fingerprint(const char *operation, const char *id,
 									  const char *api, JsonbValue *body);
