@@ -23,7 +23,8 @@ SQL_PARTS = \
 	src/store/define.sql \
 	src/store/table.sql \
 	src/store/idempotency.sql \
-	src/functions/user.sql
+	src/functions/user.sql \
+	src/functions/bulk.sql
 SCHEMA_DOCUMENTS = $(sort $(wildcard src/schemas/*.json))
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql

@@ -26,6 +26,26 @@ typedef struct UserState
 	TimestampTz modified;
 } UserState;
 
+/* What went wrong with an item of a bulk request. */
+typedef struct Failure
+{
+	int			sqlstate;
+	int			status;			/* of HTTP */
+	const char *message;
+	const char *path;			/* or NULL */
+	const char *scim_type;		/* or NULL */
+} Failure;
+
+/* What became of an item of a bulk request. */
+typedef struct ItemResult
+{
+	JsonbValue *body;			/* the item as it was sent */
+	const char *id;				/* or NULL */
+	const UserState *user;		/* as it is now, when nothing went wrong */
+	bool		created;
+	const Failure *failure;		/* or NULL */
+} ItemResult;
+
 typedef struct BodyShape
 {
 	const char *name;			/* as a profile's "body" gives it */
@@ -33,14 +53,27 @@ typedef struct BodyShape
 	/*
 	 * The attributes of a request's body: an object without what belongs to
 	 * the message.  An id in the body, where the shape has one, is given in
-	 * body_id; otherwise that stays as it is.
+	 * body_id; otherwise that stays as it is.  ignores_id: where the user is
+	 * known without it, it says nothing.
 	 */
+	bool		ignores_id;
 	JsonbValue *(*read_user) (const Schema *schema, const Profile *profile,
 							  JsonbValue *body, char **body_id);
 
 	/* A user as an answer; selection may be NULL. */
 	JsonbValue *(*show_user) (const Schema *schema, const Profile *profile,
 							  const UserState *user, const Selection *selection);
+
+	/*
+	 * Bulk requests: under which name the body has the array of items (NULL:
+	 * it is that array); does the answer show the documents of the users; an
+	 * item of the answer; the answer around those.
+	 */
+	const char *bulk_member;
+	bool		bulk_shows_users;
+	JsonbValue *(*show_item) (const Schema *schema, const Profile *profile,
+							  const ItemResult *item);
+	JsonbValue *(*show_bulk) (const Profile *profile, JsonbValue *items);
 } BodyShape;
 
 extern const BodyShape scim_shape;

@@ -148,16 +148,16 @@ show_all(JsonbValue *shown)
 }
 
 static JsonbValue *
-show_links(const Profile *profile, const UserState *user)
+show_links(const Profile *profile, const char *id)
 {
 	JsonbValue *links = document_new_array();
 	JsonbValue *link;
 
-	if (profile->base_url != NULL)
+	if (profile->base_url != NULL && id != NULL)
 	{
 		link = document_new_object();
 		document_add(link, "rel", document_string("self"));
-		document_add(link, "href", document_string(user_url(profile, "users", user->id)));
+		document_add(link, "href", document_string(user_url(profile, "users", id)));
 		document_push(links, link);
 	}
 	return links;
@@ -171,9 +171,111 @@ fields_show_user(const Schema *schema, const Profile *profile, const UserState *
 	JsonbValue *answer = document_new_object();
 
 	document_add(answer, "id", document_string(user->id));
-	document_add(answer, "links", show_links(profile, user));
+	document_add(answer, "links", show_links(profile, user->id));
 	document_add(answer, "fields", user->sent != NULL ?
 				 show_sent(schema, shown, user->sent) : show_all(shown));
+	return answer;
+}
+
+/* A value as a reason shows it. */
+static char *
+value_text(JsonbValue *value)
+{
+	if (value == NULL)
+		return "";
+	if (value->type == jbvString)
+		return shown_name(value->val.string.val, value->val.string.len);
+	return JsonbToCString(NULL, &document_to_jsonb(value)->root, 0);
+}
+
+/* The value that the item has for a field, or NULL. */
+static JsonbValue *
+sent_field(JsonbValue *body, const char *path)
+{
+	JsonbValue *found = NULL;
+
+	for (int i = 0; set_lists[i] != NULL; i++)
+	{
+		JsonbValue *fields = document_member(body, set_lists[i]);
+
+		if (fields == NULL || fields->type != jbvArray)
+			continue;
+		for (int k = 0; k < fields->val.array.nElems; k++)
+		{
+			JsonbValue *field = &fields->val.array.elems[k];
+			JsonbValue *name = document_member(field, "name");
+
+			if (name != NULL && name->type == jbvString &&
+				name->val.string.len == strlen(path) &&
+				attribute_same_name(name->val.string.val, path, name->val.string.len))
+				found = document_member(field, "value");
+		}
+	}
+	return found;
+}
+
+/*
+ * Why an item failed, as CODE:text:argument:argument.  The codes are Oracle's
+ * where one is known, else the SQLSTATE.
+ */
+static char *
+reason(const Schema *schema, const ItemResult *item)
+{
+	const Failure *failure = item->failure;
+	const char *path = failure->path;
+	Attribute  *attribute = path != NULL ? attribute_member(&schema->attributes, path) : NULL;
+	char	   *value = path != NULL ? value_text(sent_field(item->body, path)) : "";
+
+	if (failure->sqlstate == ERRCODE_USER_NOT_FOUND)
+		return "IAM-2040028:User does not exists:";
+	if (failure->sqlstate == ERRCODE_UNIQUE_VIOLATION && attribute != NULL)
+		return psprintf("IAM-3050007:The user with the attribute %s and value %s already exists.:%s:%s",
+						path, value, path, value);
+	if (failure->sqlstate == ERRCODE_USER_BAD_REQUEST && path != NULL &&
+		sent_field(item->body, path) != NULL)
+	{
+		if (attribute == NULL)
+			return psprintf("IAM-3056160:Modify User Profile request cannot set or change attribute %s, since it is not defined in the corresponding data set.:%s:%s",
+							path, item->id != NULL ? item->id : "", path);
+		if (attribute->type == TYPE_DATE_TIME)
+			return psprintf("IAM-0011009:%s:%s:%s", failure->message, path, value);
+		if (failure->scim_type != NULL && strcmp(failure->scim_type, SCIM_INVALID_VALUE) == 0)
+			return psprintf("IAM-3050068:%s:%s:%s", failure->message, path, value);
+	}
+	return psprintf("%s:%s:%s", unpack_sql_state(failure->sqlstate), failure->message,
+					path != NULL ? path : "");
+}
+
+static JsonbValue *
+fields_show_item(const Schema *schema, const Profile *profile, const ItemResult *item)
+{
+	JsonbValue *answer = document_new_object();
+	JsonbValue *request_id = document_member(item->body, "requestId");
+
+	document_add(answer, "links", show_links(profile, item->id));
+	if (request_id != NULL)
+		document_add(answer, "requestId", request_id);
+	if (item->failure != NULL)
+	{
+		document_add(answer, "status", document_string("FAIL"));
+		document_add(answer, "reason", document_string(reason(schema, item)));
+	}
+	else
+	{
+		document_add(answer, "status", document_string("SUCCESS"));
+		document_add(answer, "fields",
+					 show_sent(schema, show_attributes(schema, profile, NULL, item->user->document),
+							   item->user->sent));
+	}
+	return answer;
+}
+
+static JsonbValue *
+fields_show_bulk(const Profile *profile, JsonbValue *items)
+{
+	JsonbValue *answer = document_new_object();
+
+	document_add(answer, "users", items);
 	return answer;
 }
 
@@ -181,4 +283,8 @@ const BodyShape fields_shape = {
 	.name = "fields",
 	.read_user = fields_read_user,
 	.show_user = fields_show_user,
+	.bulk_member = "users",
+	.bulk_shows_users = true,
+	.show_item = fields_show_item,
+	.show_bulk = fields_show_bulk,
 };

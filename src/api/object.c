@@ -82,8 +82,37 @@ object_show_user(const Schema *schema, const Profile *profile, const UserState *
 	return object;
 }
 
+static JsonbValue *
+object_show_item(const Schema *schema, const Profile *profile, const ItemResult *item)
+{
+	JsonbValue *object = document_new_object();
+	const Failure *failure = item->failure;
+
+	if (item->id != NULL)
+		document_add(object, "id", document_string(item->id));
+	if (failure == NULL)
+	{
+		document_add(object, "status", document_integer(item->created ? 201 : 200));
+		document_add(object, "version", document_integer(item->user->version));
+		return object;
+	}
+	document_add(object, "status", document_integer(failure->status));
+	document_add(object, "error", document_string(failure->message));
+	if (failure->path != NULL)
+		document_add(object, "path", document_string(failure->path));
+	return object;
+}
+
+static JsonbValue *
+object_show_bulk(const Profile *profile, JsonbValue *items)
+{
+	return items;
+}
+
 const BodyShape object_shape = {
 	.name = "object",
 	.read_user = object_read_user,
 	.show_user = object_show_user,
+	.show_item = object_show_item,
+	.show_bulk = object_show_bulk,
 };

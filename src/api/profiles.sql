@@ -13,10 +13,10 @@ VALUES (true, 'scim', 'scim', ARRAY[
 
 -- PUT blanks what it leaves out, but neither locks out nor lets in by leaving
 -- out active; an e-mail is completed as the published samples show
-INSERT INTO userstore.api_profile (shipped, name, body, schemas, absent, unknown_attributes, clear_token, lenient, rules)
+INSERT INTO userstore.api_profile (shipped, name, body, schemas, absent, unknown_attributes, clear_token, lenient, resources_member, rules)
 VALUES (true, 'zuora', 'scim', ARRAY[
 	'urn:ietf:params:scim:schemas:core:2.0:User',
-	'urn:zuora:scim:schemas:1.0:UserExtension'], 'blank', 'ignore', ' ', true, '{
+	'urn:zuora:scim:schemas:1.0:UserExtension'], 'blank', 'ignore', ' ', true, 'resources', '{
 	"active": {"absent": "keep"},
 	"emails.display": {"defaultFrom": "value"},
 	"emails.type": {"default": "work"},

@@ -64,7 +64,7 @@ check_schemas(const Schema *schema, const Profile *profile, JsonbValue *schemas)
 
 /*
  * id and meta are the service provider's (RFC 7643 section 3.1): ignored, as
- * readOnly attributes are.
+ * readOnly attributes are, unless an item of a bulk request needs its id.
  */
 static JsonbValue *
 scim_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
@@ -77,7 +77,12 @@ scim_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
 	{
 		if (is_named(&pair->key, "schemas"))
 			check_schemas(schema, profile, &pair->value);
-		else if (!is_named(&pair->key, "id") && !is_named(&pair->key, "meta"))
+		else if (is_named(&pair->key, "id"))
+		{
+			if (pair->value.type == jbvString)
+				*body_id = document_cstring(&pair->value);
+		}
+		else if (!is_named(&pair->key, "meta"))
 			document_append(attributes, pair->key.val.string.val,
 							pair->key.val.string.len, &pair->value);
 	}
@@ -131,8 +136,57 @@ scim_show_user(const Schema *schema, const Profile *profile, const UserState *us
 	return resource;
 }
 
+static JsonbValue *
+message_schemas(const char *urn)
+{
+	JsonbValue *schemas = document_new_array();
+
+	document_push(schemas, document_string(urn));
+	return schemas;
+}
+
+/* The resource or, in its place, an error (RFC 7644 section 3.12). */
+static JsonbValue *
+scim_show_item(const Schema *schema, const Profile *profile, const ItemResult *item)
+{
+	const Failure *failure = item->failure;
+	JsonbValue *error;
+
+	if (failure == NULL)
+		return show_update(&scim_shape, schema, profile, item->user);
+	error = document_new_object();
+	document_add(error, "schemas", message_schemas("urn:ietf:params:scim:api:messages:2.0:Error"));
+	if (item->id != NULL)
+		document_add(error, "id", document_string(item->id));
+	document_add(error, "status", document_string(psprintf("%d", failure->status)));
+	if (failure->scim_type != NULL)
+		document_add(error, "scimType", document_string(failure->scim_type));
+	document_add(error, "detail", document_string(failure->message));
+	return error;
+}
+
+/* A ListResponse (RFC 7644 section 3.4.2) of all that was sent. */
+static JsonbValue *
+scim_show_bulk(const Profile *profile, JsonbValue *items)
+{
+	JsonbValue *list = document_new_object();
+	JsonbValue *count = document_integer(items->val.array.nElems);
+
+	document_add(list, "schemas",
+				 message_schemas("urn:ietf:params:scim:api:messages:2.0:ListResponse"));
+	document_add(list, "totalResults", count);
+	document_add(list, profile->resources_member, items);
+	document_add(list, "startIndex", document_integer(1));
+	document_add(list, "itemsPerPage", count);
+	return list;
+}
+
 const BodyShape scim_shape = {
 	.name = "scim",
 	.read_user = scim_read_user,
 	.show_user = scim_show_user,
+	.ignores_id = true,
+	.bulk_shows_users = true,
+	.show_item = scim_show_item,
+	.show_bulk = scim_show_bulk,
 };

@@ -77,6 +77,21 @@ document_from_row(Jsonb *jsonb)
 	return read_document(jsonb, 0);
 }
 
+/* The same of a part of a jsonb, as an iterator gives it. */
+JsonbValue *
+document_from_value(JsonbValue *value)
+{
+	JsonbIterator *iterator;
+	JsonbValue	head;
+	JsonbIteratorToken token;
+
+	if (value->type != jbvBinary)
+		return value;
+	iterator = JsonbIteratorInit(value->val.binary.data);
+	token = JsonbIteratorNext(&iterator, &head, false);
+	return read_container(&iterator, &head, token, 1);
+}
+
 static JsonbValue *
 read_container(JsonbIterator **iterator, JsonbValue *head,
 			   JsonbIteratorToken token, int depth)

@@ -20,6 +20,7 @@
 
 extern JsonbValue *document_from_jsonb(Jsonb *jsonb);
 extern JsonbValue *document_from_row(Jsonb *jsonb);
+extern JsonbValue *document_from_value(JsonbValue *value);
 extern Jsonb *document_to_jsonb(JsonbValue *document);
 extern void document_canonical(JsonbValue *document, StringInfo out);
 

@@ -5,8 +5,10 @@
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 
+#include "core/document.h"
 #include "core/errors.h"
 
 /* The longest part of a request's text that a message repeats, in bytes. */
@@ -35,6 +37,73 @@ error_detail(const char *path, const char *scim_type)
 	}
 	appendStringInfoChar(&json, '}');
 	return json.data;
+}
+
+/*
+ * Take such a DETAIL apart.  Where it is somebody else's, both are NULL.
+ */
+void
+error_read_detail(const char *detail, char **path, char **scim_type)
+{
+	MemoryContext context = CurrentMemoryContext;
+	JsonbValue *volatile parsed = NULL;
+	JsonbValue *member;
+
+	*path = *scim_type = NULL;
+	if (detail == NULL || detail[0] != '{')
+		return;
+	PG_TRY();
+	{
+		parsed = document_from_jsonb(DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+																		CStringGetDatum(detail))));
+	}
+	PG_CATCH();
+	{
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (parsed == NULL)
+		return;
+	member = document_member(parsed, "path");
+	if (member != NULL && member->type == jbvString)
+		*path = document_cstring(member);
+	member = document_member(parsed, "scimType");
+	if (member != NULL && member->type == jbvString)
+		*scim_type = document_cstring(member);
+}
+
+/*
+ * The HTTP status that goes with an SQLSTATE: ours say it themselves, of
+ * PostgreSQL's the ones that tell of the request rather than of the server.
+ */
+int
+http_status(int sqlstate)
+{
+	char	   *code = unpack_sql_state(sqlstate);
+
+	if (strncmp(code, "PT", 2) == 0 && strspn(code + 2, "0123456789") == 3)
+		return atoi(code + 2);
+	switch (sqlstate)
+	{
+		case ERRCODE_UNIQUE_VIOLATION:
+		case ERRCODE_FOREIGN_KEY_VIOLATION:
+		case ERRCODE_EXCLUSION_VIOLATION:
+			return 409;
+		case ERRCODE_INSUFFICIENT_PRIVILEGE:
+			return 403;
+		case ERRCODE_RAISE_EXCEPTION:
+			return 400;
+	}
+	switch (ERRCODE_TO_CATEGORY(sqlstate))
+	{
+		case ERRCODE_DATA_EXCEPTION:
+		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
+			return 400;
+	}
+	return 500;
 }
 
 /*

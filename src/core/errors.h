@@ -30,6 +30,8 @@
 
 extern int	errdetail_path(const char *path, const char *scim_type);
 extern char *error_detail(const char *path, const char *scim_type);
+extern void error_read_detail(const char *detail, char **path, char **scim_type);
+extern int	http_status(int sqlstate);
 extern char *shown_name(const char *name, int len);
 extern void require_argument(FunctionCallInfo fcinfo, int arg, const char *name);
 

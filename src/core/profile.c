@@ -130,6 +130,9 @@ profile_compile(JsonbValue *document)
 	profile->on_delete = choice_setting(document, "on_delete", deletes,
 										"It is delete, deactivate or refuse.");
 	profile->base_url = string_setting(document, "base_url");
+	profile->resources_member = string_setting(document, "resources_member");
+	if (profile->resources_member == NULL)
+		profile->resources_member = "Resources";
 	profile->max_payload_size = 1048576;
 	if (size != NULL)
 	{

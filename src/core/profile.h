@@ -45,6 +45,7 @@ typedef struct Profile
 	List	   *answer;			/* of char * */
 	OnDelete	on_delete;
 	const char *base_url;		/* without a slash at its end, or NULL */
+	const char *resources_member;	/* of lists of users: their array */
 	int64		max_payload_size;	/* bytes of one user's body */
 } Profile;
 

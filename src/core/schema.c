@@ -659,3 +659,58 @@ schema_unique_attributes(const Schema *schema)
 	collect_unique(unconstify(AttributeSet *, &schema->attributes), &found);
 	return found;
 }
+
+static bool
+find_way(const AttributeSet *set, const Attribute *wanted, List **way)
+{
+	for (int i = 0; i < set->count; i++)
+	{
+		const Attribute *attribute = &set->attributes[i];
+
+		if (attribute == wanted || find_way(&attribute->subs, wanted, way))
+		{
+			*way = lcons(unconstify(Attribute *, attribute), *way);
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * The attributes (Attribute *) from the top of the schema down to one.
+ */
+List *
+attribute_way(const Schema *schema, const Attribute *attribute)
+{
+	List	   *way = NIL;
+
+	(void) find_way(&schema->attributes, attribute, &way);
+	return way;
+}
+
+/*
+ * The value at the end of such a way through single values, in a document or
+ * in what was sent, with names in any case; NULL when there is none.
+ */
+JsonbValue *
+attribute_value(List *way, JsonbValue *object)
+{
+	ListCell   *lc;
+
+	foreach(lc, way)
+	{
+		Attribute  *step = lfirst(lc);
+		JsonbValue *found = NULL;
+
+		if (object == NULL || object->type != jbvObject)
+			return NULL;
+		document_foreach(pair, object)
+		{
+			if (pair->key.val.string.len == step->name_len &&
+				attribute_same_name(step->name, pair->key.val.string.val, step->name_len))
+				found = &pair->value;
+		}
+		object = found;
+	}
+	return object;
+}

@@ -48,6 +48,7 @@ typedef struct Road
 	const Schema *schema;
 	const BodyShape *shape;
 	bool		creates;		/* a user who is missing */
+	bool		is_item;		/* of a bulk request */
 	Update		update;
 	JsonbValue *body;			/* as it was sent */
 	JsonbValue *sent;			/* the attributes in it */
@@ -76,12 +77,21 @@ extern void road_begin(Road *road, const UserCall *call, Binding *table,
 					   const BoundApi *api);
 extern AclMode road_privileges(const Road *road);
 extern void road_address(Road *road, const char *id);
+extern void road_address_matched(Road *road, const char *id);
 extern void road_read(Road *road, JsonbValue *body, int64 size);
 extern void road_hash_password(Road *road);
 extern KeyPassword *road_key_password(const Road *road);
 extern JsonbValue *road_document(Road *road, JsonbValue *before);
+extern List *road_changes(const Road *road, JsonbValue *before, JsonbValue *after,
+						  bool new_password);
 extern void road_travel(Road *road);
 extern UserState road_user(const Road *road);
+
+/*
+ * user.c
+ */
+extern char *text_argument(FunctionCallInfo fcinfo, int arg);
+extern char *request_id_argument(FunctionCallInfo fcinfo, int arg);
 
 /*
  * attempt.c

@@ -128,6 +128,22 @@ compare_paths(const ListCell *a, const ListCell *b)
 	return strcmp(lfirst(a), lfirst(b));
 }
 
+/*
+ * The paths (char *) of what an update changed, sorted; before and after are
+ * documents, or NULL.
+ */
+List *
+road_changes(const Road *road, JsonbValue *before, JsonbValue *after, bool new_password)
+{
+	List	   *changed = list_concat_copy(changes_between(road->schema, before, after),
+										   road->unstored.wishes);
+
+	if (new_password)
+		changed = lappend(changed, unconstify(char *, road->schema->password->path));
+	list_sort(changed, compare_paths);
+	return changed;
+}
+
 static void
 append_history(Road *road, const char *operation, JsonbValue *before, bool new_password)
 {
@@ -138,11 +154,7 @@ append_history(Road *road, const char *operation, JsonbValue *before, bool new_p
 	entry.version = road->row.version;
 	entry.operation = operation;
 	entry.document = road->document != NULL ? road->row.document : NULL;
-	entry.changed = list_concat_copy(changes_between(road->schema, before, road->document),
-									 road->unstored.wishes);
-	if (new_password)
-		entry.changed = lappend(entry.changed, unconstify(char *, road->schema->password->path));
-	list_sort(entry.changed, compare_paths);
+	entry.changed = road_changes(road, before, road->document, new_password);
 	entry.changed_at = road->row.modified;
 	entry.request_id = road->call->request_id;
 	if (history_append(road->table, &entry))
@@ -431,6 +443,16 @@ change_or_create(Road *road)
 	}
 }
 
+static void
+refuse_other_id(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_BAD_REQUEST),
+			 errmsg("attribute \"id\" is not that of the user addressed"),
+			 errdetail_path("id", SCIM_MUTABILITY),
+			 errhint("Leave it out of the body, or send the same id.")));
+}
+
 /* The user that the request is about. */
 void
 road_address(Road *road, const char *id)
@@ -438,6 +460,18 @@ road_address(Road *road, const char *id)
 	road->id = binding_id_from_text(road->table, id);
 	road->has_id = true;
 	road->id_text = binding_id_to_text(road->table, road->id);
+}
+
+/*
+ * The user turns out to be this one; an id of its own in the body has to be
+ * the same.
+ */
+void
+road_address_matched(Road *road, const char *id)
+{
+	if (road->has_id && strcmp(road->id_text, id) != 0)
+		refuse_other_id();
+	road_address(road, id);
 }
 
 /*
@@ -464,7 +498,7 @@ road_read(Road *road, JsonbValue *body, int64 size)
 	/* there is none to clear */
 	if (road->unstored.password == NULL && !road->table->has_password)
 		road->unstored.has_password = false;
-	if (body_id == NULL)
+	if (body_id == NULL || (road->shape->ignores_id && !road->is_item))
 		return;
 	if (!road->has_id)
 	{
@@ -473,11 +507,7 @@ road_read(Road *road, JsonbValue *body, int64 size)
 	}
 	id = binding_id_from_text(road->table, body_id);
 	if (strcmp(binding_id_to_text(road->table, id), road->id_text) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("attribute \"id\" is not that of the user addressed"),
-				 errdetail_path("id", SCIM_MUTABILITY),
-				 errhint("Leave it out of the body, or send the same id.")));
+		refuse_other_id();
 }
 
 /* The user as the update left it. */
@@ -581,7 +611,7 @@ road_begin(Road *road, const UserCall *call, Binding *table, const BoundApi *api
 void
 road_travel(Road *road)
 {
-	if (road->call->operation == OPERATION_CREATE)
+	if (road->call->operation == OPERATION_CREATE || !road->has_id)
 		(void) create(road, false);
 	else
 		change_or_create(road);
@@ -595,6 +625,7 @@ travel(const UserCall *call)
 {
 	Road		road;
 	KeyClaim	claim = {0};
+	Fingerprint *fingerprint;
 	Binding    *table = binding_open(call->users);
 	Jsonb	   *result;
 	bool		has_key = call->idempotency_key != NULL && !call->dry_run;
@@ -618,8 +649,10 @@ travel(const UserCall *call)
 	{
 		claim.key = call->idempotency_key;
 		claim.operation = operation_names[call->operation];
-		claim.fingerprint = idempotency_fingerprint(claim.operation, road.id_text,
-													road.profile->name, road.body);
+		fingerprint = fingerprint_begin(claim.operation, road.id_text, road.profile->name);
+		if (road.body != NULL)
+			fingerprint_add(fingerprint, road.body);
+		claim.fingerprint = fingerprint_end(fingerprint);
 		if (road.password.hash != NULL)
 			claim.passwords = list_make1(road_key_password(&road));
 		if (idempotency_claim(table, &claim))

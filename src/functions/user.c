@@ -28,13 +28,13 @@ PG_FUNCTION_INFO_V1(user_password_verify);
  */
 
 /* A text argument, or NULL. */
-static char *
+char *
 text_argument(FunctionCallInfo fcinfo, int arg)
 {
 	return PG_ARGISNULL(arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(arg));
 }
 
-static char *
+char *
 request_id_argument(FunctionCallInfo fcinfo, int arg)
 {
 	char	   *request_id = text_argument(fcinfo, arg);

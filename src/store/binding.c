@@ -85,10 +85,19 @@ binding_invalidate(Oid relid)
 static void
 free_binding(Binding *binding)
 {
+	ListCell   *lc;
+
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 	{
 		if (binding->plans[i] != NULL)
 			SPI_freeplan(binding->plans[i]);
+	}
+	foreach(lc, binding->unique_indexes)
+	{
+		UniqueIndex *unique = lfirst(lc);
+
+		if (unique->holders != NULL)
+			SPI_freeplan(unique->holders);
 	}
 	MemoryContextDelete(binding->context);
 }
@@ -197,7 +206,8 @@ find_constraints(Binding *binding, Relation relation, JsonbValue *unique_columns
 		if (form->indisprimary)
 			binding->primary_key = get_rel_name(index);
 		else if (form->indisunique && form->indnkeyatts == 1 &&
-				 AttributeNumberIsValid(form->indkey.values[0]))
+				 AttributeNumberIsValid(form->indkey.values[0]) &&
+				 heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
 		{
 			char	   *path = path_of_column(unique_columns,
 											  get_attname(binding->users,
@@ -209,10 +219,76 @@ find_constraints(Binding *binding, Relation relation, JsonbValue *unique_columns
 
 				unique->name = get_rel_name(index);
 				unique->path = path;
+				unique->column = get_attname(binding->users, form->indkey.values[0], false);
+				unique->type = get_atttype(binding->users, form->indkey.values[0]);
+				unique->holders = NULL;
 				binding->unique_indexes = lappend(binding->unique_indexes, unique);
 			}
+			else if (form->indkey.values[0] != get_attnum(binding->users, "id"))
+				binding->compares_rows = true;
 		}
+		else if (form->indisunique || form->indisexclusion)
+			binding->compares_rows = true;
 		ReleaseSysCache(tuple);
+	}
+}
+
+/* A CHECK that the table does not have from us. */
+static bool
+has_own_check(Relation relation, const char *table)
+{
+	TupleConstr *constr = RelationGetDescr(relation)->constr;
+	char	   *ours = psprintf("%s_document_check", table);
+
+	for (int i = 0; constr != NULL && i < constr->num_check; i++)
+	{
+		if (strcmp(constr->check[i].ccname, ours) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* A column beside ours that has to have a value. */
+static bool
+has_own_not_null(Relation relation)
+{
+	TupleDesc	desc = RelationGetDescr(relation);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+		bool		is_ours = false;
+
+		for (const char *const *name = insert_columns; *name != NULL; name++)
+			is_ours |= strcmp(NameStr(column->attname), *name) == 0;
+		if (column->attnotnull && !column->attisdropped && !is_ours)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What may become of a row on its way into the table, other than what we know.
+ */
+static void
+find_judges(Binding *binding, Relation relation)
+{
+	TriggerDesc *triggers = relation->trigdesc;
+	ListCell   *lc;
+
+	/* partitions have triggers of their own */
+	binding->changes_rows = relation->rd_rel->relkind != RELKIND_RELATION ||
+		relation->rd_rel->relhassubclass || relation->rd_rules != NULL ||
+		(triggers != NULL &&
+		 (triggers->trig_insert_before_row || triggers->trig_update_before_row));
+	binding->judges_rows = binding->changes_rows || relation->rd_rel->relrowsecurity ||
+		has_own_check(relation, binding->name) || has_own_not_null(relation);
+	foreach(lc, RelationGetFKeyList(relation))
+	{
+		ForeignKeyCacheInfo *key = lfirst(lc);
+
+		if (key->confrelid == key->conrelid)
+			binding->compares_rows = true;
 	}
 }
 
@@ -268,6 +344,7 @@ load_binding(Oid users)
 	getTypeOutputInfo(binding->id_type, &function, &is_varlena);
 	fmgr_info_cxt(function, &binding->id_out, context);
 	find_constraints(binding, relation, registration.unique_columns);
+	find_judges(binding, relation);
 	relation_close(relation, AccessShareLock);
 
 	MemoryContextSwitchTo(old);
@@ -434,6 +511,43 @@ statement_text(Binding *binding, BoundStatement statement)
 		case STATEMENT_HISTORY_VERSION:
 			return psprintf("SELECT h.version, h.changed_at FROM %s h WHERE h.user_id OPERATOR(pg_catalog.=) $1"
 							" ORDER BY h.version DESC LIMIT 1", binding->history_sql);
+		case STATEMENT_SET_LOCK:
+			return psprintf("SELECT pg_catalog.count(*) FROM (SELECT FROM %s u"
+							" WHERE u.id OPERATOR(pg_catalog.=) ANY ($1)"
+							" ORDER BY u.id FOR NO KEY UPDATE) l", users);
+		case STATEMENT_SET_READ_LOCKED:
+			return psprintf("SELECT " ROW_COLUMNS ", u.xmin, u.id FROM %s u"
+							" WHERE u.id OPERATOR(pg_catalog.=) ANY ($1)"
+							" ORDER BY u.id FOR NO KEY UPDATE", users);
+		case STATEMENT_SET_EXISTS:
+			/* as STATEMENT_EXISTS, always run as the owner */
+			return psprintf("SELECT u.id FROM %s u WHERE u.id OPERATOR(pg_catalog.=) ANY ($1)", users);
+		case STATEMENT_SET_INSERT:
+		case STATEMENT_SET_INSERT_RETURNING:
+			return psprintf("INSERT INTO %s AS u (id, document, version, created_at, modified_at)"
+							" SELECT n.id, n.document, n.version, n.modified, n.modified"
+							" FROM unnest($1, $2, $3, $4) AS n (id, document, version, modified)"
+							" ORDER BY n.id ON CONFLICT (id) DO NOTHING%s", users,
+							statement == STATEMENT_SET_INSERT_RETURNING ?
+							" RETURNING " ROW_COLUMNS ", u.xmin, u.id" : "");
+		case STATEMENT_SET_UPDATE:
+		case STATEMENT_SET_UPDATE_RETURNING:
+			return psprintf("UPDATE %s AS u SET document = n.document, version = n.version, modified_at = n.modified"
+							" FROM unnest($1, $2, $3, $4, $5) AS n (id, document, version, modified, xmin)"
+							" WHERE u.id OPERATOR(pg_catalog.=) n.id AND u.xmin OPERATOR(pg_catalog.=) n.xmin%s", users,
+							statement == STATEMENT_SET_UPDATE_RETURNING ?
+							" RETURNING " ROW_COLUMNS ", u.xmin, u.id" : "");
+		case STATEMENT_SET_HISTORY_INSERT:
+			return psprintf("INSERT INTO %s (user_id, version, operation, document, changed, changed_at,"
+							" changed_by, actor, request_id, era, transaction_id)"
+							" SELECT n.user_id, n.version, $6, n.document, n.changed::pg_catalog.text[], n.changed_at,"
+							" $7, $8, $9, $10, $11"
+							" FROM unnest($1, $2, $3, $4, $5) AS n (user_id, version, document, changed, changed_at)"
+							" ON CONFLICT (user_id, version) DO NOTHING", binding->history_sql);
+		case STATEMENT_SET_HISTORY_VERSION:
+			return psprintf("SELECT DISTINCT ON (h.user_id) h.version, h.changed_at, h.user_id FROM %s h"
+							" WHERE h.user_id OPERATOR(pg_catalog.=) ANY ($1)"
+							" ORDER BY h.user_id, h.version DESC", binding->history_sql);
 		case STATEMENT_KEY_READ:
 			return psprintf("SELECT k.fingerprint, k.user_id, k.response, k.expires_at FROM %s k"
 							" WHERE k.caller OPERATOR(pg_catalog.=) $1 AND k.key OPERATOR(pg_catalog.=) $2",
@@ -473,6 +587,11 @@ statement_types(Binding *binding, BoundStatement statement, Oid *types)
 	JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
 	static const Oid key_update_types[] = {TEXTOID, TEXTOID, InvalidOid, INT8OID, JSONBOID};
 	static const Oid id_types[] = {InvalidOid};
+	static const Oid set_types[] = {ANYARRAYOID};
+	static const Oid set_insert_types[] = {ANYARRAYOID, JSONBARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID};
+	static const Oid set_update_types[] = {ANYARRAYOID, JSONBARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, XIDARRAYOID};
+	static const Oid set_history_types[] = {ANYARRAYOID, INT8ARRAYOID, JSONBARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID,
+	TEXTOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID};
 	const Oid  *given;
 	int			count;
 
@@ -505,6 +624,23 @@ statement_types(Binding *binding, BoundStatement statement, Oid *types)
 		case STATEMENT_HISTORY_INSERT:
 			TYPES(history_types);
 			break;
+		case STATEMENT_SET_LOCK:
+		case STATEMENT_SET_READ_LOCKED:
+		case STATEMENT_SET_EXISTS:
+		case STATEMENT_SET_HISTORY_VERSION:
+			TYPES(set_types);
+			break;
+		case STATEMENT_SET_INSERT:
+		case STATEMENT_SET_INSERT_RETURNING:
+			TYPES(set_insert_types);
+			break;
+		case STATEMENT_SET_UPDATE:
+		case STATEMENT_SET_UPDATE_RETURNING:
+			TYPES(set_update_types);
+			break;
+		case STATEMENT_SET_HISTORY_INSERT:
+			TYPES(set_history_types);
+			break;
 		case STATEMENT_KEY_READ:
 			TYPES(key_read_types);
 			break;
@@ -521,7 +657,13 @@ statement_types(Binding *binding, BoundStatement statement, Oid *types)
 #undef TYPES
 	/* an id has the type that the table gives it */
 	for (int i = 0; i < count; i++)
-		types[i] = OidIsValid(given[i]) ? given[i] : binding->id_type;
+	{
+		types[i] = given[i];
+		if (given[i] == InvalidOid)
+			types[i] = binding->id_type;
+		else if (given[i] == ANYARRAYOID)
+			types[i] = get_array_type(binding->id_type);
+	}
 	return count;
 }
 

@@ -39,6 +39,7 @@ CREATE TABLE userstore.api_profile (
 	answer text[],
 	on_delete text NOT NULL DEFAULT 'delete' CHECK (on_delete IN ('delete', 'deactivate', 'refuse')),
 	base_url text,
+	resources_member text NOT NULL DEFAULT 'Resources',
 	max_payload_size integer NOT NULL DEFAULT 1048576 CHECK (max_payload_size > 0),
 	owner name NOT NULL DEFAULT current_user,
 	shipped boolean NOT NULL DEFAULT false,
@@ -68,6 +69,8 @@ COMMENT ON COLUMN userstore.api_profile.answer IS 'paths of the attributes with 
 COMMENT ON COLUMN userstore.api_profile.on_delete IS
 	'what user_delete does: delete, deactivate (sets active to false) or refuse (PT405)';
 COMMENT ON COLUMN userstore.api_profile.base_url IS 'URL before /Users/{id} in meta.location and before /users/{id} in links; NULL means neither';
+COMMENT ON COLUMN userstore.api_profile.resources_member IS
+	'what a SCIM list (RFC 7644 section 3.4.2) calls its array of users: Resources, or resources as Zuora has it';
 COMMENT ON COLUMN userstore.api_profile.max_payload_size IS 'bytes of jsonb that the body of one user may have; more is PT413';
 COMMENT ON COLUMN userstore.api_profile.owner IS 'role that defined it; only its members may redefine it';
 COMMENT ON COLUMN userstore.api_profile.shipped IS 'came with the extension: not dumped';

@@ -12,7 +12,9 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/cryptohash.h"
 #include "common/hashfn.h"
+#include "common/sha2.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -49,28 +51,63 @@ int			userstore_idempotency_lifetime = 86400;
 static LocalTransactionId locking_transaction = InvalidLocalTransactionId;
 static int	locks_taken = 0;
 
+struct Fingerprint
+{
+	pg_cryptohash_ctx *hash;
+	StringInfoData part;
+};
+
+static void
+hash_part(Fingerprint *fingerprint)
+{
+	if (pg_cryptohash_update(fingerprint->hash, (uint8 *) fingerprint->part.data,
+							 fingerprint->part.len) < 0)
+		elog(ERROR, "could not compute a SHA-256: %s", pg_cryptohash_error(fingerprint->hash)); /* can't happen */
+	resetStringInfo(&fingerprint->part);
+}
+
 /*
  * What makes a request the same: operation, user, API profile and body, the
- * last by the equality of jsonb.
+ * last, which may come in parts, by the equality of jsonb.
  */
-bytea *
-idempotency_fingerprint(const char *operation, const char *id, const char *api,
-						JsonbValue *body)
+Fingerprint *
+fingerprint_begin(const char *operation, const char *id, const char *api)
 {
-	StringInfoData request;
-	bytea	   *bytes;
+	Fingerprint *fingerprint = palloc(sizeof(Fingerprint));
+	StringInfo	part = &fingerprint->part;
 
-	initStringInfo(&request);
+	fingerprint->hash = pg_cryptohash_create(PG_SHA256);
+	if (pg_cryptohash_init(fingerprint->hash) < 0)
+		elog(ERROR, "could not compute a SHA-256: %s", pg_cryptohash_error(fingerprint->hash)); /* can't happen */
+	initStringInfo(part);
 	/* with their closing zeros, so that no two lists of parts run together */
-	appendBinaryStringInfo(&request, operation, strlen(operation) + 1);
-	appendStringInfoChar(&request, id != NULL ? '=' : '-');
+	appendBinaryStringInfo(part, operation, strlen(operation) + 1);
+	appendStringInfoChar(part, id != NULL ? '=' : '-');
 	if (id != NULL)
-		appendBinaryStringInfo(&request, id, strlen(id) + 1);
-	appendBinaryStringInfo(&request, api, strlen(api) + 1);
-	if (body != NULL)
-		document_canonical(body, &request);
-	bytes = (bytea *) cstring_to_text_with_len(request.data, request.len);
-	return DatumGetByteaP(DirectFunctionCall1(sha256_bytea, PointerGetDatum(bytes)));
+		appendBinaryStringInfo(part, id, strlen(id) + 1);
+	appendBinaryStringInfo(part, api, strlen(api) + 1);
+	hash_part(fingerprint);
+	return fingerprint;
+}
+
+void
+fingerprint_add(Fingerprint *fingerprint, JsonbValue *body)
+{
+	document_canonical(body, &fingerprint->part);
+	hash_part(fingerprint);
+}
+
+bytea *
+fingerprint_end(Fingerprint *fingerprint)
+{
+	bytea	   *result = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
+
+	SET_VARSIZE(result, VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
+	if (pg_cryptohash_final(fingerprint->hash, (uint8 *) VARDATA(result),
+							PG_SHA256_DIGEST_LENGTH) < 0)
+		elog(ERROR, "could not compute a SHA-256: %s", pg_cryptohash_error(fingerprint->hash)); /* can't happen */
+	pg_cryptohash_free(fingerprint->hash);
+	return result;
 }
 
 /*

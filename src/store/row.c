@@ -21,6 +21,18 @@
 #include "core/errors.h"
 #include "store/store.h"
 
+char *
+taken_message(const char *path)
+{
+	return psprintf("a user with this \"%s\" exists already", path);
+}
+
+char *
+taken_hint(const char *path)
+{
+	return psprintf("Send another value of \"%s\", or update the user who has this one.", path);
+}
+
 /*
  * What a violated constraint of the user table means for a user.  The SQLSTATE,
  * the constraint and the table stay, since drivers and ORMs know them; a DETAIL
@@ -53,10 +65,10 @@ explain_violation(Binding *binding, ErrorData *error)
 	}
 	if (path == NULL)
 		return;
-	error->message = psprintf("a user with this \"%s\" exists already", path);
+	error->message = taken_message(path);
 	error->detail = error_detail(path, SCIM_UNIQUENESS);
 	error->detail_log = NULL;
-	error->hint = psprintf("Send another value of \"%s\", or update the user who has this one.", path);
+	error->hint = taken_hint(path);
 }
 
 /*
@@ -92,6 +104,16 @@ run(Binding *binding, BoundStatement statement, Datum *values, const char *nulls
 	return SPI_processed;
 }
 
+/* Who owns a table may put anything into it. */
+void
+require_object_document(Jsonb *document)
+{
+	if (!JB_ROOT_IS_OBJECT(document))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the document of a user in a user table is not a JSON object")));
+}
+
 /* Take the row that a statement gave. */
 static void
 take_row(UserRow *row, bool with_xmin)
@@ -100,10 +122,7 @@ take_row(UserRow *row, bool with_xmin)
 	TupleDesc	desc = SPI_tuptable->tupdesc;
 
 	row->document = DatumGetJsonbPCopy(result_column(tuple, desc, 1, JSONBOID, NULL));
-	if (!JB_ROOT_IS_OBJECT(row->document))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the document of a user in a user table is not a JSON object")));
+	require_object_document(row->document);
 	row->version = DatumGetInt64(result_column(tuple, desc, 2, INT8OID, NULL));
 	row->created = DatumGetTimestampTz(result_column(tuple, desc, 3, TIMESTAMPTZOID, NULL));
 	row->modified = DatumGetTimestampTz(result_column(tuple, desc, 4, TIMESTAMPTZOID, NULL));

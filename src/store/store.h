@@ -104,6 +104,15 @@ typedef enum BoundStatement
 	STATEMENT_DELETE,
 	STATEMENT_HISTORY_INSERT,
 	STATEMENT_HISTORY_VERSION,
+	STATEMENT_SET_LOCK,
+	STATEMENT_SET_READ_LOCKED,
+	STATEMENT_SET_EXISTS,
+	STATEMENT_SET_INSERT,
+	STATEMENT_SET_INSERT_RETURNING,
+	STATEMENT_SET_UPDATE,
+	STATEMENT_SET_UPDATE_RETURNING,
+	STATEMENT_SET_HISTORY_INSERT,
+	STATEMENT_SET_HISTORY_VERSION,
 	STATEMENT_KEY_READ,
 	STATEMENT_KEY_INSERT,
 	STATEMENT_KEY_UPDATE,
@@ -147,6 +156,10 @@ typedef struct Binding
 	List	   *indexes;		/* OIDs: their names are cached too */
 	List	   *unique_indexes; /* of UniqueIndex * */
 	char	   *primary_key;	/* name of its constraint */
+	bool		changes_rows;	/* what is written may be made another row */
+	bool		judges_rows;	/* more than uniqueness may refuse a row */
+	bool		compares_rows;	/* a row may be refused for the sake of
+								 * another in ways that we do not know */
 	SPIPlanPtr	plans[STATEMENT_COUNT];
 } Binding;
 
@@ -155,6 +168,9 @@ typedef struct UniqueIndex
 {
 	char	   *name;
 	char	   *path;
+	char	   *column;
+	Oid			type;			/* of the column: text or numeric */
+	SPIPlanPtr	holders;		/* who has which value, or NULL */
 } UniqueIndex;
 
 /* How a user is read. */
@@ -211,6 +227,7 @@ extern bool table_has_key(Oid relid, const char *const *columns, bool immediate)
  * row.c
  */
 extern bool user_read(Binding *binding, Datum id, ReadMode mode, UserRow *row);
+extern void require_object_document(Jsonb *document);
 extern bool user_exists(Binding *binding, Datum id);
 extern bool user_insert(Binding *binding, Datum *id, bool has_id, bool if_none,
 						Jsonb *document, const NewPassword *password, UserRow *row);
@@ -221,6 +238,8 @@ extern bool user_password(Binding *binding, Datum id, const UserRow *row, char *
 extern void user_set_version(Binding *binding, Datum id, int64 version, UserRow *row);
 extern bool user_remove(Binding *binding, Datum id, const UserRow *before);
 extern void refuse_silent_trigger(Binding *binding, const char *event);
+extern char *taken_message(const char *path);
+extern char *taken_hint(const char *path);
 
 /*
  * password.c
@@ -247,6 +266,53 @@ extern char *userstore_actor;
 extern bool history_append(Binding *binding, const HistoryEntry *entry);
 extern int64 history_newest_version(Binding *binding, Datum user_id,
 									TimestampTz *changed_at);
+
+/* The newest version that a user had. */
+typedef struct NewestVersion
+{
+	Datum		user_id;
+	int64		version;
+	TimestampTz changed_at;
+} NewestVersion;
+
+extern int	history_append_set(Binding *binding, HistoryEntry *const *entries, int count);
+extern int	history_newest_versions(Binding *binding, const Datum *ids, int count,
+									NewestVersion **found);
+
+/*
+ * set.c: many users at once
+ */
+typedef struct FoundRow
+{
+	Datum		id;
+	UserRow		row;
+} FoundRow;
+
+/* A row as it is to be: a new one, or the next version of one that was read. */
+typedef struct NewRow
+{
+	Datum		id;
+	Jsonb	   *document;
+	int64		version;
+	TimestampTz modified;
+	TransactionId xmin;			/* of the row that was read */
+} NewRow;
+
+/* Who has a value of a unique attribute. */
+typedef struct Holder
+{
+	Datum		id;
+	char	   *value;
+} Holder;
+
+extern Datum array_of(Oid type, Datum *elems, int count);
+extern void set_lock(Binding *binding, const Datum *ids, int count);
+extern int	set_read_locked(Binding *binding, const Datum *ids, int count, FoundRow **found);
+extern int	set_existing(Binding *binding, const Datum *ids, int count, Datum **found);
+extern int	set_write(Binding *binding, bool inserts, const NewRow *rows, int count,
+					  FoundRow **written);
+extern int	set_holders(Binding *binding, UniqueIndex *index, List *values, Holder **found);
+extern char *unique_key(Oid type, bool case_exact, JsonbValue *value);
 
 /*
  * idempotency.c
@@ -275,7 +341,12 @@ extern int	userstore_idempotency_lifetime;
 extern bool idempotency_claim(Binding *binding, KeyClaim *claim);
 extern void idempotency_keep(Binding *binding, KeyClaim *claim, const Datum *user_id,
 							 int64 version, Jsonb *answer);
-extern bytea *idempotency_fingerprint(const char *operation, const char *id,
-									  const char *api, JsonbValue *body);
+
+/* A fingerprint in the making. */
+typedef struct Fingerprint Fingerprint;
+
+extern Fingerprint *fingerprint_begin(const char *operation, const char *id, const char *api);
+extern void fingerprint_add(Fingerprint *fingerprint, JsonbValue *body);
+extern bytea *fingerprint_end(Fingerprint *fingerprint);
 
 #endif							/* USERSTORE_STORE_H */

@@ -73,23 +73,6 @@ unique_column_type(const Attribute *attribute)
 		NUMERICOID : TEXTOID;
 }
 
-/* Walk from the top down to an attribute; false when it is not below set. */
-static bool
-find_way(const AttributeSet *set, const Attribute *wanted, List **way)
-{
-	for (int i = 0; i < set->count; i++)
-	{
-		const Attribute *attribute = &set->attributes[i];
-
-		if (attribute == wanted || find_way(&attribute->subs, wanted, way))
-		{
-			*way = lcons(unconstify(Attribute *, attribute), *way);
-			return true;
-		}
-	}
-	return false;
-}
-
 /*
  * A unique attribute as an expression over the document; last is the operator
  * that takes it from the object it belongs to.
@@ -97,14 +80,12 @@ find_way(const AttributeSet *set, const Attribute *wanted, List **way)
 static char *
 unique_value(const Schema *schema, const Attribute *attribute, const char *last)
 {
-	List	   *way = NIL;
 	ListCell   *lc;
 	StringInfoData value;
 
-	(void) find_way(&schema->attributes, attribute, &way);
 	initStringInfo(&value);
 	appendStringInfoString(&value, "document");
-	foreach(lc, way)
+	foreach(lc, attribute_way(schema, attribute))
 	{
 		Attribute  *step = lfirst(lc);
 

@@ -40,6 +40,13 @@ forget(JsonbValue *tree, const char *string)
 	}
 }
 
+static bool
+is_named(const Attribute *attribute, const JsonbValue *name)
+{
+	return name->val.string.len == attribute->name_len &&
+		attribute_same_name(attribute->name, name->val.string.val, attribute->name_len);
+}
+
 /*
  * Take an attribute out of an object that was sent; NULL when it is not there.
  */
@@ -152,4 +159,36 @@ unstored_require(Update *update, const SentUnstored *taken)
 {
 	if (update->schema->password_required && taken->password == NULL)
 		missing_required(&update->validation, update->schema->password);
+}
+
+/*
+ * Forget the password in a body that could not be read: whatever has its name,
+ * as a member or as a field {"name": …, "value": …}.
+ */
+void
+unstored_forget(const Schema *schema, JsonbValue *body)
+{
+	check_stack_depth();
+	if (schema->password == NULL)
+		return;
+	if (body->type == jbvArray)
+	{
+		for (int i = 0; i < body->val.array.nElems; i++)
+			unstored_forget(schema, &body->val.array.elems[i]);
+	}
+	else if (body->type == jbvObject)
+	{
+		JsonbValue *name = document_member(body, "name");
+		bool		is_field = name != NULL && name->type == jbvString &&
+		is_named(schema->password, name);
+
+		document_foreach(pair, body)
+		{
+			if (is_named(schema->password, &pair->key) ||
+				(is_field && document_is_string(&pair->key, "value")))
+				pair->value.type = jbvNull;
+			else
+				unstored_forget(schema, &pair->value);
+		}
+	}
 }

@@ -49,6 +49,7 @@ typedef struct SentUnstored
 
 extern void unstored_take(Update *update, JsonbValue *sent, JsonbValue *body,
 						  SentUnstored *taken);
+extern void unstored_forget(const Schema *schema, JsonbValue *body);
 extern void unstored_require(Update *update, const SentUnstored *taken);
 
 /* changes.c */

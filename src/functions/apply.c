@@ -1,0 +1,408 @@
+/*
+ * apply.c
+ *	  Make the changes of a slice of a bulk request.
+ *
+ * Items count in the order in which they come, each on what those before it
+ * have left.  That is worked out in memory, and written as sets: the first
+ * changes of all users in one statement, then the second ones, and so on, then
+ * the history of all.  When something refuses such a set, it is taken back and
+ * done again in chunks, and a chunk that is refused in single updates, so that
+ * a bad item fails alone.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "core/errors.h"
+#include "functions/bulk.h"
+
+/* Of items that were refused as a set, so many are tried together. */
+#define CHUNK_ITEMS		50
+
+/* Items that are written together. */
+typedef struct Batch
+{
+	Bulk	   *bulk;
+	BulkItem   *items;
+	int			from;
+	int			to;
+	int			waves;			/* the most changes of one user */
+	TransactionId xid;			/* that wrote them */
+} Batch;
+
+/*
+ * Planning
+ */
+
+static void
+plan_change(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
+{
+	KnownUser  *user = item->user;
+	HistoryEntry *history = &item->history;
+	MemoryContext old = MemoryContextSwitchTo(known_context(bulk));
+	TimestampTz newest_at = user->exists ? user->row.modified : user->newest_at;
+	int64		newest = user->exists ? user->row.version : user->newest;
+	TimestampTz now = GetCurrentTimestamp();
+	ListCell   *lc;
+
+	item->writes = true;
+	item->creates = !user->exists;
+	if (user->planned > 0)
+		item->read.xmin = InvalidTransactionId; /* that of a row to come */
+	user->planned = item->wave;
+	history->user_id = user->id;
+	history->version = newest + 1;
+	history->operation = operation_names[bulk->call->common.operation];
+	history->document = document_to_jsonb(after);
+	history->changed = NIL;
+	foreach(lc, road_changes(&item->road, before, after, false))
+		history->changed = lappend(history->changed, pstrdup(lfirst(lc)));
+	history->changed_at = newest > 0 ? Max(now, newest_at + 1) : now;
+	history->request_id = bulk->call->common.request_id;
+
+	user->exists = true;
+	user->row.document = history->document;
+	user->row.version = history->version;
+	user->row.modified = history->changed_at;
+	if (item->creates)
+		user->row.created = history->changed_at;
+	item->result = user->row;
+	if (item->creates && bulk->match != NULL)
+		match_created(bulk, item, after);
+	MemoryContextSwitchTo(old);
+}
+
+/* A user whom an item creates without saying an id. */
+static bool
+generate_id(Bulk *bulk, BulkItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(known_context(bulk));
+	Road	   *road = &item->road;
+
+	road->has_id = binding_generate_id(bulk->table, &road->id);
+	if (road->has_id)
+		road->id_text = binding_id_to_text(bulk->table, road->id);
+	MemoryContextSwitchTo(old);
+	return road->has_id;
+}
+
+/*
+ * Work out what an item makes of its user.  Gives false when what was planned
+ * has to be written first, or when only a single update can tell: then the item
+ * is marked as alone.
+ */
+static bool
+plan_item(Bulk *bulk, BulkItem *item)
+{
+	Road	   *road = &item->road;
+	JsonbValue *before;
+	JsonbValue *after;
+
+	road->update.ignored = NIL;
+	item->alone = true;			/* unless it goes well */
+	if (bulk->match != NULL)
+		match_item(bulk, item);
+	if (!road->has_id && !generate_id(bulk, item))
+		return false;
+	item->user = known_user(bulk, road->id_text, road->id);
+	if (item->user->hidden)
+		return false;
+	if (!item->user->exists && !road->creates)
+		user_missing(road->id_text);
+	/* a trigger may have made another row of it: that has to be seen first */
+	if (bulk->table->changes_rows && item->user->planned > 0)
+	{
+		item->alone = false;
+		return false;
+	}
+	before = item->user->exists ? document_from_jsonb(item->user->row.document) : NULL;
+	after = road_document(road, before);
+	item->read = item->result = item->user->row;
+	item->wave = item->user->planned + 1;
+	if (before != NULL && document_equal(before, after) && road->unstored.wishes == NIL)
+	{
+		item->alone = false;
+		return true;
+	}
+	if (!known_take_values(bulk, item, before, after))
+		return false;
+	item->alone = false;
+	plan_change(bulk, item, before, after);
+	return true;
+}
+
+/*
+ * Plan items until one that has to be done by itself, or that ends a request
+ * that is atomic.  What is wrong with an item is its own.
+ */
+static void
+plan_items(Batch *batch, int to)
+{
+	Bulk	   *bulk = batch->bulk;
+	MemoryContext old = MemoryContextSwitchTo(bulk->item);
+
+	batch->waves = 0;
+	for (batch->to = batch->from; batch->to < to; batch->to++)
+	{
+		BulkItem   *item = &batch->items[batch->to];
+		volatile bool is_planned = false;
+
+		CHECK_FOR_INTERRUPTS();
+		if (item->alone)
+			break;
+		item->error = item->unreadable;
+		item->writes = item->creates = false;
+		PG_TRY();
+		{
+			is_planned = item->error != NULL || plan_item(bulk, item);
+		}
+		PG_CATCH();
+		{
+			if (!is_items_own(geterrcode()))
+				PG_RE_THROW();
+			MemoryContextSwitchTo(known_context(bulk));
+			item->error = CopyErrorData();
+			FlushErrorState();
+			item->alone = false;
+			is_planned = true;
+		}
+		PG_END_TRY();
+		MemoryContextSwitchTo(bulk->item);
+		MemoryContextReset(bulk->item);
+		if (!is_planned)
+			break;
+		if (item->writes)
+			batch->waves = Max(batch->waves, item->wave);
+		if (item->error != NULL && bulk->call->atomic)
+		{
+			batch->to++;
+			break;
+		}
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Writing
+ */
+
+/* Less was written than there was to write: see item by item why. */
+static void
+refuse_set(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("not all users of a bulk request were written")));
+}
+
+/* What triggers may have made of the rows. */
+static void
+take_written(Bulk *bulk, FoundRow *written, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		KnownUser  *user = known_user(bulk, binding_id_to_text(bulk->table, written[i].id),
+									  written[i].id);
+
+		if (written[i].row.version != user->row.version)
+			refuse_set();
+		user->row = written[i].row;
+	}
+}
+
+/* The inserts or the updates of one wave. */
+static void
+write_wave(Batch *batch, int wave, bool creates)
+{
+	Bulk	   *bulk = batch->bulk;
+	NewRow	   *rows = palloc(sizeof(NewRow) * (batch->to - batch->from));
+	FoundRow   *written;
+	int			count = 0;
+
+	for (int i = batch->from; i < batch->to; i++)
+	{
+		BulkItem   *item = &batch->items[i];
+
+		if (!item->writes || item->wave != wave || item->creates != creates)
+			continue;
+		rows[count].id = item->user->id;
+		rows[count].document = item->history.document;
+		rows[count].version = item->history.version;
+		rows[count].modified = item->history.changed_at;
+		rows[count].xmin = TransactionIdIsValid(item->read.xmin) ? item->read.xmin : batch->xid;
+		count++;
+	}
+	if (count > 0)
+	{
+		if (set_write(bulk->table, creates, rows, count, &written) != count)
+			refuse_set();
+		if (written != NULL)
+			take_written(bulk, written, count);
+	}
+	pfree(rows);
+}
+
+/* History has the row as it was written. */
+static void
+amend_history(BulkItem *item)
+{
+	HistoryEntry *history = &item->history;
+	JsonbValue *before = item->creates ? NULL : document_from_jsonb(item->read.document);
+
+	item->result = item->user->row;
+	history->document = item->result.document;
+	history->changed_at = item->result.modified;
+	history->changed = road_changes(&item->road, before, document_from_jsonb(history->document),
+									false);
+}
+
+static void
+write_history(Batch *batch)
+{
+	HistoryEntry **entries = palloc(sizeof(HistoryEntry *) * (batch->to - batch->from));
+	int			count = 0;
+
+	for (int i = batch->from; i < batch->to; i++)
+	{
+		BulkItem   *item = &batch->items[i];
+
+		if (!item->writes)
+			continue;
+		if (batch->bulk->table->changes_rows)
+			amend_history(item);
+		entries[count++] = &item->history;
+	}
+	if (history_append_set(batch->bulk->table, entries, count) != count)
+		refuse_set();
+	pfree(entries);
+}
+
+/* What a batch writes, in a subtransaction. */
+static void
+write_batch(void *arg)
+{
+	Batch	   *batch = arg;
+	MemoryContext old = MemoryContextSwitchTo(known_context(batch->bulk));
+
+	batch->xid = GetCurrentTransactionId();
+	for (int wave = 1; wave <= batch->waves; wave++)
+	{
+		write_wave(batch, wave, false);
+		write_wave(batch, wave, true);
+	}
+	write_history(batch);
+	MemoryContextSwitchTo(old);
+}
+
+/* The users as they stand now, for the items that follow. */
+static void
+settle(Batch *batch)
+{
+	if (batch->waves > 1)
+		known_settle(batch->bulk);
+	for (int i = batch->from; i < batch->to; i++)
+	{
+		BulkItem   *item = &batch->items[i];
+
+		if (!item->writes)
+			continue;
+		item->user->planned = 0;
+		if (!batch->bulk->table->changes_rows)
+			item->user->row.xmin = batch->xid;
+	}
+}
+
+/* An item to be done as a single update. */
+typedef struct Alone
+{
+	Bulk	   *bulk;
+	BulkItem   *item;
+} Alone;
+
+static void
+travel_alone(void *arg)
+{
+	Alone	   *alone = arg;
+
+	if (alone->bulk->match != NULL)
+		match_item(alone->bulk, alone->item);
+	road_hash_password(&alone->item->road);
+	road_travel(&alone->item->road);
+}
+
+/*
+ * Do a single item.  With from_scratch, nothing that was planned stands.
+ */
+static void
+do_alone(Bulk *bulk, BulkItem *items, int at, bool from_scratch)
+{
+	BulkItem   *item = &items[at];
+	MemoryContext old = MemoryContextSwitchTo(bulk->item);
+	Alone		alone = {bulk, item};
+
+	item->alone = true;
+	item->error = item->unreadable;
+	item->writes = false;
+	if (bulk->match != NULL && from_scratch && item->error == NULL)
+		match_load(bulk, items, at, at + 1);
+	if (item->error == NULL)
+		item->error = attempt(travel_alone, &alone);
+	if (item->error != NULL && !is_items_own(item->error->sqlerrcode))
+		ReThrowError(item->error);
+	if (item->error == NULL && !from_scratch)
+	{
+		known_refresh(bulk, item);
+		if (item->road.created && bulk->match != NULL)
+			match_created(bulk, item, item->road.document);
+	}
+	finish_item(bulk, item);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(bulk->item);
+}
+
+/*
+ * Apply items, in their order.
+ */
+void
+apply_items(Bulk *bulk, BulkItem *items, int from, int to)
+{
+	while (from < to)
+	{
+		Batch		batch = {bulk, items, from};
+		ErrorData  *error = NULL;
+
+		known_load(bulk, items, from, to);
+		while (batch.from < to && error == NULL)
+		{
+			plan_items(&batch, to);
+			if (batch.waves > 0)
+				error = attempt(write_batch, &batch);
+			if (error != NULL)
+				break;
+			settle(&batch);
+			for (int i = batch.from; i < batch.to; i++)
+				finish_item(bulk, &items[i]);
+			batch.from = batch.to;
+			if (batch.from < to && items[batch.from].alone)
+				do_alone(bulk, items, batch.from++, false);
+		}
+		from = batch.from;
+		if (error == NULL)
+			continue;
+		if (!is_items_own(error->sqlerrcode))
+			ReThrowError(error);
+		from = batch.to;
+		if (batch.to - batch.from > CHUNK_ITEMS)
+		{
+			for (int i = batch.from; i < batch.to; i += CHUNK_ITEMS)
+				apply_items(bulk, items, i, Min(i + CHUNK_ITEMS, batch.to));
+		}
+		else
+		{
+			for (int i = batch.from; i < batch.to; i++)
+				do_alone(bulk, items, i, true);
+		}
+	}
+}

@@ -1,0 +1,503 @@
+/*
+ * bulk.c
+ *	  The SQL functions on many users at once: read the request item by item,
+ *	  apply it in slices, answer item by item.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "core/errors.h"
+#include "core/secret.h"
+#include "functions/bulk.h"
+
+PG_FUNCTION_INFO_V1(users_bulk_put);
+PG_FUNCTION_INFO_V1(users_bulk_patch);
+
+/*
+ * Memory is taken for so many items, or so many bytes of them, at a time.  A
+ * slice has its own statements, so most requests should be one.
+ */
+#define SLICE_ITEMS			16384
+#define SLICE_BYTES			(32 * 1024 * 1024)
+
+/* Each takes its time. */
+#define MAX_PASSWORDS		100
+
+/* Paths that were passed over are remembered up to so many. */
+#define MAX_IGNORED_PATHS	100
+
+/*
+ * Is an error an item's own, rather than one of the transaction or the server?
+ */
+bool
+is_items_own(int sqlstate)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlstate))
+	{
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_INVALID_TRANSACTION_STATE:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_SYSTEM_ERROR:
+		case ERRCODE_INTERNAL_ERROR:
+			return false;
+		default:
+			return sqlstate != ERRCODE_LOCK_NOT_AVAILABLE;
+	}
+}
+
+/*
+ * Answering
+ */
+
+/* The first failure of a request that is atomic: says which item it was. */
+static void
+raise_failure(const BulkItem *item)
+{
+	ErrorData  *error = item->error;
+	StringInfoData detail;
+
+	initStringInfo(&detail);
+	appendStringInfo(&detail, "{\"index\": %d", item->index);
+	if (error->detail != NULL && strlen(error->detail) > 2 && error->detail[0] == '{')
+		appendStringInfo(&detail, ", %s", error->detail + 1);
+	else
+		appendStringInfoChar(&detail, '}');
+	error->detail = detail.data;
+	error->detail_log = NULL;
+	ReThrowError(error);
+}
+
+/* Attributes that were passed over are named once for all items. */
+static void
+collect_ignored(Bulk *bulk, List *paths)
+{
+	MemoryContext old = MemoryContextSwitchTo(bulk->context);
+	ListCell   *lc;
+	ListCell   *known;
+
+	foreach(lc, paths)
+	{
+		bool		is_known = list_length(bulk->ignored) >= MAX_IGNORED_PATHS;
+
+		foreach(known, bulk->ignored)
+			is_known |= strcmp(lfirst(known), lfirst(lc)) == 0;
+		if (!is_known)
+			bulk->ignored = lappend(bulk->ignored, pstrdup(lfirst(lc)));
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * An item is done: keep its part of the answer.
+ */
+void
+finish_item(Bulk *bulk, BulkItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(bulk->item);
+	Road	   *road = &item->road;
+	ItemResult	result = {0};
+	Failure		failure;
+	UserState	user;
+	Jsonb	   *shown;
+
+	result.body = road->body;
+	result.id = road->has_id ? road->id_text : NULL;
+	if (item->error != NULL)
+	{
+		char	   *path;
+		char	   *scim_type;
+
+		if (bulk->call->atomic)
+			raise_failure(item);
+		error_read_detail(item->error->detail, &path, &scim_type);
+		failure.sqlstate = item->error->sqlerrcode;
+		failure.status = http_status(failure.sqlstate);
+		failure.message = item->error->message;
+		failure.path = path;
+		failure.scim_type = scim_type;
+		result.failure = &failure;
+	}
+	else
+	{
+		if (!item->alone)
+		{
+			road->row = item->result;
+			road->created = item->creates;
+			road->document = bulk->shape->bulk_shows_users ?
+				document_from_jsonb(item->result.document) : NULL;
+		}
+		user = road_user(road);
+		result.user = &user;
+		result.created = road->created;
+		collect_ignored(bulk, road->update.ignored);
+	}
+	shown = document_to_jsonb(bulk->shape->show_item(bulk->api->schema, bulk->api->profile, &result));
+	bulk->results[item->index] = MemoryContextAlloc(bulk->context, VARSIZE(shown));
+	memcpy(bulk->results[item->index], shown, VARSIZE(shown));
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(bulk->item);
+}
+
+static Jsonb *
+answer(Bulk *bulk)
+{
+	JsonbValue *items = document_new_array();
+
+	for (int i = 0; i < bulk->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		document_push(items, document_from_jsonb(bulk->results[i]));
+	}
+	return document_to_jsonb(bulk->shape->show_bulk(bulk->api->profile, items));
+}
+
+/*
+ * Reading
+ */
+
+/* Nothing that was meant may be passed over. */
+static void
+require_only_member(Jsonb *body, const char *member)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&body->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY && !document_is_string(&value, member))
+			ereport(ERROR,
+					(errcode(ERRCODE_USER_BAD_REQUEST),
+					 errmsg("\"%s\" is not known",
+							shown_name(value.val.string.val, value.val.string.len)),
+					 errdetail_path(shown_name(value.val.string.val, value.val.string.len),
+									SCIM_INVALID_SYNTAX),
+					 errhint("The body has the array \"%s\" alone.", member)));
+	}
+}
+
+/* The items of the request, which stay packed. */
+static void
+find_items(Bulk *bulk)
+{
+	const char *member = bulk->shape->bulk_member;
+	JsonbContainer *root = &bulk->call->body->root;
+	JsonbIterator *iterator;
+	JsonbValue	item;
+
+	if (member != NULL && JB_ROOT_IS_OBJECT(bulk->call->body))
+	{
+		JsonbValue *array;
+
+		require_only_member(bulk->call->body, member);
+		array = getKeyJsonValueFromContainer(root, member, strlen(member), NULL);
+		root = array != NULL && array->type == jbvBinary ? array->val.binary.data : NULL;
+	}
+	else if (member != NULL)
+		root = NULL;
+	if (root == NULL || !JsonContainerIsArray(root) || JsonContainerIsScalar(root))
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 member != NULL ? errmsg("the body must be an object with an array \"%s\"", member) :
+				 errmsg("the body must be an array"),
+				 errdetail_path(member, SCIM_INVALID_SYNTAX),
+				 errhint("Send the users in it, each with its id.")));
+	bulk->count = JsonContainerSize(root);
+	bulk->bodies = palloc_extended(sizeof(JsonbValue) * Max(bulk->count, 1), MCXT_ALLOC_HUGE);
+	bulk->results = palloc_extended(sizeof(Jsonb *) * Max(bulk->count, 1), MCXT_ALLOC_HUGE);
+	iterator = JsonbIteratorInit(root);
+	(void) JsonbIteratorNext(&iterator, &item, true);
+	for (int i = 0; i < bulk->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		(void) JsonbIteratorNext(&iterator, &bulk->bodies[i], true);
+	}
+}
+
+static int64
+item_size(const JsonbValue *body)
+{
+	return body->type == jbvBinary ? body->val.binary.len : 0;
+}
+
+/*
+ * Read an item, in the current memory context.  What is wrong with it is given,
+ * not raised.
+ */
+static ErrorData *
+read_item(Bulk *bulk, int index, Road *road)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+
+	road_begin(road, &bulk->call->common, bulk->table, bulk->api);
+	road->creates = bulk->creates;
+	road->is_item = true;
+	PG_TRY();
+	{
+		road->body = document_from_value(&bulk->bodies[index]);
+		road_read(road, road->body, item_size(&bulk->bodies[index]));
+		if (!road->has_id && bulk->match == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_USER_BAD_REQUEST),
+					 errmsg("attribute \"id\" is missing"),
+					 errdetail_path("id", SCIM_INVALID_VALUE),
+					 errhint("Each item of a bulk request has the id of its user.")));
+	}
+	PG_CATCH();
+	{
+		if (!is_items_own(geterrcode()))
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (road->body == NULL)
+		road->body = document_new_object();
+	return error;
+}
+
+static void
+hash_password_of(void *road)
+{
+	road_hash_password(road);
+}
+
+/* Hash the password of an item; why it cannot be, the item itself will say. */
+static void
+hash_password(Bulk *bulk, int index, Road *road, KeyClaim *claim)
+{
+	ErrorData  *error = attempt(hash_password_of, road);
+	KeyPassword *password;
+	MemoryContext old;
+
+	if (error != NULL)
+	{
+		if (!is_items_own(error->sqlerrcode))
+			ReThrowError(error);
+		return;
+	}
+	if (list_length(claim->passwords) == MAX_PASSWORDS)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_PAYLOAD_TOO_LARGE),
+				 errmsg("the request has too many passwords"),
+				 errdetail_path(road->schema->password->path, NULL),
+				 errhint("At most %d are hashed in one request.", MAX_PASSWORDS)));
+	old = MemoryContextSwitchTo(bulk->context);
+	password = palloc(sizeof(KeyPassword));
+	password->password = pstrdup(road->unstored.password);
+	password->hash = pstrdup(road->password.hash);
+	claim->passwords = lappend(claim->passwords, password);
+	if (bulk->hashes == NULL)
+		bulk->hashes = palloc0(sizeof(char *) * bulk->count);
+	bulk->hashes[index] = password->hash;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Look through the whole request before any of it is done: for what its key
+ * stands for, for passwords, which are hashed before anything is locked, and,
+ * when it is done in several slices, for the users to lock.
+ */
+static void
+survey(Bulk *bulk, KeyClaim *claim, Datum **ids, int *id_count)
+{
+	const BulkCall *call = bulk->call;
+	Fingerprint *fingerprint = NULL;
+	MemoryContext old = CurrentMemoryContext;
+
+	if (claim->key != NULL)
+	{
+		JsonbValue *options = document_new_object();
+
+		fingerprint = fingerprint_begin(claim->operation, NULL, bulk->api->profile->name);
+		document_add(options, "atomic", document_boolean(call->atomic));
+		document_add(options, "creates", document_boolean(bulk->creates));
+		if (call->match != NULL)
+			document_add(options, "match", document_string(call->match));
+		fingerprint_add(fingerprint, options);
+	}
+	*id_count = 0;
+	*ids = NULL;
+	if (bulk->count > SLICE_ITEMS)
+		*ids = palloc_extended(sizeof(Datum) * bulk->count, MCXT_ALLOC_HUGE);
+	for (int i = 0; i < bulk->count; i++)
+	{
+		Road		road;
+		ErrorData  *error;
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(bulk->item);
+		error = read_item(bulk, i, &road);
+		if (error != NULL)
+			unstored_forget(bulk->api->schema, road.body);
+		else if (road.unstored.password != NULL)
+			hash_password(bulk, i, &road, claim);
+		if (fingerprint != NULL)
+			fingerprint_add(fingerprint, road.body);
+		MemoryContextSwitchTo(old);
+		if (error == NULL && road.has_id && *ids != NULL)
+			(*ids)[(*id_count)++] = binding_id_from_text(bulk->table, road.id_text);
+		MemoryContextReset(bulk->item);
+	}
+	if (fingerprint != NULL)
+		claim->fingerprint = fingerprint_end(fingerprint);
+}
+
+/*
+ * Applying
+ */
+
+/* Read and apply the items from one on; gives the one to go on with. */
+static int
+apply_slice(Bulk *bulk, int from)
+{
+	MemoryContext old = MemoryContextSwitchTo(bulk->slice);
+	int64		bytes = 0;
+	BulkItem   *items;
+	int			count = 0;
+
+	while (from + count < bulk->count && count < SLICE_ITEMS && bytes < SLICE_BYTES)
+		bytes += item_size(&bulk->bodies[from + count++]);
+	items = palloc_extended(sizeof(BulkItem) * count, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < count; i++)
+	{
+		BulkItem   *item = &items[i];
+		Road	   *road = &item->road;
+
+		CHECK_FOR_INTERRUPTS();
+		item->index = from + i;
+		item->unreadable = read_item(bulk, from + i, road);
+		item->has_own_id = road->has_id;
+		if (bulk->hashes != NULL)
+			road->password.hash = bulk->hashes[from + i];
+		item->alone = road->unstored.has_password || bulk->table->compares_rows;
+	}
+	apply_items(bulk, items, 0, count);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(bulk->slice);
+	return from + count;
+}
+
+static Jsonb *
+travel(const BulkCall *call)
+{
+	Bulk	   *bulk = palloc0(sizeof(Bulk));
+	KeyClaim	claim = {0};
+	Road		road;
+	bool		has_key = call->common.idempotency_key != NULL && !call->common.dry_run;
+	Datum	   *ids = NULL;
+	int			id_count = 0;
+	Jsonb	   *result;
+
+	bulk->call = call;
+	bulk->table = binding_open(call->common.users);
+	bulk->api = binding_api(bulk->table, call->common.api);
+	bulk->shape = body_shape(bulk->api->profile->body);
+	bulk->context = AllocSetContextCreate(CurrentMemoryContext, "userstore bulk request",
+										  ALLOCSET_DEFAULT_SIZES);
+	bulk->slice = AllocSetContextCreate(bulk->context, "userstore bulk slice",
+										ALLOCSET_DEFAULT_SIZES);
+	bulk->item = AllocSetContextCreate(bulk->context, "userstore bulk item",
+									   ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(bulk->context);
+	road_begin(&road, &call->common, bulk->table, bulk->api);
+	bulk->creates = call->has_creates ? call->creates : road.creates;
+	binding_require_privileges(bulk->table, road_privileges(&road));
+	find_items(bulk);
+	if (call->match != NULL)
+		bulk->match = match_open(bulk, call->match);
+
+	if (has_key)
+		claim.key = call->common.idempotency_key;
+	claim.operation = call->common.operation == OPERATION_PUT ? "bulk_put" : "bulk_patch";
+	if (bulk->api->schema->password == NULL && call->common.hides)
+		show_statement_again();
+	if (has_key || bulk->api->schema->password != NULL || bulk->count > SLICE_ITEMS)
+		survey(bulk, &claim, &ids, &id_count);
+	if (claim.passwords == NIL && call->common.hides)
+		show_statement_again();
+	if (has_key && idempotency_claim(bulk->table, &claim))
+		return claim.answer;
+	if (bulk->count > SLICE_ITEMS && id_count > 0)
+		set_lock(bulk->table, ids, id_count);
+	for (int next = 0; next < bulk->count;)
+		next = apply_slice(bulk, next);
+	tell_ignored(bulk->ignored);
+	result = answer(bulk);
+	if (has_key)
+		idempotency_keep(bulk->table, &claim, NULL, 0, result);
+	return result;
+}
+
+/* A call, and what it is answered. */
+typedef struct BulkAttempt
+{
+	const BulkCall *call;
+	MemoryContext caller;
+	Jsonb	   *answer;
+} BulkAttempt;
+
+static void
+travel_connected(void *arg)
+{
+	BulkAttempt *bulk = arg;
+	Jsonb	   *result;
+
+	SPI_connect();
+	result = travel(bulk->call);
+	bulk->answer = MemoryContextAllocHuge(bulk->caller, VARSIZE(result));
+	memcpy(bulk->answer, result, VARSIZE(result));
+	SPI_finish();
+}
+
+/*
+ * users_bulk_put and users_bulk_patch(users regclass, body jsonb,
+ *		idempotency_key text, atomic boolean, creates boolean, match text,
+ *		request_id text, dry_run boolean, api text)
+ */
+static Datum
+bulk(FunctionCallInfo fcinfo, Operation operation)
+{
+	BulkCall	call = {0};
+	BulkAttempt attempt = {&call, CurrentMemoryContext, NULL};
+
+	call.common.hides = hide_statement();
+	require_argument(fcinfo, 0, "users");
+	require_argument(fcinfo, 1, "body");
+	require_argument(fcinfo, 3, "atomic");
+	require_argument(fcinfo, 7, "dry_run");
+	call.common.operation = operation;
+	call.common.users = PG_GETARG_OID(0);
+	call.body = PG_GETARG_JSONB_P(1);
+	call.common.idempotency_key = text_argument(fcinfo, 2);
+	call.atomic = PG_GETARG_BOOL(3);
+	call.has_creates = !PG_ARGISNULL(4);
+	call.creates = call.has_creates && PG_GETARG_BOOL(4);
+	call.match = text_argument(fcinfo, 5);
+	call.common.request_id = request_id_argument(fcinfo, 6);
+	call.common.dry_run = PG_GETARG_BOOL(7);
+	call.common.api = text_argument(fcinfo, 8);
+	if (call.common.dry_run)
+		rehearse(travel_connected, &attempt);
+	else
+		travel_connected(&attempt);
+	PG_RETURN_JSONB_P(attempt.answer);
+}
+
+Datum
+users_bulk_put(PG_FUNCTION_ARGS)
+{
+	return bulk(fcinfo, OPERATION_PUT);
+}
+
+Datum
+users_bulk_patch(PG_FUNCTION_ARGS)
+{
+	return bulk(fcinfo, OPERATION_PATCH);
+}

@@ -1,0 +1,114 @@
+/*
+ * bulk.h
+ *	  What the files of a bulk request share.
+ *
+ * bulk.c reads the request and answers it; apply.c makes the changes of a slice
+ * of its items; known.c remembers what the users of that slice are by then;
+ * match.c finds users by an attribute.
+ */
+#ifndef USERSTORE_BULK_H
+#define USERSTORE_BULK_H
+
+#include "postgres.h"
+
+#include "functions/functions.h"
+
+/* What one call asks for. */
+typedef struct BulkCall
+{
+	UserCall	common;			/* of all its items */
+	Jsonb	   *body;
+	bool		atomic;
+	bool		has_creates;
+	bool		creates;
+	const char *match;
+} BulkCall;
+
+typedef struct Match Match;
+typedef struct Known Known;
+
+/* A user as the items before have left it. */
+typedef struct KnownUser
+{
+	const char *id_text;		/* hash key */
+	char		status;			/* for simplehash */
+	Datum		id;
+	bool		exists;
+	bool		hidden;			/* from the caller */
+	UserRow		row;			/* with the changes that are planned */
+	int64		newest;			/* version in history of one who does not
+								 * exist */
+	TimestampTz newest_at;
+	int			planned;		/* wave of the last change that is not written
+								 * yet, or 0 */
+} KnownUser;
+
+/* An item of the slice that is worked at. */
+typedef struct BulkItem
+{
+	Road		road;
+	int			index;			/* in the request */
+	ErrorData  *unreadable;		/* what is wrong with it by itself */
+	bool		has_own_id;		/* rather than one that was matched */
+	bool		alone;			/* to be done as a single update */
+
+	/* what it comes to */
+	ErrorData  *error;
+	KnownUser  *user;
+	bool		writes;
+	bool		creates;
+	int			wave;			/* in which it is written, from 1 */
+	UserRow		read;			/* the row that the change is made of */
+	UserRow		result;			/* and the one that it leaves */
+	HistoryEntry history;		/* the version that it makes */
+} BulkItem;
+
+typedef struct Bulk
+{
+	const BulkCall *call;
+	Binding    *table;
+	const BoundApi *api;
+	const BodyShape *shape;
+	bool		creates;
+	Match	   *match;			/* or NULL: users are found by id */
+	int			count;
+	JsonbValue *bodies;			/* of the items, as the request has them */
+	char	  **hashes;			/* of the passwords in them, or NULL */
+	Jsonb	  **results;
+	List	   *ignored;		/* paths (char *) of attributes passed over */
+	MemoryContext context;		/* lasts as long as the request */
+	MemoryContext slice;		/* as long as a slice of it */
+	MemoryContext item;			/* as long as one item is looked at */
+	Known	   *known;
+} Bulk;
+
+/*
+ * bulk.c
+ */
+extern bool is_items_own(int sqlstate);
+extern void finish_item(Bulk *bulk, BulkItem *item);
+
+/*
+ * apply.c
+ */
+extern void apply_items(Bulk *bulk, BulkItem *items, int from, int to);
+
+/*
+ * known.c
+ */
+extern void known_load(Bulk *bulk, BulkItem *items, int from, int to);
+extern MemoryContext known_context(Bulk *bulk);
+extern KnownUser *known_user(Bulk *bulk, const char *id_text, Datum id);
+extern bool known_take_values(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after);
+extern void known_settle(Bulk *bulk);
+extern void known_refresh(Bulk *bulk, BulkItem *item);
+
+/*
+ * match.c
+ */
+extern Match *match_open(Bulk *bulk, const char *path);
+extern void match_load(Bulk *bulk, BulkItem *items, int from, int to);
+extern void match_item(Bulk *bulk, BulkItem *item);
+extern void match_created(Bulk *bulk, BulkItem *item, JsonbValue *document);
+
+#endif							/* USERSTORE_BULK_H */

@@ -1,0 +1,367 @@
+/*
+ * known.c
+ *	  What the users of a slice of a bulk request are, as its items go by: read
+ *	  and locked once, then kept up with each change that is planned; and who
+ *	  has which unique value by then.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "core/errors.h"
+#include "core/scim/path.h"
+#include "functions/bulk.h"
+#include "functions/string_map.h"
+
+/* Who has a value of a unique attribute. */
+typedef struct ValueHolder
+{
+	const char *id_text;		/* or NULL */
+	int			freed;			/* in which wave it was given up; 0: it stands */
+} ValueHolder;
+
+/* Who has which: value → ValueHolder *. */
+typedef struct ValueMap
+{
+	UniqueIndex *index;
+	const Attribute *attribute;
+	List	   *way;
+	string_map_hash *holders;
+} ValueMap;
+
+struct Known
+{
+	MemoryContext context;
+	string_map_hash *users;		/* id_text → KnownUser * */
+	List	   *values;			/* of ValueMap * */
+};
+
+/* In which what is planned lives, too. */
+MemoryContext
+known_context(Bulk *bulk)
+{
+	return bulk->known->context;
+}
+
+/*
+ * A user by id; one who was not known so far does not exist.
+ */
+KnownUser *
+known_user(Bulk *bulk, const char *id_text, Datum id)
+{
+	Known	   *known = bulk->known;
+	MemoryContext old = MemoryContextSwitchTo(known->context);
+	StringEntry *entry;
+	KnownUser  *user;
+	bool		found;
+
+	entry = string_map_lookup(known->users, id_text);
+	if (entry == NULL)
+	{
+		user = palloc0(sizeof(KnownUser));
+		user->id_text = pstrdup(id_text);
+		/* again from its text: that of the item may not live as long */
+		user->id = binding_id_from_text(bulk->table, id_text);
+		entry = string_map_insert(known->users, user->id_text, &found);
+		entry->value = user;
+	}
+	MemoryContextSwitchTo(old);
+	return entry->value;
+}
+
+/*
+ * Users
+ */
+
+static void
+load_users(Bulk *bulk, List *wanted)
+{
+	Datum	   *ids = palloc(sizeof(Datum) * Max(list_length(wanted), 1));
+	FoundRow   *rows;
+	NewestVersion *newest;
+	Datum	   *hidden;
+	ListCell   *lc;
+	int			count = 0;
+	int			number;
+
+	if (wanted == NIL)
+		return;
+	foreach(lc, wanted)
+		ids[count++] = ((KnownUser *) lfirst(lc))->id;
+	number = set_read_locked(bulk->table, ids, count, &rows);
+	for (int i = 0; i < number; i++)
+	{
+		KnownUser  *user = known_user(bulk, binding_id_to_text(bulk->table, rows[i].id), rows[i].id);
+
+		user->exists = true;
+		user->row = rows[i].row;
+	}
+
+	count = 0;
+	foreach(lc, wanted)
+	{
+		KnownUser  *user = lfirst(lc);
+
+		if (!user->exists)
+			ids[count++] = user->id;
+	}
+	if (count == 0)
+		return;
+	if (binding_hides_rows(bulk->table))
+	{
+		number = set_existing(bulk->table, ids, count, &hidden);
+		for (int i = 0; i < number; i++)
+			known_user(bulk, binding_id_to_text(bulk->table, hidden[i]), hidden[i])->hidden = true;
+	}
+	if (!bulk->creates)
+		return;
+	number = history_newest_versions(bulk->table, ids, count, &newest);
+	for (int i = 0; i < number; i++)
+	{
+		KnownUser  *user = known_user(bulk, binding_id_to_text(bulk->table, newest[i].user_id),
+									  newest[i].user_id);
+
+		user->newest = newest[i].version;
+		user->newest_at = newest[i].changed_at;
+	}
+}
+
+/*
+ * Unique values
+ */
+
+static char *
+value_key(const ValueMap *map, JsonbValue *object)
+{
+	return unique_key(map->index->type, map->attribute->case_exact,
+					  attribute_value(map->way, object));
+}
+
+static void
+load_values(Bulk *bulk, ValueMap *map, BulkItem *items, int from, int to)
+{
+	List	   *wanted = NIL;
+	Holder	   *holders;
+	int			number;
+	bool		found;
+
+	map->holders = string_map_create(CurrentMemoryContext, 64, NULL);
+	for (int i = from; i < to; i++)
+	{
+		char	   *key = items[i].unreadable ? NULL : value_key(map, items[i].road.sent);
+
+		CHECK_FOR_INTERRUPTS();
+		if (key == NULL)
+			continue;
+		if (string_map_lookup(map->holders, key) != NULL)
+			continue;
+		string_map_insert(map->holders, key, &found)->value = palloc0(sizeof(ValueHolder));
+		wanted = lappend(wanted, key);
+	}
+	if (wanted == NIL)
+		return;
+	number = set_holders(bulk->table, map->index, wanted, &holders);
+	for (int i = 0; i < number; i++)
+	{
+		StringEntry *entry = string_map_lookup(map->holders, holders[i].value);
+
+		if (entry != NULL)
+			((ValueHolder *) entry->value)->id_text = binding_id_to_text(bulk->table, holders[i].id);
+	}
+}
+
+/*
+ * Learn what there is to know for these items, and forget all else.
+ */
+void
+known_load(Bulk *bulk, BulkItem *items, int from, int to)
+{
+	Known	   *known = bulk->known;
+	List	   *wanted = NIL;
+	MemoryContext old;
+	ListCell   *lc;
+
+	if (known == NULL)
+	{
+		known = bulk->known = MemoryContextAllocZero(bulk->context, sizeof(Known));
+		known->context = AllocSetContextCreate(bulk->context, "userstore known users",
+											   ALLOCSET_DEFAULT_SIZES);
+	}
+	MemoryContextReset(known->context);
+	old = MemoryContextSwitchTo(known->context);
+	known->users = string_map_create(known->context, Max(to - from, 16), NULL);
+	known->values = NIL;
+	if (bulk->match != NULL)
+		match_load(bulk, items, from, to);
+	for (int i = from; i < to; i++)
+	{
+		Road	   *road = &items[i].road;
+		KnownUser  *user;
+
+		CHECK_FOR_INTERRUPTS();
+		if (items[i].unreadable != NULL || !road->has_id)
+			continue;
+		user = known_user(bulk, road->id_text, road->id);
+		if (user->planned == 0)
+			wanted = lappend(wanted, user);
+		user->planned = 1;
+	}
+	foreach(lc, wanted)
+		((KnownUser *) lfirst(lc))->planned = 0;
+	load_users(bulk, wanted);
+	foreach(lc, bulk->table->unique_indexes)
+	{
+		ValueMap   *map = palloc(sizeof(ValueMap));
+
+		map->index = lfirst(lc);
+		map->attribute = path_resolve(bulk->api->schema, map->index->path);
+		if (map->attribute == NULL)
+			continue;			/* no longer in the schema: nobody sends it */
+		map->way = attribute_way(bulk->api->schema, map->attribute);
+		load_values(bulk, map, items, from, to);
+		known->values = lappend(known->values, map);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+refuse_taken(Bulk *bulk, const char *path, const char *constraint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg_internal("%s", taken_message(path)),
+			 errdetail_path(path, SCIM_UNIQUENESS),
+			 errhint("%s", taken_hint(path)),
+			 err_generic_string(PG_DIAG_SCHEMA_NAME, bulk->table->schema_name),
+			 err_generic_string(PG_DIAG_TABLE_NAME, bulk->table->name),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));
+}
+
+/* A user gives up one value, in the wave that is said, and has another. */
+static void
+move_value(Bulk *bulk, ValueMap *map, const char *id_text, char *old_key, char *new_key, int wave)
+{
+	MemoryContext old = MemoryContextSwitchTo(bulk->known->context);
+	StringEntry *entry;
+	ValueHolder *holder;
+	bool		found;
+
+	if (old_key != NULL && (entry = string_map_lookup(map->holders, old_key)) != NULL)
+	{
+		holder = entry->value;
+		if (holder->id_text != NULL && strcmp(holder->id_text, id_text) == 0)
+		{
+			holder->id_text = NULL;
+			holder->freed = wave;
+		}
+	}
+	if (new_key != NULL)
+	{
+		entry = string_map_lookup(map->holders, new_key);
+		if (entry == NULL)
+		{
+			entry = string_map_insert(map->holders, pstrdup(new_key), &found);
+			entry->value = palloc0(sizeof(ValueHolder));
+		}
+		((ValueHolder *) entry->value)->id_text = pstrdup(id_text);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Give the item's user the unique values of the document that is planned; an
+ * error when another has one of them.  A value that another gives up cannot be
+ * written before that is, which may move the item's wave.  Gives false when
+ * only the table itself can tell what becomes of it: then nothing is given.
+ */
+bool
+known_take_values(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
+{
+	const char *id_text = item->user->id_text;
+	ListCell   *lc;
+
+	foreach(lc, bulk->known->values)
+	{
+		ValueMap   *map = lfirst(lc);
+		char	   *old_key = value_key(map, before);
+		char	   *new_key = value_key(map, after);
+		StringEntry *entry;
+		ValueHolder *holder;
+
+		if (new_key == NULL || (old_key != NULL && strcmp(old_key, new_key) == 0))
+			continue;
+		entry = string_map_lookup(map->holders, new_key);
+		/* made of something else than was sent: nobody was asked */
+		if (entry == NULL)
+			return false;
+		holder = entry->value;
+		if (holder->id_text == NULL)
+			item->wave = Max(item->wave, holder->freed);
+		if (holder->id_text == NULL || strcmp(holder->id_text, id_text) == 0)
+			continue;
+		/* the table might refuse it for another reason first */
+		if (bulk->table->judges_rows)
+			return false;
+		refuse_taken(bulk, map->index->path, map->index->name);
+	}
+	foreach(lc, bulk->known->values)
+	{
+		ValueMap   *map = lfirst(lc);
+
+		move_value(bulk, map, id_text, value_key(map, before), value_key(map, after), item->wave);
+	}
+	return true;
+}
+
+/*
+ * The item's user was changed by itself: see what stands now.
+ */
+void
+known_refresh(Bulk *bulk, BulkItem *item)
+{
+	Road	   *road = &item->road;
+	MemoryContext old;
+	KnownUser  *user;
+	JsonbValue *before = NULL;
+	JsonbValue *after = NULL;
+	ListCell   *lc;
+
+	if (!road->has_id)
+		return;
+	user = known_user(bulk, road->id_text, road->id);
+	old = MemoryContextSwitchTo(bulk->known->context);
+	if (user->exists)
+		before = document_from_jsonb(user->row.document);
+	user->exists = user_read(bulk->table, user->id, READ_FRESH, &user->row);
+	user->hidden = !user->exists;
+	if (user->exists)
+		after = document_from_jsonb(user->row.document);
+	foreach(lc, bulk->known->values)
+	{
+		ValueMap   *map = lfirst(lc);
+
+		move_value(bulk, map, user->id_text, value_key(map, before), value_key(map, after), 0);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * All that was planned is written: what was given up is free.
+ */
+void
+known_settle(Bulk *bulk)
+{
+	ListCell   *lc;
+
+	foreach(lc, bulk->known->values)
+	{
+		ValueMap   *map = lfirst(lc);
+		string_map_iterator iterator;
+		StringEntry *entry;
+
+		string_map_start_iterate(map->holders, &iterator);
+		while ((entry = string_map_iterate(map->holders, &iterator)) != NULL)
+			((ValueHolder *) entry->value)->freed = 0;
+	}
+}

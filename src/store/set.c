@@ -1,0 +1,267 @@
+/*
+ * set.c
+ *	  Read, lock and write many users at once, a statement for each of these
+ *	  however many they are.
+ *
+ * Ids go into statements as arrays, and rows are locked and inserted in the
+ * order of ids, so that two requests about the same users wait for each other
+ * rather than lock each other out.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+
+#include "core/errors.h"
+#include "store/store.h"
+
+/* Columns of what the statements on rows give. */
+enum
+{
+	COLUMN_DOCUMENT = 1,
+	COLUMN_VERSION,
+	COLUMN_CREATED,
+	COLUMN_MODIFIED,
+	COLUMN_XMIN,
+	COLUMN_ID
+};
+
+Datum
+array_of(Oid type, Datum *elems, int count)
+{
+	int16		len;
+	bool		byval;
+	char		align;
+
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	return PointerGetDatum(construct_array(elems, count, type, len, byval, align));
+}
+
+static void
+run(SPIPlanPtr plan, Datum *values, const char *nulls)
+{
+	int			result = SPI_execute_plan(plan, values, nulls, false, 0);
+
+	if (result < 0)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result)); /* can't happen */
+}
+
+static Datum
+copy_id(Binding *binding, HeapTuple tuple, TupleDesc desc, int column)
+{
+	Datum		id = result_column(tuple, desc, column, binding->id_type, NULL);
+
+	return datumCopy(id, get_typbyval(binding->id_type), get_typlen(binding->id_type));
+}
+
+/* The rows that a statement gave. */
+static FoundRow *
+take_rows(Binding *binding)
+{
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	uint64		count = SPI_processed;
+	FoundRow   *rows = palloc0(sizeof(FoundRow) * Max(count, 1));
+
+	for (uint64 i = 0; i < count; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		FoundRow   *row = &rows[i];
+
+		CHECK_FOR_INTERRUPTS();
+		row->id = copy_id(binding, tuple, desc, COLUMN_ID);
+		row->row.document = DatumGetJsonbPCopy(result_column(tuple, desc, COLUMN_DOCUMENT, JSONBOID, NULL));
+		require_object_document(row->row.document);
+		row->row.version = DatumGetInt64(result_column(tuple, desc, COLUMN_VERSION, INT8OID, NULL));
+		row->row.created = DatumGetTimestampTz(result_column(tuple, desc, COLUMN_CREATED, TIMESTAMPTZOID, NULL));
+		row->row.modified = DatumGetTimestampTz(result_column(tuple, desc, COLUMN_MODIFIED, TIMESTAMPTZOID, NULL));
+		row->row.xmin = DatumGetTransactionId(result_column(tuple, desc, COLUMN_XMIN, XIDOID, NULL));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return rows;
+}
+
+/*
+ * Lock the users with these ids until the transaction ends.
+ */
+void
+set_lock(Binding *binding, const Datum *ids, int count)
+{
+	Datum		values[1];
+
+	values[0] = array_of(binding->id_type, unconstify(Datum *, ids), count);
+	run(binding_plan(binding, STATEMENT_SET_LOCK), values, NULL);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * The same, and read them as they stand then.  Gives their number.
+ */
+int
+set_read_locked(Binding *binding, const Datum *ids, int count, FoundRow **found)
+{
+	Datum		values[1];
+	int			number;
+
+	values[0] = array_of(binding->id_type, unconstify(Datum *, ids), count);
+	run(binding_plan(binding, STATEMENT_SET_READ_LOCKED), values, NULL);
+	number = SPI_processed;
+	*found = take_rows(binding);
+	return number;
+}
+
+/*
+ * Which of these ids are those of users, whether the caller can see them or
+ * not?
+ */
+int
+set_existing(Binding *binding, const Datum *ids, int count, Datum **found)
+{
+	SavedUser	saved;
+	Datum		values[1];
+	int			number;
+
+	values[0] = array_of(binding->id_type, unconstify(Datum *, ids), count);
+	become_owner(binding->owner, &saved);
+	run(binding_plan(binding, STATEMENT_SET_EXISTS), values, NULL);
+	become_caller_again(&saved);
+	number = SPI_processed;
+	*found = palloc(sizeof(Datum) * Max(number, 1));
+	for (int i = 0; i < number; i++)
+		(*found)[i] = copy_id(binding, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return number;
+}
+
+/*
+ * Insert rows, or write them over those that were read.  Gives the number of
+ * rows that came of it, which is less when a user is there already or was
+ * changed meanwhile, or when somebody's trigger wants no row.  Where triggers
+ * may have changed the rows, they are given as written; else that is NULL.
+ */
+int
+set_write(Binding *binding, bool inserts, const NewRow *rows, int count, FoundRow **written)
+{
+	Datum	   *elems = palloc(sizeof(Datum) * count);
+	Datum		values[5];
+	BoundStatement statement;
+	int			number;
+
+	for (int i = 0; i < count; i++)
+		elems[i] = rows[i].id;
+	values[0] = array_of(binding->id_type, elems, count);
+	for (int i = 0; i < count; i++)
+		elems[i] = JsonbPGetDatum(rows[i].document);
+	values[1] = array_of(JSONBOID, elems, count);
+	for (int i = 0; i < count; i++)
+		elems[i] = Int64GetDatum(rows[i].version);
+	values[2] = array_of(INT8OID, elems, count);
+	for (int i = 0; i < count; i++)
+		elems[i] = TimestampTzGetDatum(rows[i].modified);
+	values[3] = array_of(TIMESTAMPTZOID, elems, count);
+	for (int i = 0; i < count; i++)
+		elems[i] = TransactionIdGetDatum(rows[i].xmin);
+	values[4] = array_of(XIDOID, elems, count);
+
+	if (inserts)
+		statement = binding->changes_rows ? STATEMENT_SET_INSERT_RETURNING : STATEMENT_SET_INSERT;
+	else
+		statement = binding->changes_rows ? STATEMENT_SET_UPDATE_RETURNING : STATEMENT_SET_UPDATE;
+	run(binding_plan(binding, statement), values, NULL);
+	number = SPI_processed;
+	*written = binding->changes_rows ? take_rows(binding) : NULL;
+	pfree(elems);
+	for (int i = 0; i < 5; i++)
+		pfree(DatumGetPointer(values[i]));
+	return number;
+}
+
+/*
+ * A value of a unique attribute as its column has it, as text; NULL when it is
+ * no value there.  This is unique.c's expression once more.
+ */
+char *
+unique_key(Oid type, bool case_exact, JsonbValue *value)
+{
+	Datum		lowered;
+	char	   *key;
+
+	if (value == NULL || value->type == jbvNull)
+		return NULL;
+	if (value->type == jbvNumeric)
+		return type == NUMERICOID ? numeric_normalize(value->val.numeric) :
+			DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	if (value->type == jbvBool)
+		return pstrdup(value->val.boolean ? "true" : "false");
+	if (value->type != jbvString || value->val.string.len == 0)
+		return NULL;
+	key = document_cstring(value);
+	if (case_exact)
+		return key;
+	lowered = DirectFunctionCall1Coll(lower, DEFAULT_COLLATION_OID, CStringGetTextDatum(key));
+	return TextDatumGetCString(lowered);
+}
+
+static SPIPlanPtr
+holders_plan(Binding *binding, UniqueIndex *index)
+{
+	Oid			types[1];
+	SPIPlanPtr	plan;
+
+	if (index->holders != NULL)
+		return index->holders;
+	types[0] = get_array_type(index->type);
+	plan = SPI_prepare(psprintf("SELECT u.id, u.%s FROM %s u WHERE u.%s OPERATOR(pg_catalog.=) ANY ($1)",
+								quote_identifier(index->column), binding->users_sql,
+								quote_identifier(index->column)), 1, types);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));	/* can't happen */
+	SPI_keepplan(plan);
+	index->holders = plan;
+	return plan;
+}
+
+/*
+ * Who has one of these values (char *, as unique_key gives them) of a unique
+ * attribute, whether the caller can see the user or not: an index does not ask
+ * either.  Gives their number.
+ */
+int
+set_holders(Binding *binding, UniqueIndex *index, List *values, Holder **found)
+{
+	Datum	   *elems = palloc(sizeof(Datum) * Max(list_length(values), 1));
+	SavedUser	saved;
+	Datum		arguments[1];
+	ListCell   *lc;
+	int			number;
+
+	foreach(lc, values)
+		elems[foreach_current_index(lc)] = index->type == NUMERICOID ?
+		DirectFunctionCall3(numeric_in, CStringGetDatum(lfirst(lc)),
+							ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)) :
+		CStringGetTextDatum((char *) lfirst(lc));
+	arguments[0] = array_of(index->type, elems, list_length(values));
+	become_owner(binding->owner, &saved);
+	run(holders_plan(binding, index), arguments, NULL);
+	become_caller_again(&saved);
+	number = SPI_processed;
+	*found = palloc(sizeof(Holder) * Max(number, 1));
+	for (int i = 0; i < number; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		Datum		value = result_column(tuple, desc, 2, index->type, NULL);
+
+		(*found)[i].id = copy_id(binding, tuple, desc, 1);
+		(*found)[i].value = index->type == NUMERICOID ?
+			numeric_normalize(DatumGetNumeric(value)) : TextDatumGetCString(value);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return number;
+}
