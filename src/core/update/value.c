@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 
 #include "core/errors.h"
+#include "core/lookup.h"
 #include "core/update/update.h"
 
 /* An attribute that the profile's schemas do not know. */
@@ -168,39 +169,6 @@ default_of(const Attribute *attribute, JsonbValue *siblings)
 		return document_find(siblings, attribute->default_from->name,
 							 attribute->default_from->name_len);
 	return NULL;
-}
-
-/*
- * A lookup is {value, displayValue}: the value decides, and the list supplies
- * the other one.
- */
-static void
-complete_lookup(const Attribute *attribute, JsonbValue *object)
-{
-	JsonbValue *code;
-	JsonbValue *shown;
-
-	if (attribute->lookup == NULL || object->type != jbvObject)
-		return;
-	code = document_member(object, "value");
-	shown = document_member(object, "displayValue");
-	for (int i = 0; i < attribute->lookup->val.array.nElems; i++)
-	{
-		JsonbValue *entry = &attribute->lookup->val.array.elems[i];
-
-		if (code != NULL ? document_equal(code, document_member(entry, "value"))
-			: document_equal(shown, document_member(entry, "displayValue")))
-		{
-			document_set(object, "value", strlen("value"),
-						 document_member(entry, "value"));
-			document_set(object, "displayValue", strlen("displayValue"),
-						 document_member(entry, "displayValue"));
-			return;
-		}
-	}
-	if (code == NULL && shown != NULL)
-		/* let validation say that the list lacks it */
-		document_set(object, "value", strlen("value"), shown);
 }
 
 /*
@@ -400,6 +368,6 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 			document_append(object, name, len, without_nulls(&pair->value));
 	}
 	if (parent != NULL)
-		complete_lookup(parent, object);
+		lookup_complete(parent, object);
 	return object;
 }
