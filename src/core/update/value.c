@@ -318,7 +318,7 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 		}
 		else if (value != NULL)
 		{
-			if (is_empty_object(value) && !attribute->is_extension)
+			if (is_empty_object(value) && !attribute->multi_valued && !attribute->is_extension)
 
 				/*
 				 * nothing is said; but what must not be half there is not
@@ -327,7 +327,8 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 				validate_required(&update->validation, &attribute->subs, value);
 			value = clears(update, attribute, value) ? NULL :
 				new_value_of(update, attribute, value, old, defaults);
-			if (value != NULL && attribute->type == TYPE_COMPLEX && is_empty_object(value))
+			if (value != NULL && attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
+				is_empty_object(value))
 				value = NULL;
 		}
 		else if (old != NULL && (attribute->mutability == MUTABILITY_WRITE_ONLY ||
