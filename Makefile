@@ -22,6 +22,7 @@ SQL_PARTS = \
 	src/api/profiles.sql \
 	src/store/define.sql \
 	src/store/table.sql \
+	src/store/lookup.sql \
 	src/store/idempotency.sql \
 	src/functions/user.sql \
 	src/functions/bulk.sql

@@ -27,3 +27,18 @@ VALUES (true, 'zluri', 'object', ARRAY['urn:userstore:params:schemas:zluri:User'
 
 INSERT INTO userstore.api_profile (shipped, name, body, schemas, put, unknown_attributes)
 VALUES (true, 'oig', 'fields', ARRAY['urn:userstore:params:schemas:oig:User'], 'merge', 'reject');
+
+-- users are never deleted, only inactivated; updates are answered with the
+-- page's three members
+INSERT INTO userstore.api_profile (shipped, name, body, schemas, put_creates, absent, unknown_attributes, answer, on_delete)
+VALUES (true, 'cpq', 'object', ARRAY['urn:userstore:params:schemas:cpq:19:User'], true, 'default', 'reject',
+	ARRAY['login', 'firstName', 'lastName'], 'refuse');
+
+-- the same for requests with uiMetadata=true, which shows more of segments
+INSERT INTO userstore.api_profile (shipped, name, body, schemas, put_creates, absent, unknown_attributes, answer, on_delete, rules)
+VALUES (true, 'cpq_ui_metadata', 'object', ARRAY['urn:userstore:params:schemas:cpq:19:User'], true, 'default', 'reject',
+	ARRAY['login', 'firstName', 'lastName'], 'refuse', '{
+	"groups.items.segments.items.icon": {"returned": "default"},
+	"groups.items.segments.items.status": {"returned": "default"},
+	"groups.items.segments.items.segments.items.icon": {"returned": "default"},
+	"groups.items.segments.items.segments.items.status": {"returned": "default"}}');

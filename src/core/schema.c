@@ -3,9 +3,9 @@
  *	  Compile attribute schemas: read the words of each attribute, check that
  *	  they fit together, index the names.
  *
- * Compiling goes in three steps, because a profile's rules are laid over the
- * schemas' words before anything is looked up by name: schema_compile,
- * schema_apply_rules, schema_link.
+ * Compiling goes in three steps, because a profile's rules and a table's lookup
+ * lists are laid over the schemas' words before anything is looked up by name:
+ * schema_compile, schema_apply_rules and schema_apply_lookups, schema_link.
  */
 #include "postgres.h"
 
@@ -13,6 +13,7 @@
 #include "utils/fmgrprotos.h"
 
 #include "core/errors.h"
+#include "core/lookup.h"
 #include "core/schema.h"
 #include "core/words.h"
 #include "core/scim/path.h"
@@ -346,6 +347,24 @@ schema_apply_rules(Schema *schema, JsonbValue *rules, bool strict)
 	}
 }
 
+/*
+ * Lay a table's own lookup lists (path → list, or NULL) over what schemas and
+ * rules say.  A path that the schema lacks by now is passed over.
+ */
+void
+schema_apply_lookups(Schema *schema, JsonbValue *lookups)
+{
+	if (lookups == NULL)
+		return;
+	document_foreach(pair, lookups)
+	{
+		Attribute  *attribute = path_resolve(schema, document_cstring(&pair->key));
+
+		if (attribute != NULL)
+			lookup_read(attribute, &pair->value, attribute->path);
+	}
+}
+
 static void
 mark_writable(AttributeSet *set, Writable writable)
 {
@@ -433,10 +452,6 @@ check_words(const Attribute *attribute, const Attribute *parent)
 		misplaced = "dependentRequired";
 	else if (attribute->enumeration && attribute->type == TYPE_COMPLEX)
 		misplaced = "enum";
-	else if (attribute->lookup &&
-			 (attribute_member(&attribute->subs, "value") == NULL ||
-			  attribute_member(&attribute->subs, "displayValue") == NULL))
-		misplaced = "lookup";
 	else if (attribute->key && !(attribute->multi_valued && attribute->type == TYPE_COMPLEX))
 		misplaced = "key";
 	else if (attribute->primary_when_only &&
@@ -518,6 +533,8 @@ link_attribute(Attribute *attribute, AttributeSet *siblings, const Attribute *pa
 	if (attribute->mutability == MUTABILITY_WRITE_ONLY)
 		attribute->returned = RETURNED_NEVER;
 	check_words(attribute, parent);
+	if (attribute->lookup_list != NULL)
+		lookup_link(attribute);
 	if (attribute->enumeration != NULL)
 	{
 		for (int i = 0; i < attribute->enumeration->val.array.nElems; i++)

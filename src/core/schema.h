@@ -64,6 +64,7 @@ typedef enum Writable
 } Writable;
 
 typedef struct Attribute Attribute;
+typedef struct Lookup Lookup;
 
 /* The attributes of one level, in the order of the document. */
 typedef struct AttributeSet
@@ -113,7 +114,7 @@ struct Attribute
 	Absent		absent;
 	Attribute  *key;
 	Attribute  *default_from;
-	JsonbValue *lookup;			/* an array of {value, displayValue} */
+	Lookup	   *lookup;			/* see lookup.h */
 	bool		primary_when_only;
 	bool		transient;		/* a wish: heard, never stored */
 	const char *computed;
@@ -122,6 +123,7 @@ struct Attribute
 	JsonbValue *key_name;
 	JsonbValue *default_from_name;
 	JsonbValue *dependent_names;
+	JsonbValue *lookup_list;	/* an array of {value, displayValue} */
 };
 
 /* An attribute that can be sent and is in no document. */
@@ -142,6 +144,7 @@ typedef struct Schema
 
 extern Schema *schema_compile(List *documents, bool scim_common);
 extern void schema_apply_rules(Schema *schema, JsonbValue *rules, bool strict);
+extern void schema_apply_lookups(Schema *schema, JsonbValue *lookups);
 extern void schema_apply_writable(Schema *schema, List *paths);
 extern void schema_link(Schema *schema);
 extern char *schema_check(JsonbValue *document);

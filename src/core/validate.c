@@ -15,6 +15,7 @@
 #include "utils/numeric.h"
 
 #include "core/errors.h"
+#include "core/lookup.h"
 #include "core/validate.h"
 
 /*
@@ -280,26 +281,6 @@ validate_number(Validation *validation, const Attribute *attribute, JsonbValue *
 						   "attribute \"%s\" is too large", attribute->path);
 }
 
-/* The value of a lookup must be one that its list has. */
-static void
-validate_lookup(Validation *validation, const Attribute *attribute, JsonbValue *value)
-{
-	JsonbValue *code = document_member(value, "value");
-
-	if (code == NULL)
-		return;
-	for (int i = 0; i < attribute->lookup->val.array.nElems; i++)
-	{
-		if (document_equal(code, document_member(&attribute->lookup->val.array.elems[i],
-												 "value")))
-			return;
-	}
-	validation_problem(validation, attribute->path, SCIM_INVALID_VALUE,
-					   "Send a value of the attribute's lookup list.",
-					   "attribute \"%s\" has a value that its lookup list lacks",
-					   attribute->path);
-}
-
 /* Each required attribute of a level is there (readOnly ones are ours). */
 void
 validate_required(Validation *validation, const AttributeSet *set, JsonbValue *object)
@@ -450,9 +431,9 @@ validate_item(Validation *validation, const Attribute *attribute, JsonbValue *va
 			validate_number(validation, attribute, value);
 			break;
 		case TYPE_COMPLEX:
-			/* first, as a displayValue unknown to the list stands for a value */
+			/* first, as a displayValue that stands alone is one of the list */
 			if (attribute->lookup != NULL)
-				validate_lookup(validation, attribute, value);
+				lookup_validate(validation, attribute, value);
 			validate_members(validation, &attribute->subs, value);
 			validate_required(validation, &attribute->subs, value);
 			validate_dependencies(validation, attribute, value);

@@ -10,6 +10,7 @@
 #include "regex/regex.h"
 #include "utils/builtins.h"
 
+#include "core/lookup.h"
 #include "core/validate.h"
 #include "core/words.h"
 
@@ -291,18 +292,7 @@ word_key(Attribute *attribute, JsonbValue *value, const char *where)
 static void
 word_lookup(Attribute *attribute, JsonbValue *value, const char *where)
 {
-	(void) read_array(value, where);
-	for (int i = 0; i < value->val.array.nElems; i++)
-	{
-		JsonbValue *entry = &value->val.array.elems[i];
-
-		if (document_member(entry, "value") == NULL ||
-			document_member(entry, "displayValue") == NULL)
-			BAD_SCHEMA_HINT(where,
-							"Each element is an object with \"value\" and \"displayValue\".",
-							"schema word \"%s\" has an element that is no lookup", where);
-	}
-	attribute->lookup = document_copy(value);
+	lookup_read(attribute, value, where);
 }
 
 static void

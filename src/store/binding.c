@@ -410,6 +410,7 @@ binding_api(Binding *binding, const char *name)
 	MemoryContext old;
 	BoundApi   *api;
 	Profile    *default_profile;
+	JsonbValue *lookups;
 	ListCell   *lc;
 
 	if (name == NULL)
@@ -420,6 +421,7 @@ binding_api(Binding *binding, const char *name)
 		if (strcmp(api->profile->name, name) == 0)
 			return api;
 	}
+	lookups = catalog_lookups(binding->users);
 	context = AllocSetContextCreate(CurrentMemoryContext, "userstore api",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
@@ -427,7 +429,7 @@ binding_api(Binding *binding, const char *name)
 	api->profile = catalog_profile(name);
 	default_profile = strcmp(name, binding->default_api) == 0 ? unconstify(Profile *, api->profile) :
 		catalog_profile(binding->default_api);
-	api->schema = catalog_schema(binding->schema_ids, api->profile, default_profile);
+	api->schema = catalog_schema(binding->schema_ids, api->profile, default_profile, lookups);
 	MemoryContextSetParent(context, binding->context);
 	MemoryContextSwitchTo(binding->context);
 	binding->apis = lappend(binding->apis, api);

@@ -38,6 +38,7 @@ static const char *const catalog_names[CATALOG_COUNT] = {
 	[CATALOG_ATTRIBUTE_SCHEMA] = "attribute_schema",
 	[CATALOG_API_PROFILE] = "api_profile",
 	[CATALOG_USER_TABLE] = "user_table",
+	[CATALOG_ATTRIBUTE_LOOKUP] = "attribute_lookup",
 	[CATALOG_ERA] = "era",
 };
 
@@ -300,10 +301,11 @@ tell_profile(void *name)
 /*
  * The attributes of a table with these schemas, under a profile, compiled in
  * the current memory context.  What the table's own profile adds to them is
- * known under every profile.
+ * known under every profile, and so are its lookup lists (path → list).
  */
 Schema *
-catalog_schema(List *ids, const Profile *profile, const Profile *default_profile)
+catalog_schema(List *ids, const Profile *profile, const Profile *default_profile,
+			   JsonbValue *lookups)
 {
 	MemoryContext rows = AllocSetContextCreate(CurrentMemoryContext,
 											   "userstore catalog rows",
@@ -335,6 +337,7 @@ catalog_schema(List *ids, const Profile *profile, const Profile *default_profile
 	schema = schema_compile(documents,
 							profile->scim_common || default_profile->scim_common);
 	schema_apply_rules(schema, profile->rules, false);
+	schema_apply_lookups(schema, lookups);
 	if (!profile->writes_all)
 		schema_apply_writable(schema, profile->writable);
 	schema_link(schema);
@@ -465,6 +468,36 @@ catalog_registrations(void)
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
 	return registrations;
+}
+
+/*
+ * The lookup lists of a user table: an object that maps attribute paths to
+ * lists.
+ */
+JsonbValue *
+catalog_lookups(Oid users)
+{
+	Relation	relation = table_open(catalog_relid(CATALOG_ATTRIBUTE_LOOKUP), AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(relation);
+	JsonbValue *lookups = document_new_object();
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_attribute_lookup_users, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(users));
+	scan = systable_beginscan(relation, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		char	   *path = TextDatumGetCString(heap_getattr(tuple, Anum_attribute_lookup_path, desc, &isnull));
+		Jsonb	   *lookup = DatumGetJsonbPCopy(heap_getattr(tuple, Anum_attribute_lookup_lookup, desc, &isnull));
+
+		document_append(lookups, path, strlen(path), document_from_jsonb(lookup));
+	}
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return lookups;
 }
 
 /* The newest era; 0 when none has begun.  Says whether it is this cluster's. */

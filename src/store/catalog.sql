@@ -1,5 +1,6 @@
 /*
- * The catalog: attribute schemas, API profiles, registered user tables.
+ * The catalog: attribute schemas, API profiles, registered user tables, lookup
+ * lists.
  *
  * Everyone may read it.  Rows are written by the functions, as the owner of
  * these tables; the owner of a database may insert, so that one who is no
@@ -97,6 +98,19 @@ COMMENT ON COLUMN userstore.user_table.unique_columns IS
 COMMENT ON COLUMN userstore.user_table.password_function IS
 	'function (password text, hash text) returning text that hashes passwords in the manner of crypt(3); NULL means bcrypt by pgcrypto';
 
+CREATE TABLE userstore.attribute_lookup (
+	users regclass REFERENCES userstore.user_table ON DELETE CASCADE,
+	path text COLLATE "C",
+	lookup jsonb NOT NULL CHECK (jsonb_typeof(lookup) = 'array'),
+	PRIMARY KEY (users, path)
+);
+COMMENT ON TABLE userstore.attribute_lookup IS
+	'lookup lists of user tables: the values that lookup attributes may have; written by attribute_lookup_define, cleared when a table is dropped or detached';
+COMMENT ON COLUMN userstore.attribute_lookup.users IS 'the table of users';
+COMMENT ON COLUMN userstore.attribute_lookup.path IS 'path of the attribute (RFC 7644 section 3.10), as its schema writes it';
+COMMENT ON COLUMN userstore.attribute_lookup.lookup IS
+	'array of objects with value and displayValue; wins over the list that a schema or a profile''s rule has';
+
 CREATE TABLE userstore.era (
 	era integer PRIMARY KEY,
 	system_identifier bigint NOT NULL,
@@ -111,10 +125,13 @@ COMMENT ON COLUMN userstore.era.began_at IS 'when the first user was changed in 
 SELECT pg_catalog.pg_extension_config_dump('userstore.attribute_schema', 'WHERE NOT shipped');
 SELECT pg_catalog.pg_extension_config_dump('userstore.api_profile', 'WHERE NOT shipped');
 SELECT pg_catalog.pg_extension_config_dump('userstore.user_table', '');
+SELECT pg_catalog.pg_extension_config_dump('userstore.attribute_lookup', '');
 SELECT pg_catalog.pg_extension_config_dump('userstore.era', '');
 
-GRANT SELECT ON userstore.attribute_schema, userstore.api_profile, userstore.user_table, userstore.era TO PUBLIC;
-GRANT INSERT ON userstore.attribute_schema, userstore.api_profile, userstore.user_table, userstore.era TO pg_database_owner;
+GRANT SELECT ON userstore.attribute_schema, userstore.api_profile, userstore.user_table, userstore.attribute_lookup,
+	userstore.era TO PUBLIC;
+GRANT INSERT ON userstore.attribute_schema, userstore.api_profile, userstore.user_table, userstore.attribute_lookup,
+	userstore.era TO pg_database_owner;
 
 CREATE FUNCTION userstore.catalog_changed() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
@@ -127,15 +144,19 @@ CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON u
 	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
 CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.user_table
 	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
+CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.attribute_lookup
+	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
 CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.era
 	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
 
 CREATE FUNCTION userstore.registration_guard() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.registration_guard() IS
-	'trigger of userstore.user_table: only who owns a table and its companions may register them';
+	'trigger of userstore.user_table and attribute_lookup: only who owns a table and its companions may register them or give the table lookup lists';
 
 CREATE TRIGGER registration_guard BEFORE INSERT ON userstore.user_table
+	FOR EACH ROW EXECUTE FUNCTION userstore.registration_guard();
+CREATE TRIGGER registration_guard BEFORE INSERT ON userstore.attribute_lookup
 	FOR EACH ROW EXECUTE FUNCTION userstore.registration_guard();
 
 CREATE FUNCTION userstore.shipped_guard() RETURNS trigger

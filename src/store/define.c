@@ -202,6 +202,7 @@ judge_tables(const char *id, JsonbValue *document, ReturnSetInfo *result)
 		profile = catalog_profile(registration->api);
 		schema = schema_compile(documents, profile->scim_common);
 		schema_apply_rules(schema, profile->rules, false);
+		schema_apply_lookups(schema, catalog_lookups(registration->users));
 		schema_link(schema);
 		judge_table(registration->users, schema, profile, result);
 		judge_unique(registration->users, schema, result);
@@ -226,7 +227,7 @@ advise_refresh(const char *id)
 		without_rules = *catalog_profile(registration->api);
 		without_rules.rules = NULL;
 		foreach(la, schema_unique_attributes(catalog_schema(registration->schemas,
-															&without_rules, &without_rules)))
+															&without_rules, &without_rules, NULL)))
 		{
 			Attribute  *attribute = lfirst(la);
 

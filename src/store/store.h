@@ -26,6 +26,7 @@ typedef enum Catalog
 	CATALOG_ATTRIBUTE_SCHEMA,
 	CATALOG_API_PROFILE,
 	CATALOG_USER_TABLE,
+	CATALOG_ATTRIBUTE_LOOKUP,
 	CATALOG_ERA
 } Catalog;
 #define CATALOG_COUNT	(CATALOG_ERA + 1)
@@ -40,6 +41,14 @@ enum
 	Anum_user_table_schemas,
 	Anum_user_table_unique_columns,
 	Anum_user_table_password_function
+};
+
+/* Columns of userstore.attribute_lookup. */
+enum
+{
+	Anum_attribute_lookup_users = 1,
+	Anum_attribute_lookup_path,
+	Anum_attribute_lookup_lookup
 };
 
 /* A row of userstore.user_table. */
@@ -73,9 +82,10 @@ extern JsonbValue *catalog_profile_row(const char *name);
 extern char *catalog_profile_with_schema(const char *id);
 extern Profile *catalog_profile(const char *name);
 extern Schema *catalog_schema(List *ids, const Profile *profile,
-							  const Profile *default_profile);
+							  const Profile *default_profile, JsonbValue *lookups);
 extern bool catalog_registration(Oid users, Registration *registration);
 extern List *catalog_registrations(void);
+extern JsonbValue *catalog_lookups(Oid users);
 extern int	catalog_era(void);
 extern List *text_array_list(Datum array);
 extern Datum list_text_array(List *list);

@@ -337,7 +337,7 @@ ensure_password_column(Oid users, List *schema_ids, const char *api)
 	AttrNumber	number = get_attnum(users, "password_hash");
 	char	   *sql = qualified(get_namespace_name(get_rel_namespace(users)), get_rel_name(users));
 
-	if (catalog_schema(schema_ids, profile, profile)->password == NULL)
+	if (catalog_schema(schema_ids, profile, profile, NULL)->password == NULL)
 		return;
 	if (number == InvalidAttrNumber)
 	{
@@ -626,25 +626,32 @@ owner_of(Oid relid)
 }
 
 /*
- * Row trigger on the registrations.  The owner of a database may insert them,
- * to restore a dump; but what they name is dropped when somebody drops the
- * user table, so it has to be the inserter's own.  Our functions insert as the
- * catalog's owner, after checks of their own.
+ * Row trigger on the registrations and lookup lists.  The owner of a database
+ * may insert them, to restore a dump; but what registrations name is dropped
+ * when somebody drops the user table, and lists decide what its users may have,
+ * so it has to be the inserter's own.  Our functions insert as the catalog's
+ * owner, after checks of their own.
  */
 Datum
 registration_guard(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	TupleDesc	desc;
+	Oid			relid;
+	int			last;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
 		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
-		RelationGetRelid(trigger->tg_relation) != catalog_relid(CATALOG_USER_TABLE))
+		((relid = RelationGetRelid(trigger->tg_relation)) != catalog_relid(CATALOG_USER_TABLE) &&
+		 relid != catalog_relid(CATALOG_ATTRIBUTE_LOOKUP)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"registration_guard\" was not called as the trigger of userstore.user_table")));
+				 errmsg("function \"registration_guard\" was not called as a trigger of userstore.user_table or attribute_lookup")));
 	desc = RelationGetDescr(trigger->tg_relation);
-	for (int i = Anum_user_table_users; i <= Anum_user_table_idempotency; i++)
+	/* the first column of both is the user table */
+	last = relid == catalog_relid(CATALOG_USER_TABLE) ? Anum_user_table_idempotency :
+		Anum_attribute_lookup_users;
+	for (int i = Anum_user_table_users; i <= last; i++)
 	{
 		bool		isnull;
 		Oid			relid = DatumGetObjectId(heap_getattr(trigger->tg_trigtuple, i, desc, &isnull));

@@ -15,7 +15,7 @@ COMMENT ON FUNCTION userstore.user_table_attach(regclass, text, text[], text) IS
 CREATE FUNCTION userstore.user_table_detach(users regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.user_table_detach(regclass) IS
-	'ends the registration of a user table; the table and its companions stay; for the table''s owner';
+	'ends the registration of a user table and takes away its lookup lists; the table and its companions stay; for the table''s owner';
 
 CREATE FUNCTION userstore.user_table_refresh(users regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';

@@ -264,7 +264,7 @@ JsonbValue *
 sync_unique_columns(Oid users, List *schema_ids, const char *api, JsonbValue *known)
 {
 	Profile    *profile = catalog_profile(api);
-	Schema	   *schema = catalog_schema(schema_ids, profile, profile);
+	Schema	   *schema = catalog_schema(schema_ids, profile, profile, NULL);
 	char	   *table = get_rel_name(users);
 	char	   *table_sql = quote_qualified_identifier(get_namespace_name(get_rel_namespace(users)), table);
 	JsonbValue *columns = document_new_object();

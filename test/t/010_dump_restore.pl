@@ -16,6 +16,7 @@ my $everything = q{
 	UNION ALL SELECT 'key', to_jsonb(k) FROM app.people_idempotency k
 	UNION ALL SELECT 'number', to_jsonb(n) FROM app.numbers n
 	UNION ALL SELECT 'table', to_jsonb(t) FROM userstore.user_table t
+	UNION ALL SELECT 'lookup', to_jsonb(l) FROM userstore.attribute_lookup l
 	UNION ALL SELECT 'profile', to_jsonb(p) - CASE WHEN p.shipped THEN '{owner,defined_at}' ELSE '{}'::text[] END
 		FROM userstore.api_profile p
 	UNION ALL SELECT 'schema', to_jsonb(s) - CASE WHEN s.shipped THEN '{owner,defined_at}' ELSE '{}'::text[] END
@@ -30,9 +31,11 @@ $old->safe_psql('userstore', q{
 	SET ROLE keeper;
 	SELECT userstore.attribute_schema_define('{"id": "urn:example:dump", "name": "User", "attributes": [
 		{"name": "login", "type": "string", "uniqueness": "server", "required": true},
-		{"name": "roles", "type": "string", "multiValued": true}]}');
+		{"name": "roles", "type": "string", "multiValued": true},
+		{"name": "status", "type": "complex", "lookup": [], "subAttributes": [{"name": "value", "type": "integer"}, {"name": "displayValue"}]}]}');
 	SELECT userstore.api_profile_define('mine', '{"schemas": ["urn:example:dump"], "put_creates": true}');
 	SELECT userstore.user_table_create('app.people', api => 'mine');
+	SELECT userstore.attribute_lookup_define('app.people', 'status', '[{"value": 1, "displayValue": "One"}]');
 	SELECT userstore.user_table_create('app.numbers', id_type => 'bigint');
 	SELECT userstore.user_create('app.numbers', '{"n": 1}');
 	GRANT USAGE ON SCHEMA app TO clerk;
@@ -47,7 +50,7 @@ $old->safe_psql('userstore', q{
 	SELECT userstore.user_delete('app.people', 'u3');
 });
 my $before = $old->safe_psql('userstore', $everything);
-like($before, qr/^history\|.*^key\|.*^number\|.*^profile\|.*^schema\|.*^table\|.*^user\|/ms,
+like($before, qr/^history\|.*^key\|.*^lookup\|.*^number\|.*^profile\|.*^schema\|.*^table\|.*^user\|/ms,
 	'there is something of each kind to dump');
 
 my $dump = "$PostgreSQL::Test::Utils::tmp_check/dump";
@@ -96,6 +99,8 @@ sub goes_on
 	like($err, qr/a user with this "login" exists already/, "$database: unique values stay unique");
 	($rc, $out, $err) = $put->('u2', '{"logout": 1}', 'NULL');
 	like($err, qr/"logout" is not known/, "$database: own schemas judge");
+	($rc, $out, $err) = $put->('u2', '{"login": "Login 2", "status": {"value": 2}}', 'NULL');
+	like($err, qr/"status" has a value that its lookup list lacks/, "$database: and so do lookup lists");
 	($rc, $out, $err) = $put->('u8', '{"login": "eight"}', q{'new key'});
 	is($out, '3', "$database: versions go on");
 	($rc, $out, $err) = $put->('u3', '{"login": "three"}', 'NULL');

@@ -64,6 +64,7 @@ my %calls = (
 	q{userstore.user_get('app.people', 'nobody')} => $denied,
 	q{userstore.user_version('app.people', 'ann')} => $denied,
 	q{userstore.user_version('app.people', 'nobody')} => $denied,
+	q{userstore.attribute_lookup_define('app.people', 'a', '[]')} => $not_owner,
 	q{userstore.idempotency_purge('app.people')} => $not_owner,
 	q{userstore.user_table_attach('app.people')} => $not_owner,
 	q{userstore.user_table_detach('app.people')} => $not_owner,
@@ -105,7 +106,7 @@ for my $role (qw(clerk nobody))
 			for "INSERT INTO app.$table SELECT * FROM app.$table", "UPDATE app.$table SET version = 1",
 			"DELETE FROM app.$table", "TRUNCATE app.$table";
 	}
-	for my $table (qw(user_table attribute_schema api_profile era))
+	for my $table (qw(user_table attribute_schema api_profile attribute_lookup era))
 	{
 		is(as($role, $_), "42501: permission denied for table $table", "$role: $_")
 			for "INSERT INTO userstore.$table DEFAULT VALUES", "DELETE FROM userstore.$table",

@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 
 #include "core/errors.h"
+#include "core/lookup.h"
 #include "core/update/update.h"
 
 static JsonbValue *merge_members(Update *update, const AttributeSet *set,
@@ -47,6 +48,24 @@ merge_any(JsonbValue *before, JsonbValue *sent)
 	return after;
 }
 
+/*
+ * Merge into a stored complex value, or an item of one.
+ */
+static JsonbValue *
+merge_object(Update *update, const Attribute *attribute, JsonbValue *before, JsonbValue *sent)
+{
+	JsonbValue *after;
+
+	if (attribute->lookup == NULL)
+		return merge_members(update, &attribute->subs, attribute, before, sent);
+	after = merge_members(update, &attribute->subs, attribute,
+						  lookup_base(attribute, before, sent), sent);
+	lookup_complete(attribute, after);
+	if (!is_empty_object(after))
+		validate_item(&update->validation, attribute, after);
+	return after;
+}
+
 static bool
 has_null(JsonbValue *object)
 {
@@ -56,6 +75,17 @@ has_null(JsonbValue *object)
 			return true;
 	}
 	return false;
+}
+
+/* Does a request clear all of an item but the key? */
+static bool
+leaves_only_key(const Attribute *attribute, JsonbValue *after, JsonbValue *sent)
+{
+	int			left = after->val.object.nPairs;
+
+	if (lookup_fills_cleared(attribute, after, sent))
+		left--;
+	return left == 1 && has_null(sent);
 }
 
 /*
@@ -86,13 +116,13 @@ merge_keyed_item(Update *update, const Attribute *attribute, JsonbValue *array,
 			break;
 	}
 	if (at < array->val.array.nElems)
-		after = merge_members(update, &attribute->subs, attribute, &elems[at], sent);
+		after = merge_object(update, attribute, &elems[at], sent);
 	else
 	{
 		after = new_object(update, &attribute->subs, attribute, sent, NULL, true);
 		validate_item(&update->validation, attribute, after);
 	}
-	if (after->val.object.nPairs == 1 && has_null(sent))
+	if (leaves_only_key(attribute, after, sent))
 	{
 		if (at < array->val.array.nElems)
 		{
@@ -140,11 +170,10 @@ merge_complex(Update *update, const Attribute *attribute, JsonbValue *before, Js
 	if (is_empty_object(sent) && !attribute->is_extension)
 		/* nothing is said; but what must not be half there is not there */
 		validate_required(&update->validation, &attribute->subs, sent);
-	if (before != NULL && before->type == jbvObject && attribute->lookup == NULL)
-		value = merge_members(update, &attribute->subs, attribute, before, sent);
+	if (before != NULL && before->type == jbvObject)
+		value = merge_object(update, attribute, before, sent);
 	else
 	{
-		/* of a lookup, what is displayed goes with the value: none is kept */
 		value = new_object(update, &attribute->subs, attribute, sent, before, false);
 		if (!is_empty_object(value))
 			validate_item(&update->validation, attribute, value);

@@ -136,7 +136,7 @@ replace_attribute(Update *update, const Attribute *attribute, const Attribute *p
 	else
 	{
 		value = new_value_of(update, attribute, sent, before, false);
-		if (attribute->type == TYPE_COMPLEX && is_empty_object(value))
+		if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued && is_empty_object(value))
 			value = NULL;
 		else if (!is_standing_blank(attribute, before, value))
 			validate_value(&update->validation, attribute, value);

@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 
 #include "core/errors.h"
+#include "core/lookup.h"
 #include "core/update/update.h"
 
 /* An attribute that the profile's schemas do not know. */
@@ -171,39 +172,6 @@ default_of(const Attribute *attribute, JsonbValue *siblings)
 }
 
 /*
- * A lookup is {value, displayValue}: the value decides, and the list supplies
- * the other one.
- */
-static void
-complete_lookup(const Attribute *attribute, JsonbValue *object)
-{
-	JsonbValue *code;
-	JsonbValue *shown;
-
-	if (attribute->lookup == NULL || object->type != jbvObject)
-		return;
-	code = document_member(object, "value");
-	shown = document_member(object, "displayValue");
-	for (int i = 0; i < attribute->lookup->val.array.nElems; i++)
-	{
-		JsonbValue *entry = &attribute->lookup->val.array.elems[i];
-
-		if (code != NULL ? document_equal(code, document_member(entry, "value"))
-			: document_equal(shown, document_member(entry, "displayValue")))
-		{
-			document_set(object, "value", strlen("value"),
-						 document_member(entry, "value"));
-			document_set(object, "displayValue", strlen("displayValue"),
-						 document_member(entry, "displayValue"));
-			return;
-		}
-	}
-	if (code == NULL && shown != NULL)
-		/* let validation say that the list lacks it */
-		document_set(object, "value", strlen("value"), shown);
-}
-
-/*
  * What clients of a lenient profile are known to send in place of a boolean
  * and of a complex value.
  */
@@ -350,7 +318,7 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 		}
 		else if (value != NULL)
 		{
-			if (is_empty_object(value) && !attribute->is_extension)
+			if (is_empty_object(value) && !attribute->multi_valued && !attribute->is_extension)
 
 				/*
 				 * nothing is said; but what must not be half there is not
@@ -359,7 +327,8 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 				validate_required(&update->validation, &attribute->subs, value);
 			value = clears(update, attribute, value) ? NULL :
 				new_value_of(update, attribute, value, old, defaults);
-			if (value != NULL && attribute->type == TYPE_COMPLEX && is_empty_object(value))
+			if (value != NULL && attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
+				is_empty_object(value))
 				value = NULL;
 		}
 		else if (old != NULL && (attribute->mutability == MUTABILITY_WRITE_ONLY ||
@@ -400,6 +369,6 @@ new_object(Update *update, const AttributeSet *set, const Attribute *parent,
 			document_append(object, name, len, without_nulls(&pair->value));
 	}
 	if (parent != NULL)
-		complete_lookup(parent, object);
+		lookup_complete(parent, object);
 	return object;
 }
