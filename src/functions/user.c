@@ -256,6 +256,7 @@ user_password_verify(PG_FUNCTION_ARGS)
 	SPI_connect();
 	table = binding_open(PG_GETARG_OID(0));
 	id = binding_id_from_text(table, id_text);
+	binding_require_privileges(table, ACL_SELECT);
 	binding_require_password(table, ACL_SELECT);
 	do
 	{
