@@ -85,7 +85,7 @@ http_status(int sqlstate)
 	char	   *code = unpack_sql_state(sqlstate);
 
 	if (strncmp(code, "PT", 2) == 0 && strspn(code + 2, "0123456789") == 3)
-		return atoi(code + 2);
+		return (code[2] - '0') * 100 + (code[3] - '0') * 10 + code[4] - '0';
 	switch (sqlstate)
 	{
 		case ERRCODE_UNIQUE_VIOLATION:
