@@ -370,7 +370,7 @@ sub story
 sub single
 {
 	my ($operation, $collision, $trouble) = @_;
-	my $id = @ids && chance($operation eq 'put' ? 0.7 : 0.95) ? one_of(@ids) : new_id();
+	my $id = @ids > 10 && chance($operation eq 'put' ? 0.7 : 0.95) ? one_of(@ids) : new_id();
 	my @unique;
 
 	push @ids, $id if !$standing{$id} && chance(0.3);    # once more in this request
@@ -466,7 +466,9 @@ sub try_requests
 		next if !@differences;
 		push @wrong, $n;
 		splice @differences, 10;
-		diag("request $n of $name, seed $seed: $call gives\n" . join "\n", @differences) if @wrong <= 3;
+		append_to_file("$PostgreSQL::Test::Utils::log_path/bulk_request_${n}_$name.sql", "SELECT $call;\n");
+		diag("request $n of $name, seed $seed: $operation of " . @items . ' items' . "\n" . join "\n", @differences)
+		  if @wrong <= 3;
 
 		# go on from tables that are alike again
 		make_tables($id_type, @features);
