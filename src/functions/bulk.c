@@ -91,6 +91,22 @@ collect_ignored(Bulk *bulk, List *paths)
 	MemoryContextSwitchTo(old);
 }
 
+/* The id of an item that failed, as it was sent, or NULL. */
+static char *
+sent_id(JsonbValue *body)
+{
+	if (body->type != jbvObject)
+		return NULL;
+	document_foreach(pair, body)
+	{
+		if (pair->key.val.string.len != 2 || pg_strncasecmp(pair->key.val.string.val, "id", 2) != 0)
+			continue;
+		if (pair->value.type == jbvString || pair->value.type == jbvNumeric)
+			return read_body_id(&pair->value);
+	}
+	return NULL;
+}
+
 /*
  * An item is done: keep its part of the answer.
  */
@@ -105,7 +121,7 @@ finish_item(Bulk *bulk, BulkItem *item)
 	Jsonb	   *shown;
 
 	result.body = road->body;
-	result.id = road->has_id ? road->id_text : NULL;
+	result.id = item->error != NULL ? sent_id(road->body) : road->id_text;
 	if (item->error != NULL)
 	{
 		char	   *path;
