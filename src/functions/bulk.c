@@ -20,7 +20,7 @@ PG_FUNCTION_INFO_V1(users_bulk_patch);
  * Memory is taken for so many items, or so many bytes of them, at a time.  A
  * slice has its own statements, so most requests should be one.
  */
-#define SLICE_ITEMS			16384
+#define SLICE_ITEMS			32768
 #define SLICE_BYTES			(32 * 1024 * 1024)
 
 /* Each takes its time. */

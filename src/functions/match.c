@@ -138,8 +138,10 @@ match_open(Bulk *bulk, const char *path)
 	resolve(bulk, match);
 	value = expression(bulk, match);
 	types[0] = get_array_type(match->type);
-	match->plan = SPI_prepare(psprintf("SELECT u.id, %s FROM %s u WHERE %s OPERATOR(pg_catalog.=) ANY ($1)",
-									   value, bulk->table->users_sql, value), 1, types);
+	/* planned anew each time: with the values at hand, they can be hashed */
+	match->plan = SPI_prepare_cursor(psprintf("SELECT u.id, %s FROM %s u WHERE %s OPERATOR(pg_catalog.=) ANY ($1)",
+											  value, bulk->table->users_sql, value),
+									 1, types, CURSOR_OPT_CUSTOM_PLAN);
 	if (match->plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));	/* can't happen */
 	match->context = AllocSetContextCreate(bulk->context, "userstore matched users",

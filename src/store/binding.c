@@ -669,6 +669,13 @@ statement_types(Binding *binding, BoundStatement statement, Oid *types)
 	return count;
 }
 
+/* Is a statement about many users? */
+static bool
+is_set(BoundStatement statement)
+{
+	return statement >= STATEMENT_SET_LOCK && statement <= STATEMENT_SET_HISTORY_VERSION;
+}
+
 /*
  * A statement of the binding, prepared once.
  */
@@ -689,7 +696,7 @@ binding_plan(Binding *binding, BoundStatement statement)
 	text = statement_text(binding, statement);
 
 	ntypes = statement_types(binding, statement, types);
-	plan = SPI_prepare(text, ntypes, types);
+	plan = SPI_prepare_cursor(text, ntypes, types, is_set(statement) ? CURSOR_OPT_GENERIC_PLAN : 0);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s: %s", SPI_result_code_string(SPI_result), text);	/* can't happen */
 	SPI_keepplan(plan);

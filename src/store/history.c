@@ -162,6 +162,7 @@ history_newest_version(Binding *binding, Datum user_id, TimestampTz *changed_at)
 int
 history_newest_versions(Binding *binding, const Datum *ids, int count, NewestVersion **found)
 {
+	SPIPlanPtr	plan;
 	SavedUser	saved;
 	Datum		values[1];
 	int			result;
@@ -170,8 +171,9 @@ history_newest_versions(Binding *binding, const Datum *ids, int count, NewestVer
 	values[0] = array_of(binding->id_type, unconstify(Datum *, ids), count);
 	become_owner(binding->owner, &saved);
 	CommandCounterIncrement();
-	result = SPI_execute_snapshot(binding_plan(binding, STATEMENT_SET_HISTORY_VERSION), values, NULL,
-								  GetLatestSnapshot(), InvalidSnapshot, true, false, 0);
+	plan = binding_plan(binding, STATEMENT_SET_HISTORY_VERSION);
+	plan_by_index(plan);
+	result = SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot, true, false, 0);
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(result)); /* can't happen */
 	become_caller_again(&saved);

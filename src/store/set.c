@@ -16,8 +16,11 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
+#include "utils/plancache.h"
+#include "utils/resowner.h"
 
 #include "core/errors.h"
 #include "store/store.h"
@@ -44,10 +47,36 @@ array_of(Oid type, Datum *elems, int count)
 	return PointerGetDatum(construct_array(elems, count, type, len, byval, align));
 }
 
+/*
+ * Have a statement planned with an index look-up for each id.  The planner
+ * cannot know how many there will be, and what it knows of a table may be from
+ * when that was empty: it might read the whole table for each.  The settings
+ * must not reach the statements of triggers, so the plan is made here, not when
+ * it runs; being a generic one, it is that which runs.
+ */
+void
+plan_by_index(SPIPlanPtr plan)
+{
+	static const char *const others[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"};
+	int			nest_level = NewGUCNestLevel();
+	CachedPlan *cached;
+
+	for (int i = 0; i < lengthof(others); i++)
+		(void) set_config_option(others[i], "off", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	cached = SPI_plan_get_cached_plan(plan);
+	if (cached != NULL)
+		ReleaseCachedPlan(cached, CurrentResourceOwner);
+	AtEOXact_GUC(true, nest_level);
+}
+
 static void
 run(SPIPlanPtr plan, Datum *values, const char *nulls)
 {
-	int			result = SPI_execute_plan(plan, values, nulls, false, 0);
+	int			result;
+
+	plan_by_index(plan);
+	result = SPI_execute_plan(plan, values, nulls, false, 0);
 
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result)); /* can't happen */
@@ -217,9 +246,10 @@ holders_plan(Binding *binding, UniqueIndex *index)
 	if (index->holders != NULL)
 		return index->holders;
 	types[0] = get_array_type(index->type);
-	plan = SPI_prepare(psprintf("SELECT u.id, u.%s FROM %s u WHERE u.%s OPERATOR(pg_catalog.=) ANY ($1)",
-								quote_identifier(index->column), binding->users_sql,
-								quote_identifier(index->column)), 1, types);
+	plan = SPI_prepare_cursor(psprintf("SELECT u.id, u.%s FROM %s u WHERE u.%s OPERATOR(pg_catalog.=) ANY ($1)",
+									   quote_identifier(index->column), binding->users_sql,
+									   quote_identifier(index->column)),
+							  1, types, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));	/* can't happen */
 	SPI_keepplan(plan);

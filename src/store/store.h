@@ -315,6 +315,7 @@ typedef struct Holder
 	char	   *value;
 } Holder;
 
+extern void plan_by_index(SPIPlanPtr plan);
 extern Datum array_of(Oid type, Datum *elems, int count);
 extern void set_lock(Binding *binding, const Datum *ids, int count);
 extern int	set_read_locked(Binding *binding, const Datum *ids, int count, FoundRow **found);
