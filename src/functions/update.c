@@ -636,7 +636,9 @@ travel(const UserCall *call)
 		road_address(&road, call->id);
 	if (call->body != NULL)
 		road_read(&road, document_from_jsonb(call->body), VARSIZE(call->body));
-	if (!road.unstored.has_password && call->hides)
+	if (road.unstored.carries_password)
+		hide_activity();
+	else if (call->hides)
 		show_statement_again();
 	if (call->operation == OPERATION_DELETE && road.profile->on_delete == ON_DELETE_REFUSE)
 		ereport(ERROR,

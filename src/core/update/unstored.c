@@ -136,7 +136,11 @@ unstored_take(Update *update, JsonbValue *sent, JsonbValue *body, SentUnstored *
 		Attribute  *attribute = unstored->attribute;
 		JsonbValue *value = take(update, unstored, sent, body);
 
-		if (value == NULL || attribute->mutability == MUTABILITY_READ_ONLY)
+		if (value == NULL)
+			continue;
+		if (attribute == update->schema->password && value->type != jbvNull)
+			taken->carries_password = true;
+		if (attribute->mutability == MUTABILITY_READ_ONLY)
 			continue;
 		if (attribute->writable == WRITABLE_NOT)
 			refuse_not_writable(update, attribute->path, value, NULL);

@@ -41,6 +41,7 @@ extern JsonbValue *merge_document(Update *update, JsonbValue *before,
 /* unstored.c */
 typedef struct SentUnstored
 {
+	bool		carries_password;	/* in clear, even if it is ignored */
 	bool		has_password;
 	const char *password;		/* in clear; NULL: cleared */
 	List	   *wishes;			/* of const char *: paths of transient
