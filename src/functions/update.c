@@ -309,6 +309,9 @@ compare_password(Road *road, bool *differs)
 		*differs = sent != hash;
 	else
 		*differs = !password_matches(road->table, sent, hash);
+	if (*differs && road->schema->password->writable == WRITABLE_NOT)
+		refuse_change(&road->update, road->schema->password->path,
+					  psprintf("API profile \"%s\" does not write it.", road->profile->name));
 	if (*differs && hash != NULL &&
 		road->schema->password->mutability == MUTABILITY_IMMUTABLE)
 		refuse_change(&road->update, road->schema->password->path,

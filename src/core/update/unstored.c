@@ -88,9 +88,13 @@ take(Update *update, const Unstored *unstored, JsonbValue *sent, JsonbValue *bod
 	{
 		JsonbValue *value;
 
-		if (pair->value.type != jbvObject ||
-			attribute_find(set, pair->key.val.string.val,
+		if (attribute_find(set, pair->key.val.string.val,
 						   pair->key.val.string.len) != unstored->extension)
+			continue;
+		/* what clears the extension clears all that belongs to it */
+		if (pair->value.type == jbvNull)
+			taken = &pair->value;
+		if (pair->value.type != jbvObject)
 			continue;
 		/* the body has the same members, and keeps their count */
 		pair->value = *document_copy_top(&pair->value);
@@ -142,7 +146,9 @@ unstored_take(Update *update, JsonbValue *sent, JsonbValue *body, SentUnstored *
 			taken->carries_password = true;
 		if (attribute->mutability == MUTABILITY_READ_ONLY)
 			continue;
-		if (attribute->writable == WRITABLE_NOT)
+		/* to clear a password that is not there is no offence: see later */
+		if (attribute->writable == WRITABLE_NOT &&
+			(value->type != jbvNull || attribute != update->schema->password))
 			refuse_not_writable(update, attribute->path, value, NULL);
 		else if (attribute == update->schema->password)
 			judge_password(update, attribute, value, taken);
