@@ -634,6 +634,8 @@ travel(const UserCall *call)
 	bool		has_key = call->idempotency_key != NULL && !call->dry_run;
 
 	road_begin(&road, call, table, binding_api(table, call->api));
+	if (call->hides && road.schema->password == NULL)
+		show_statement_again();
 	binding_require_privileges(table, road_privileges(&road));
 	if (call->id != NULL)
 		road_address(&road, call->id);
