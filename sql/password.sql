@@ -638,7 +638,7 @@ SELECT current_user, current_setting('search_path');
 DROP TABLE t_nothing, t_empty, t_fails;
 
 -- it runs as the table's owner, who is not the caller, and can do nothing lasting to the session
-CREATE FUNCTION whose(password text, hash text) RETURNS text LANGUAGE sql AS $$ SELECT current_user || '/' || session_user || '/' || md5(password) $$;
+CREATE FUNCTION whose(password text, hash text) RETURNS text LANGUAGE sql AS $$ SELECT concat_ws(' / ', current_user, session_user, current_setting('search_path'), md5(password)) $$;
 CREATE FUNCTION roams(password text, hash text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN SET ROLE regress_password_clerk; RETURN 'x'; END $$;
 CREATE FUNCTION makes(password text, hash text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE left_behind (); RETURN 'x'; END $$;
 SELECT user_table_create('t_' || f, 'scim', password_function => f) FROM unnest('{whose,roams,makes}'::text[]) f;

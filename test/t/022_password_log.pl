@@ -72,7 +72,7 @@ sub hidden
 	my $said = run_sql($sql, %opt);
 	my $log = logged($from);
 	subtest $what => sub {
-		like($sql, qr/$clear/, 'carries a password') unless $opt{carries};
+		like($sql, qr/$clear/, 'carries a password');
 		like($said, qr/(ERROR|FATAL|WARNING): +$expected/, 'fails as expected');
 		my ($message) = $said =~ /(?:ERROR|FATAL|WARNING): +[0-9A-Z]{5}: (.*)/;
 		like($log, qr/(ERROR|FATAL|WARNING): +\Q$message\E/, 'and is logged') if defined $message;
@@ -87,7 +87,7 @@ sub shown
 {
 	my ($what, $sql, $expected, %opt) = @_;
 	my $from = -s $node->logfile;
-	like(run_sql($sql, %opt), qr/(ERROR|FATAL): +$expected/, "$what: fails");
+	like(run_sql(($opt{before} // '') . $sql), qr/(ERROR|FATAL): +$expected/, "$what: fails");
 	like(logged($from), qr/STATEMENT: +\Q$sql\E/, "$what: the statement is logged");
 	return;
 }
@@ -98,6 +98,7 @@ $node->safe_psql('userstore', q{
 		$$ SELECT public.crypt(password, coalesce(hash, public.gen_salt('bf', 4))) $$;
 	SELECT userstore.user_table_create('people', 'scim', password_function => 'cheap');
 	SELECT userstore.user_table_create('bcrypt', 'scim');
+	SELECT userstore.user_table_create('plain');
 	SELECT userstore.api_profile_define('reads', '{"rules": {"password": {"mutability": "readOnly"}}}', 'scim');
 	SELECT userstore.api_profile_define('page', '{"writable": ["title"]}', 'scim');
 	CREATE FUNCTION fails(password text, hash text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'no hash today'; END $$;
@@ -213,6 +214,19 @@ hidden('COPY', q{COPY (SELECT userstore.user_patch('people', 'ann', } . body('"t
 hidden('CREATE TABLE AS', q{CREATE TABLE made AS SELECT userstore.user_patch('people', 'ann', } . body('"title": 5') . ')', 'PT400');
 hidden('a cursor', q{BEGIN; DECLARE c CURSOR FOR SELECT userstore.user_patch('people', 'ann', } . body('"title": 5') . '); FETCH c; COMMIT', 'PT400', one_message => 1);
 
+# The other protocol, in which a statement is parsed, bound and executed by
+# messages of their own.
+for my $mode (qw(extended prepared))
+{
+	my $script = "$PostgreSQL::Test::Utils::tmp_check/$mode.sql";
+	append_to_file($script, q{SELECT userstore.user_patch('people', 'ann', } . body('"title": "late"') . ");\n");
+	my $from = -s $node->logfile;
+	my ($out, $err);
+	IPC::Run::run([ 'pgbench', '-n', '-t', '1', '-M', $mode, '-f', $script, $node->connstr('userstore') ], '>', \$out, '2>', \$err);
+	like(logged($from), qr/ERROR: +trouble with ann/, "protocol: $mode");
+	unlike(logged($from), qr/$clear/, 'without the password');
+}
+
 # ---- Verifying -------------------------------------------------------------
 
 $count++;
@@ -269,9 +283,11 @@ for my $end (qw(cancel terminate))
 	run_sql(q{SELECT userstore.user_patch('people', 'ann', '{"title": "x"}')});
 	$from = -s $node->logfile;
 	my $pid = start_waiting($session, q{SELECT FROM userstore.user_patch('people', 'ann', } . body('"title": "sleeps"') . ')', 'PgSleep');
+	unlike($node->safe_psql('userstore', 'SELECT query FROM pg_stat_activity'), qr/$clear/, 'nobody sees it either');
 	$node->safe_psql('userstore', "SELECT pg_${end}_backend($pid)");
 	ok($node->wait_for_log(qr/due to (user request|administrator command)/, $from), "pg_${end}_backend");
 	unlike(logged($from), qr/$clear/, 'is logged without the password');
+	# a session that was ended has nothing to say
 	eval { $session->quit };
 }
 
@@ -298,6 +314,7 @@ like(logged($from), qr{STATEMENT: +SELECT 3 / 0}, 'in the same transaction, too'
 $session->quit;
 shown('a wrong value', q{SELECT userstore.user_patch('people', 'ann', '{"title": 5}')}, 'PT400');
 shown('a trigger', q{SELECT userstore.user_patch('people', 'ann', '{"title": "before"}')}, 'P0001');
+shown('a role that may not', q{SELECT userstore.user_patch('plain', 'ann', '{"title": 5}')}, '42501', before => 'SET ROLE reader;');
 shown('a missing user', q{SELECT userstore.user_get('people', 'nobody')}, 'PT404');
 $from = -s $node->logfile;
 run_sql(q{DO $do$ BEGIN EXECUTE $$ SELECT userstore.user_patch('people', 'ann', '{"title": 5}') $$; END $do$});
