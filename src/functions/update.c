@@ -634,13 +634,21 @@ travel(const UserCall *call)
 	bool		has_key = call->idempotency_key != NULL && !call->dry_run;
 
 	road_begin(&road, call, table, binding_api(table, call->api));
-	if (call->hides && road.schema->password == NULL)
-		show_statement_again();
-	binding_require_privileges(table, road_privileges(&road));
-	if (call->id != NULL)
-		road_address(&road, call->id);
-	if (call->body != NULL)
-		road_read(&road, document_from_jsonb(call->body), VARSIZE(call->body));
+	PG_TRY();
+	{
+		binding_require_privileges(table, road_privileges(&road));
+		if (call->id != NULL)
+			road_address(&road, call->id);
+		if (call->body != NULL)
+			road_read(&road, document_from_jsonb(call->body), VARSIZE(call->body));
+	}
+	PG_CATCH();
+	{
+		if (call->hides && !unstored_may_carry(road.schema, call->body))
+			show_statement_again();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	if (road.unstored.carries_password)
 		hide_activity();
 	else if (call->hides)

@@ -163,6 +163,29 @@ unstored_take(Update *update, JsonbValue *sent, JsonbValue *body, SentUnstored *
 	}
 }
 
+/*
+ * May a body that was not read carry a password?  If anything in it, be it a
+ * name or a path or the value of a "name", ends as the attribute is called.
+ */
+bool
+unstored_may_carry(const Schema *schema, Jsonb *body)
+{
+	const Attribute *password = schema->password;
+	JsonbIterator *iterator = JsonbIteratorInit(&body->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+
+	while (password != NULL && (token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+	{
+		if ((token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM) &&
+			value.type == jbvString && value.val.string.len >= password->name_len &&
+			pg_strncasecmp(value.val.string.val + value.val.string.len - password->name_len,
+						   password->name, password->name_len) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A user who is created has what is required. */
 void
 unstored_require(Update *update, const SentUnstored *taken)
