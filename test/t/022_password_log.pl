@@ -99,6 +99,9 @@ $node->safe_psql('userstore', q{
 	SELECT userstore.user_table_create('people', 'scim', password_function => 'cheap');
 	SELECT userstore.user_table_create('bcrypt', 'scim');
 	SELECT userstore.user_table_create('plain');
+	SELECT userstore.attribute_schema_define('{"id": "urn:example:object", "name": "Object", "attributes": [{"name": "password", "format": "password"}]}');
+	SELECT userstore.user_table_create('objects', schemas => '{urn:example:object}');
+	SELECT userstore.api_profile_define('fields', '{"schemas": []}', 'oig');
 	SELECT userstore.api_profile_define('reads', '{"rules": {"password": {"mutability": "readOnly"}}}', 'scim');
 	SELECT userstore.api_profile_define('page', '{"writable": ["title"]}', 'scim');
 	CREATE FUNCTION fails(password text, hash text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'no hash today'; END $$;
@@ -157,6 +160,9 @@ hidden('a dry run', q{SELECT userstore.user_patch('people', 'ann', } . body('"ti
 hidden('an unknown profile', q{SELECT userstore.user_patch('people', 'ann', } . body() . q{, api => 'nowhere')}, '42704');
 hidden('a table of another kind', q{SELECT userstore.user_patch('people_history', 'ann', } . body() . q{)}, '42809');
 hidden('no user', q{SELECT userstore.user_patch('people', NULL, } . body() . q{)}, '22004');
+hidden('a body of another user', q{SELECT userstore.user_patch('objects', 'ann', } . body('"id": "bob"') . q{)}, 'PT400');
+hidden('a body that is none', qq{SELECT userstore.user_patch('people', 'ann', '[{"op": "add", "path": "/Password", "value": "$clear"}, 5]')}, 'PT400');
+hidden('a field that is none', qq{SELECT userstore.user_patch('objects', 'ann', '{"fields": [{"name": "password", "value": "$clear"}, 5]}', api => 'fields')}, 'PT400');
 hidden('no id', q{SELECT userstore.user_patch('people', '', } . body() . q{)}, 'PT400');
 run_sql(q{SELECT userstore.user_patch('people', 'ann', } . body() . q{, 'k')});
 hidden('the key of another password', q{SELECT userstore.user_patch('people', 'ann', } . body() . q{, 'k')}, 'PT422');
@@ -314,7 +320,11 @@ like(logged($from), qr{STATEMENT: +SELECT 3 / 0}, 'in the same transaction, too'
 $session->quit;
 shown('a wrong value', q{SELECT userstore.user_patch('people', 'ann', '{"title": 5}')}, 'PT400');
 shown('a trigger', q{SELECT userstore.user_patch('people', 'ann', '{"title": "before"}')}, 'P0001');
-shown('a role that may not', q{SELECT userstore.user_patch('plain', 'ann', '{"title": 5}')}, '42501', before => 'SET ROLE reader;');
+shown("a role that may not, table $_", qq{SELECT userstore.user_patch('$_', 'ann', '{"title": 5}')}, '42501', before => 'SET ROLE clerk;')
+	for qw(plain bcrypt);
+shown('an id that is none', q{SELECT userstore.user_patch('people', '', '{"title": "x"}')}, 'PT400');
+shown('a body that is none', q{SELECT userstore.user_patch('people', 'ann', '["title"]')}, 'PT400');
+shown('a body of another user', q{SELECT userstore.user_patch('objects', 'ann', '{"id": "bob"}')}, 'PT400');
 shown('a missing user', q{SELECT userstore.user_get('people', 'nobody')}, 'PT404');
 $from = -s $node->logfile;
 run_sql(q{DO $do$ BEGIN EXECUTE $$ SELECT userstore.user_patch('people', 'ann', '{"title": 5}') $$; END $do$});
