@@ -196,18 +196,21 @@ unstored_require(Update *update, const SentUnstored *taken)
 
 /*
  * Forget the password in a body that could not be read: whatever has its name,
- * as a member or as a field {"name": …, "value": …}.
+ * as a member or as a field {"name": …, "value": …}.  Gives true when there is
+ * such.
  */
-void
+bool
 unstored_forget(const Schema *schema, JsonbValue *body)
 {
+	bool		found = false;
+
 	check_stack_depth();
 	if (schema->password == NULL)
-		return;
+		return false;
 	if (body->type == jbvArray)
 	{
 		for (int i = 0; i < body->val.array.nElems; i++)
-			unstored_forget(schema, &body->val.array.elems[i]);
+			found |= unstored_forget(schema, &body->val.array.elems[i]);
 	}
 	else if (body->type == jbvObject)
 	{
@@ -219,9 +222,13 @@ unstored_forget(const Schema *schema, JsonbValue *body)
 		{
 			if (is_named(schema->password, &pair->key) ||
 				(is_field && document_is_string(&pair->key, "value")))
+			{
 				pair->value.type = jbvNull;
+				found = true;
+			}
 			else
-				unstored_forget(schema, &pair->value);
+				found |= unstored_forget(schema, &pair->value);
 		}
 	}
+	return found;
 }

@@ -50,7 +50,7 @@ typedef struct SentUnstored
 
 extern void unstored_take(Update *update, JsonbValue *sent, JsonbValue *body,
 						  SentUnstored *taken);
-extern void unstored_forget(const Schema *schema, JsonbValue *body);
+extern bool unstored_forget(const Schema *schema, JsonbValue *body);
 extern bool unstored_may_carry(const Schema *schema, Jsonb *body);
 extern void unstored_require(Update *update, const SentUnstored *taken);
 
