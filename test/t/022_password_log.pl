@@ -233,6 +233,34 @@ for my $mode (qw(extended prepared))
 	unlike(logged($from), qr/$clear/, 'without the password');
 }
 
+# ---- Bulk ------------------------------------------------------------------
+
+# Two items of a bulk request, of which the second carries a password.
+sub bulk
+{
+	my ($function, $more, $options) = @_;
+	$count++;
+	return qq{SELECT userstore.$function('people', '[{"id": "bob", "title": "bulk"}, {"id": "ann", "password": "$clear$count"$more}]'$options)};
+}
+
+hidden('bulk: a value of a wrong type', bulk('users_bulk_patch', ', "title": 5', ', atomic => true'), 'PT400');
+hidden('bulk: a password in an array', qq{SELECT userstore.users_bulk_patch('people', '[{"id": "ann", "Password": ["$clear"]}]', atomic => true)}, 'PT400');
+hidden('bulk: an empty password beside', qq{SELECT userstore.users_bulk_patch('people', '[{"id": "bob", "password": ""}, {"id": "ann", "title": 5, "password": "$clear"}]', atomic => true)}, 'PT400');
+hidden('bulk: a password that is ignored', bulk('users_bulk_patch', ', "title": 5', q{, atomic => true, api => 'reads'}), 'PT400');
+hidden('bulk: a BEFORE trigger', bulk('users_bulk_patch', ', "title": "before"', ', atomic => true'), 'P0001');
+hidden('bulk: an AFTER trigger', bulk('users_bulk_patch', ', "title": "after"', ', atomic => true'), '22012');
+hidden('bulk: a deferred trigger', bulk('users_bulk_patch', ', "title": "late"', ''), 'P0001');
+hidden('bulk: a value taken', bulk('users_bulk_put', ', "userName": "bob"', ', atomic => true'), '(23505|PT409|PT400)');
+hidden('bulk: a role that may not', 'SET ROLE reader; ' . bulk('users_bulk_patch', '', ''), '42501');
+hidden('bulk: a role that may not set passwords', 'SET ROLE clerk; ' . bulk('users_bulk_patch', '', ', atomic => true'), '42501');
+hidden('bulk: another statement of the same message', bulk('users_bulk_patch', '', '') . '; SELECT 1 / 0', '22012', one_message => 1);
+run_sql(bulk('users_bulk_patch', '', q{, 'bulk'}));
+hidden('bulk: the key of another password', bulk('users_bulk_patch', '', q{, 'bulk'}), 'PT422');
+# items that fail alone are nobody's error
+$from = -s $node->logfile;
+run_sql(bulk('users_bulk_patch', $_, '')) for ', "title": 5', ', "title": "before"', ', "title": "after"', ', "title": "indecent"';
+unlike(logged($from), qr/$clear/, 'bulk: items that fail alone');
+
 # ---- Verifying -------------------------------------------------------------
 
 $count++;
@@ -325,6 +353,8 @@ shown("a role that may not, table $_", qq{SELECT userstore.user_patch('$_', 'ann
 shown('an id that is none', q{SELECT userstore.user_patch('people', '', '{"title": "x"}')}, 'PT400');
 shown('a body that is none', q{SELECT userstore.user_patch('people', 'ann', '["title"]')}, 'PT400');
 shown('a body of another user', q{SELECT userstore.user_patch('objects', 'ann', '{"id": "bob"}')}, 'PT400');
+shown('bulk: a wrong value', q{SELECT userstore.users_bulk_patch('people', '[{"id": "ann", "title": 5}]', atomic => true)}, 'PT400');
+shown('bulk: a role that may not', q{SELECT userstore.users_bulk_patch('bcrypt', '[{"id": "ann", "title": 5}]')}, '42501', before => 'SET ROLE clerk;');
 shown('a missing user', q{SELECT userstore.user_get('people', 'nobody')}, 'PT404');
 $from = -s $node->logfile;
 run_sql(q{DO $do$ BEGIN EXECUTE $$ SELECT userstore.user_patch('people', 'ann', '{"title": 5}') $$; END $do$});
