@@ -531,6 +531,53 @@ SELECT tried('[{"name": "a"}]', '[{"name": "c", "type": "boolean", "mutability":
 SELECT tried('[{"name": "a", "type": "boolean", "mutability": "writeOnly"}]', settings => '{"rules": {"a": {"transient": true}}}');
 
 --
+-- Bulk: each item as a request of its own
+--
+CREATE FUNCTION bulk(people regclass, body jsonb, key text DEFAULT NULL, atomic boolean DEFAULT false, patch boolean DEFAULT true) RETURNS text LANGUAGE sql AS $$
+    SELECT outcome(format('SELECT userstore.users_bulk_%s(%L, %L, %L, %L)', CASE WHEN patch THEN 'patch' ELSE 'put' END, people, body, key, atomic))
+$$;
+CREATE FUNCTION is_password(people regclass, VARIADIC passwords text[]) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    result text;
+BEGIN
+    EXECUTE format('SELECT string_agg(concat_ws('' '', id, version, (SELECT p FROM unnest($1) p WHERE userstore.user_password_verify(%1$L, id, p))), '', '' ORDER BY id) FROM %1$s', people)
+        INTO result USING passwords;
+    RETURN result;
+END $$;
+SELECT count(*) FROM attribute_schema_define('{"id": "urn:regress:password", "name": "Crowd", "attributes": [
+    {"name": "n", "uniqueness": "server"}, {"name": "pw", "format": "password"}, {"name": "mail", "type": "boolean", "mutability": "writeOnly", "transient": true}]}');
+SELECT user_table_create('crowd', 'plain', '{urn:regress:password}', password_function => 'cheap');
+SELECT bulk('crowd', '[{"id": "a", "n": "1", "pw": "one"}, {"id": "b", "n": "2"}, {"id": "c", "pw": "three", "mail": true}]', patch => false);
+SELECT is_password('crowd', 'one', 'two', 'three');
+SELECT user_id, version, operation, changed, document FROM crowd_history ORDER BY 1, 2;
+-- one user several times; the same again, and none
+SELECT bulk('crowd', '[{"id": "a", "pw": "one"}, {"id": "b", "pw": "two"}, {"id": "a", "pw": "two", "n": "x"}, {"id": "c", "pw": null}, {"id": "a", "n": "y"}, {"id": "b", "pw": "two"}, {"id": "a", "pw": "one"}]');
+SELECT is_password('crowd', 'one', 'two', 'three');
+SELECT user_id, version, operation, changed, document FROM crowd_history WHERE version > 1 ORDER BY 1, 2;
+-- what fails, fails alone, before and after its password was hashed
+SELECT bulk('crowd', '[{"id": "a", "pw": "five"}, {"id": "b", "pw": ["five"]}, {"id": "b", "pw": ""}, {"id": "b", "pw": "five", "n": "y"}, {"id": "d", "pw": "five"}, {"id": "c", "pw": "five"}]');
+SELECT is_password('crowd', 'one', 'two', 'three', 'five');
+-- or takes all with it
+SELECT bulk('crowd', '[{"id": "a", "pw": "six"}, {"id": "b", "pw": ["six"]}]', atomic => true);
+SELECT bulk('crowd', '[{"id": "a", "pw": "six"}, {"id": "b", "pw": "six", "n": "y"}]', atomic => true);
+SELECT is_password('crowd', 'one', 'two', 'three', 'five', 'six');
+-- under a key: each password is that of its item
+SELECT bulk('crowd', '[{"id": "a", "pw": "A"}, {"id": "b", "pw": "B"}, {"id": "c", "n": "C"}]', 'k1') AS first \gset
+SELECT :'first';
+SELECT bulk('crowd', '[{"id": "a", "pw": "later"}, {"id": "b", "pw": "later"}]') IS NOT NULL;
+SELECT bulk('crowd', '[{"id": "a", "pw": "A"}, {"id": "b", "pw": "B"}, {"id": "c", "n": "C"}]', 'k1') = :'first' AS replay;
+SELECT body, bulk('crowd', body, 'k1') FROM unnest(ARRAY['[{"id": "a", "pw": "B"}, {"id": "b", "pw": "A"}, {"id": "c", "n": "C"}]', '[{"id": "a", "pw": "A"}, {"id": "b", "pw": "A"}, {"id": "c", "n": "C"}]',
+    '[{"id": "a", "pw": "A"}, {"id": "b"}, {"id": "c", "n": "C"}]', '[{"id": "a", "pw": "A"}, {"id": "b"}, {"id": "c", "n": "C", "pw": "B"}]', '[{"id": "a", "pw": "A"}, {"id": "b", "pw": null}, {"id": "c", "n": "C"}]',
+    '[{"id": "a", "pw": "A"}, {"id": "b", "pw": "B"}, {"id": "c", "n": "C", "pw": "C"}]']::jsonb[]) body;
+SELECT is_password('crowd', 'A', 'B', 'later', 'five');
+SELECT key, octet_length(fingerprint), response::text ~ 'pw' AS answered FROM crowd_idempotency;
+-- a wish of each
+SELECT bulk('crowd', '[{"id": "a", "mail": true}, {"id": "b", "mail": false}, {"id": "a", "mail": true, "n": "w"}]');
+SELECT version, changed FROM (SELECT version, changed FROM crowd_history WHERE user_id = 'a' ORDER BY version DESC LIMIT 2) h ORDER BY 1;
+SELECT count(*) FROM crowd_history WHERE document ?| '{pw,mail}';
+DROP TABLE crowd;
+
+--
 -- Hashes of others: Django's
 --
 CREATE FUNCTION pbkdf2(password text, salt text, iterations int) RETURNS bytea LANGUAGE plpgsql STRICT SET search_path = regress_password_crypto, pg_temp AS $$
