@@ -572,6 +572,9 @@ link_unstored(Schema *schema, Attribute *attribute, Attribute *extension)
 
 	if (!is_password && !attribute->transient)
 		return;
+	if (is_password && attribute->type != TYPE_STRING)
+		BAD_SCHEMA(attribute->path, "attribute \"%s\" is a password, which is a string",
+				   attribute->path);
 	if (attribute->multi_valued || attribute->unique || (attribute->required && !is_password) ||
 		attribute->default_value != NULL || attribute->default_from != NULL)
 		BAD_SCHEMA_HINT(attribute->path,

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "utils/backend_status.h"
 #include "utils/timestamp.h"
 
 #include "core/secret.h"
@@ -56,6 +57,20 @@ hide_statement(void)
 		return false;
 	hidden_statement = GetCurrentStatementStartTimestamp();
 	return true;
+}
+
+/*
+ * It does carry a password.  Whoever comes upon a deadlock logs the statements
+ * of all who take part, and the postmaster that of a backend that crashed; both
+ * read it where pg_stat_activity does.
+ */
+void
+hide_activity(void)
+{
+	uint64		query_id = pgstat_get_my_query_id();
+
+	pgstat_report_activity(STATE_RUNNING, "<a statement that carries a password>");
+	pgstat_report_query_id(query_id, true);
 }
 
 /* It carries no password after all. */

@@ -9,6 +9,7 @@
 
 extern void secret_init(void);
 extern bool hide_statement(void);
+extern void hide_activity(void);
 extern void show_statement_again(void);
 
 #endif							/* USERSTORE_SECRET_H */

@@ -133,6 +133,17 @@ plan_item(Bulk *bulk, BulkItem *item)
 	return true;
 }
 
+static List *
+copy_paths(List *paths)
+{
+	List	   *copies = NIL;
+	ListCell   *lc;
+
+	foreach(lc, paths)
+		copies = lappend(copies, pstrdup(lfirst(lc)));
+	return copies;
+}
+
 /*
  * Plan items until one that has to be done by itself, or that ends a request
  * that is atomic.  What is wrong with an item is its own.
@@ -169,6 +180,12 @@ plan_items(Batch *batch, int to)
 			is_planned = true;
 		}
 		PG_END_TRY();
+		/* what was passed over is told when all is done */
+		if (is_planned && item->error == NULL)
+		{
+			MemoryContextSwitchTo(known_context(bulk));
+			item->road.update.ignored = copy_paths(item->road.update.ignored);
+		}
 		MemoryContextSwitchTo(bulk->item);
 		MemoryContextReset(bulk->item);
 		if (!is_planned)

@@ -350,9 +350,14 @@ survey(Bulk *bulk, KeyClaim *claim, Datum **ids, int *id_count)
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextSwitchTo(bulk->item);
 		error = read_item(bulk, i, &road);
-		if (error != NULL)
-			unstored_forget(bulk->api->schema, road.body);
-		else if (road.unstored.password != NULL)
+		if (error != NULL ? unstored_forget(bulk->api->schema, road.body) :
+			road.unstored.carries_password)
+		{
+			if (!bulk->carries_password)
+				hide_activity();
+			bulk->carries_password = true;
+		}
+		if (error == NULL && road.unstored.password != NULL)
 			hash_password(bulk, i, &road, claim);
 		if (fingerprint != NULL)
 			fingerprint_add(fingerprint, road.body);
@@ -424,10 +429,20 @@ travel(const BulkCall *call)
 	MemoryContextSwitchTo(bulk->context);
 	road_begin(&road, &call->common, bulk->table, bulk->api);
 	bulk->creates = call->has_creates ? call->creates : road.creates;
-	binding_require_privileges(bulk->table, road_privileges(&road));
-	find_items(bulk);
-	if (call->match != NULL)
-		bulk->match = match_open(bulk, call->match);
+	PG_TRY();
+	{
+		binding_require_privileges(bulk->table, road_privileges(&road));
+		find_items(bulk);
+		if (call->match != NULL)
+			bulk->match = match_open(bulk, call->match);
+	}
+	PG_CATCH();
+	{
+		if (call->common.hides && !unstored_may_carry(bulk->api->schema, call->body))
+			show_statement_again();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 
 	if (has_key)
 		claim.key = call->common.idempotency_key;
@@ -436,7 +451,7 @@ travel(const BulkCall *call)
 		show_statement_again();
 	if (has_key || bulk->api->schema->password != NULL || bulk->count > SLICE_ITEMS)
 		survey(bulk, &claim, &ids, &id_count);
-	if (claim.passwords == NIL && call->common.hides)
+	if (!bulk->carries_password && call->common.hides)
 		show_statement_again();
 	if (has_key && idempotency_claim(bulk->table, &claim))
 		return claim.answer;

@@ -74,6 +74,7 @@ typedef struct Bulk
 	int			count;
 	JsonbValue *bodies;			/* of the items, as the request has them */
 	char	  **hashes;			/* of the passwords in them, or NULL */
+	bool		carries_password;	/* in clear, even if an item with it fails */
 	Jsonb	  **results;
 	List	   *ignored;		/* paths (char *) of attributes passed over */
 	MemoryContext context;		/* lasts as long as the request */

@@ -309,6 +309,9 @@ compare_password(Road *road, bool *differs)
 		*differs = sent != hash;
 	else
 		*differs = !password_matches(road->table, sent, hash);
+	if (*differs && road->schema->password->writable == WRITABLE_NOT)
+		refuse_change(&road->update, road->schema->password->path,
+					  psprintf("API profile \"%s\" does not write it.", road->profile->name));
 	if (*differs && hash != NULL &&
 		road->schema->password->mutability == MUTABILITY_IMMUTABLE)
 		refuse_change(&road->update, road->schema->password->path,
@@ -631,12 +634,24 @@ travel(const UserCall *call)
 	bool		has_key = call->idempotency_key != NULL && !call->dry_run;
 
 	road_begin(&road, call, table, binding_api(table, call->api));
-	binding_require_privileges(table, road_privileges(&road));
-	if (call->id != NULL)
-		road_address(&road, call->id);
-	if (call->body != NULL)
-		road_read(&road, document_from_jsonb(call->body), VARSIZE(call->body));
-	if (!road.unstored.has_password && call->hides)
+	PG_TRY();
+	{
+		binding_require_privileges(table, road_privileges(&road));
+		if (call->id != NULL)
+			road_address(&road, call->id);
+		if (call->body != NULL)
+			road_read(&road, document_from_jsonb(call->body), VARSIZE(call->body));
+	}
+	PG_CATCH();
+	{
+		if (call->hides && !unstored_may_carry(road.schema, call->body))
+			show_statement_again();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (road.unstored.carries_password)
+		hide_activity();
+	else if (call->hides)
 		show_statement_again();
 	if (call->operation == OPERATION_DELETE && road.profile->on_delete == ON_DELETE_REFUSE)
 		ereport(ERROR,

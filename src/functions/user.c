@@ -249,6 +249,7 @@ user_password_verify(PG_FUNCTION_ARGS)
 	bool		matches;
 
 	(void) hide_statement();
+	hide_activity();
 	require_argument(fcinfo, 0, "users");
 	require_argument(fcinfo, 1, "id");
 	require_argument(fcinfo, 2, "password");

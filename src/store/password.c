@@ -155,7 +155,8 @@ password_hash(Binding *binding, const char *path, const char *password)
 	if (binding->password_function != NULL)
 	{
 		hash = call_function(binding, password, NULL);
-		if (hash == NULL)
+		/* nor an empty one: a function that gives it always would verify all */
+		if (hash == NULL || hash[0] == '\0')
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("function %s gave no hash for attribute \"%s\"",

@@ -15,6 +15,8 @@ my $everything = q{
 	UNION ALL SELECT 'history', to_jsonb(h) FROM app.people_history h
 	UNION ALL SELECT 'key', to_jsonb(k) FROM app.people_idempotency k
 	UNION ALL SELECT 'number', to_jsonb(n) FROM app.numbers n
+	UNION ALL SELECT 'member', to_jsonb(m) FROM app.members m
+	UNION ALL SELECT 'member key', to_jsonb(k) FROM app.members_idempotency k
 	UNION ALL SELECT 'table', to_jsonb(t) FROM userstore.user_table t
 	UNION ALL SELECT 'lookup', to_jsonb(l) FROM userstore.attribute_lookup l
 	UNION ALL SELECT 'profile', to_jsonb(p) - CASE WHEN p.shipped THEN '{owner,defined_at}' ELSE '{}'::text[] END
@@ -28,6 +30,9 @@ $old->safe_psql('userstore', q{
 	CREATE ROLE keeper LOGIN;
 	CREATE ROLE clerk LOGIN;
 	CREATE SCHEMA app AUTHORIZATION keeper;
+	CREATE SCHEMA crypto;
+	CREATE EXTENSION pgcrypto SCHEMA crypto;
+	GRANT USAGE ON SCHEMA crypto TO keeper;
 	SET ROLE keeper;
 	SELECT userstore.attribute_schema_define('{"id": "urn:example:dump", "name": "User", "attributes": [
 		{"name": "login", "type": "string", "uniqueness": "server", "required": true},
@@ -38,19 +43,25 @@ $old->safe_psql('userstore', q{
 	SELECT userstore.attribute_lookup_define('app.people', 'status', '[{"value": 1, "displayValue": "One"}]');
 	SELECT userstore.user_table_create('app.numbers', id_type => 'bigint');
 	SELECT userstore.user_create('app.numbers', '{"n": 1}');
+	CREATE FUNCTION app.hash(password text, hash text) RETURNS text LANGUAGE sql AS
+		$$ SELECT crypto.crypt(password, coalesce(hash, crypto.gen_salt('bf', 4))) $$;
+	SELECT userstore.attribute_schema_define('{"id": "urn:example:member", "name": "Member", "attributes": [
+		{"name": "name"}, {"name": "password", "format": "password"}]}');
+	SELECT userstore.user_table_create('app.members', schemas => '{urn:example:member}', password_function => 'app.hash');
 	GRANT USAGE ON SCHEMA app TO clerk;
-	GRANT SELECT, INSERT, UPDATE ON app.people TO clerk;
+	GRANT SELECT, INSERT, UPDATE ON app.people, app.members TO clerk;
 	SET ROLE clerk;
 	SET userstore.client = 'shop';
 	SELECT userstore.user_put('app.people', 'u' || i, jsonb_build_object('login', 'Login ' || i), 'key ' || i)
 	FROM generate_series(1, 50) i;
 	SELECT userstore.user_put('app.people', 'u' || i, jsonb_build_object('login', 'Login ' || i, 'roles', '["é", "\""]'::jsonb))
 	FROM generate_series(1, 50, 7) i;
+	SELECT userstore.user_create('app.members', '{"name": "ann", "password": "secret"}', 'ann', 'key ann');
 	RESET ROLE;
 	SELECT userstore.user_delete('app.people', 'u3');
 });
 my $before = $old->safe_psql('userstore', $everything);
-like($before, qr/^history\|.*^key\|.*^lookup\|.*^number\|.*^profile\|.*^schema\|.*^table\|.*^user\|/ms,
+like($before, qr/^history\|.*^key\|.*^lookup\|.*^member\|.*^member key\|.*^number\|.*^profile\|.*^schema\|.*^table\|.*^user\|/ms,
 	'there is something of each kind to dump');
 
 my $dump = "$PostgreSQL::Test::Utils::tmp_check/dump";
@@ -111,6 +122,18 @@ sub goes_on
 		FROM userstore.era ORDER BY era}), "1|f\n2|t", "$database: which is this cluster's");
 	is($new->safe_psql($database, q{SELECT userstore.user_create('app.numbers', '{"n": 2}') ->> 'id'}), '2',
 		"$database: generated ids go on");
+	my $member = sub {
+		my ($password) = @_;
+		return $new->psql($database, qq{SET ROLE $role; SET userstore.client = 'shop';
+			SELECT userstore.user_password_verify('app.members', 'ann', '$password');
+			SELECT userstore.user_create('app.members', '{"name": "ann", "password": "$password"}', 'ann', 'key ann') ->> 'name'},
+			extra_params => ['-q']);
+	};
+	($rc, $out, $err) = $member->('secret');
+	is($out, "t\nann", "$database: a password verifies, also that of a key");
+	($rc, $out, $err) = $member->('other');
+	is($out, 'f', "$database: another one does not");
+	like($err, qr/used for another request/, "$database: nor does its key");
 	return;
 }
 
@@ -132,7 +155,7 @@ is($new->safe_psql('owned', $everything), $before, 'owned: everything is equal')
 is($new->safe_psql('owned', q{SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relname LIKE 'people%'}),
 	'owner', 'owned: by the one who restored');
 # Keys and answers belong to the role that called.
-$new->safe_psql('owned', 'GRANT USAGE ON SCHEMA app TO clerk; GRANT SELECT, INSERT, UPDATE ON app.people TO clerk');
+$new->safe_psql('owned', 'GRANT USAGE ON SCHEMA app TO clerk; GRANT SELECT, INSERT, UPDATE ON app.people, app.members TO clerk');
 goes_on('owned', 'clerk');
 
 # The shape without what is in it: tables are there, but nothing says that

@@ -36,8 +36,10 @@ $node->safe_psql('userstore', q{
 	SET ROLE owner;
 	GRANT USAGE ON SCHEMA app TO PUBLIC;
 	SELECT userstore.user_table_create('app.people');
+	SELECT userstore.user_table_create('app.secrets', 'scim');
+	SELECT userstore.user_create('app.secrets', '{"userName": "ann"}', 'ann');
 	GRANT SELECT, INSERT, UPDATE, DELETE ON app.people TO clerk, other;
-	GRANT UPDATE ON app.people TO updater;
+	GRANT UPDATE ON app.people, app.secrets TO updater;
 });
 as('clerk', q{SELECT userstore.user_create('app.people', '{"secret": 1}', 'ann', 'made')});
 as('clerk', q{SELECT userstore.user_put('app.people', 'ann', '{"secret": 2}', 'k')});
@@ -69,6 +71,9 @@ my %calls = (
 	q{userstore.users_bulk_put('app.people', '[{"id": "ann"}]', 'k')} => $denied,
 	q{userstore.users_bulk_patch('app.people', '[{"id": "ann"}]', match => 'secret')} => $denied,
 	q{userstore.attribute_lookup_define('app.people', 'a', '[]')} => $not_owner,
+	q{userstore.user_password_verify('app.secrets', 'ann', 'x')} => '42501: permission denied for table secrets',
+	q{userstore.user_password_verify('app.secrets', 'nobody', 'x')} => '42501: permission denied for table secrets',
+	q{userstore.user_patch('app.secrets', 'ann', '{"password": "x"}')} => '42501: permission denied for table secrets',
 	q{userstore.idempotency_purge('app.people')} => $not_owner,
 	q{userstore.user_table_attach('app.people')} => $not_owner,
 	q{userstore.user_table_detach('app.people')} => $not_owner,

@@ -23,11 +23,12 @@ $node->safe_psql('userstore', q{
 sub statements
 {
 	my ($call) = @_;
+	my ($table) = $call =~ /\('(\w+)'/;
 	my ($out, $err);
 	$node->psql('userstore', qq{
 		LOAD 'auto_explain';
 		-- the second call of a session: the first one fills caches
-		SELECT userstore.user_patch('t1', 'ann', '{}', dry_run => true);
+		SELECT userstore.user_patch('$table', 'ann', '{}', dry_run => true);
 		SET auto_explain.log_nested_statements = on;
 		SET auto_explain.log_level = notice;
 		SET auto_explain.log_min_duration = 0;
@@ -63,6 +64,21 @@ for my $call (sort { length $work{$a} <=> length $work{$b} || $a cmp $b } grep {
 is(statements($_), $work{$_}, $_) for grep { /n": 3}', 'k2/ } keys %work;
 is(statements($_), $work{$_}, $_) for sort grep { /n": 3}(?!', 'k2)|get|version\('t1', 'ann'\)|delete/ } keys %work;
 is(statements($_), 'select t1_idempotency', "replay: $_") for sort grep { /'k\d?'\)/ } keys %work;
+
+# A password takes one statement more, which reads the hash.
+$node->safe_psql('userstore', q{
+	CREATE EXTENSION pgcrypto;
+	SELECT userstore.user_table_create('t1p', 'scim');
+	SELECT userstore.user_create('t1p', '{"userName": "ann"}', 'ann')});
+my $patch = q{userstore.user_patch('t1p', 'ann', '{"password": "secret"}'};
+is(statements("$patch)"), 'select t1p, select t1p, update t1p, insert t1p_history', 'a new password');
+is(statements("$patch)"), 'select t1p, select t1p', 'the same password');
+is(statements("$patch, 'k')"), 'select t1p_idempotency, select t1p, select t1p, insert t1p_idempotency', 'the same password with a key');
+is(statements("$patch, 'k')"), 'select t1p_idempotency', 'its replay');
+is(statements(q{userstore.user_patch('t1p', 'ann', '{"title": "x"}')}), 'select t1p, update t1p, insert t1p_history', 'no password');
+is(statements(q{userstore.user_create('t1p', '{"userName": "bob", "password": "secret"}', 'bob')}),
+	'select t1p_history, insert t1p, insert t1p_history', 'created with a password');
+is(statements(q{userstore.user_password_verify('t1p', 'ann', 'secret')}), 'select t1p, select t1p', 'verifying');
 
 # ---- Plans and memory ------------------------------------------------------
 
@@ -142,6 +158,29 @@ my ($plans, $memory) = (plans(), memory());
 $session->query_safe(sprintf $replays, 3000);
 is(plans(), $plans, 'row security: as many plans after 3,000 replays as after 100');
 cmp_ok(memory() - $memory, '<', 100_000, 'row security: memory is flat');
+
+# So do passwords, with a function of the table's own in two languages.
+$session->query_safe(q{
+	CREATE FUNCTION quick(password text, hash text) RETURNS text LANGUAGE sql AS
+		$$ SELECT public.crypt(password, coalesce(hash, public.gen_salt('des'))) $$;
+	CREATE FUNCTION slow(password text, hash text) RETURNS text LANGUAGE plpgsql AS
+		$$ BEGIN RETURN public.quick(password, hash); END $$;
+	SELECT userstore.user_table_create('hashed_' || f, 'scim', password_function => f),
+		userstore.user_create('hashed_' || f, '{"userName": "ann"}', 'ann') FROM unnest('{quick,slow}'::text[]) f});
+my $passwords = q{DO $do$
+	BEGIN
+		FOR i IN 1 .. %d LOOP
+			PERFORM userstore.user_patch(t, 'ann', jsonb_build_object('password', i::text), 'key ' || clock_timestamp()),
+				userstore.user_password_verify(t, 'ann', i::text)
+			FROM unnest('{hashed_quick,hashed_slow}'::regclass[]) t;
+			COMMIT;
+		END LOOP;
+	END $do$};
+$session->query_safe(sprintf $passwords, 50);
+($plans, $memory) = (plans(), memory());
+$session->query_safe(sprintf $passwords, 1000);
+is(plans(), $plans, 'passwords: as many plans after 2,000 as after 100');
+cmp_ok(memory() - $memory, '<', 100_000, 'passwords: memory is flat');
 
 # Tables that come and go leave nothing.
 my $tables = q{DO $do$

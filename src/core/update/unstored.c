@@ -88,9 +88,13 @@ take(Update *update, const Unstored *unstored, JsonbValue *sent, JsonbValue *bod
 	{
 		JsonbValue *value;
 
-		if (pair->value.type != jbvObject ||
-			attribute_find(set, pair->key.val.string.val,
+		if (attribute_find(set, pair->key.val.string.val,
 						   pair->key.val.string.len) != unstored->extension)
+			continue;
+		/* what clears the extension clears all that belongs to it */
+		if (pair->value.type == jbvNull)
+			taken = &pair->value;
+		if (pair->value.type != jbvObject)
 			continue;
 		/* the body has the same members, and keeps their count */
 		pair->value = *document_copy_top(&pair->value);
@@ -136,9 +140,15 @@ unstored_take(Update *update, JsonbValue *sent, JsonbValue *body, SentUnstored *
 		Attribute  *attribute = unstored->attribute;
 		JsonbValue *value = take(update, unstored, sent, body);
 
-		if (value == NULL || attribute->mutability == MUTABILITY_READ_ONLY)
+		if (value == NULL)
 			continue;
-		if (attribute->writable == WRITABLE_NOT)
+		if (attribute == update->schema->password && value->type != jbvNull)
+			taken->carries_password = true;
+		if (attribute->mutability == MUTABILITY_READ_ONLY)
+			continue;
+		/* to clear a password that is not there is no offence: see later */
+		if (attribute->writable == WRITABLE_NOT &&
+			(value->type != jbvNull || attribute != update->schema->password))
 			refuse_not_writable(update, attribute->path, value, NULL);
 		else if (attribute == update->schema->password)
 			judge_password(update, attribute, value, taken);
@@ -153,6 +163,29 @@ unstored_take(Update *update, JsonbValue *sent, JsonbValue *body, SentUnstored *
 	}
 }
 
+/*
+ * May a body that was not read carry a password?  If anything in it, be it a
+ * name or a path or the value of a "name", ends as the attribute is called.
+ */
+bool
+unstored_may_carry(const Schema *schema, Jsonb *body)
+{
+	const Attribute *password = schema->password;
+	JsonbIterator *iterator = JsonbIteratorInit(&body->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+
+	while (password != NULL && (token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+	{
+		if ((token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM) &&
+			value.type == jbvString && value.val.string.len >= password->name_len &&
+			pg_strncasecmp(value.val.string.val + value.val.string.len - password->name_len,
+						   password->name, password->name_len) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A user who is created has what is required. */
 void
 unstored_require(Update *update, const SentUnstored *taken)
@@ -163,18 +196,21 @@ unstored_require(Update *update, const SentUnstored *taken)
 
 /*
  * Forget the password in a body that could not be read: whatever has its name,
- * as a member or as a field {"name": …, "value": …}.
+ * as a member or as a field {"name": …, "value": …}.  Gives true when there is
+ * such.
  */
-void
+bool
 unstored_forget(const Schema *schema, JsonbValue *body)
 {
+	bool		found = false;
+
 	check_stack_depth();
 	if (schema->password == NULL)
-		return;
+		return false;
 	if (body->type == jbvArray)
 	{
 		for (int i = 0; i < body->val.array.nElems; i++)
-			unstored_forget(schema, &body->val.array.elems[i]);
+			found |= unstored_forget(schema, &body->val.array.elems[i]);
 	}
 	else if (body->type == jbvObject)
 	{
@@ -186,9 +222,13 @@ unstored_forget(const Schema *schema, JsonbValue *body)
 		{
 			if (is_named(schema->password, &pair->key) ||
 				(is_field && document_is_string(&pair->key, "value")))
+			{
 				pair->value.type = jbvNull;
+				found = true;
+			}
 			else
-				unstored_forget(schema, &pair->value);
+				found |= unstored_forget(schema, &pair->value);
 		}
 	}
+	return found;
 }

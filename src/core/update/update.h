@@ -41,6 +41,7 @@ extern JsonbValue *merge_document(Update *update, JsonbValue *before,
 /* unstored.c */
 typedef struct SentUnstored
 {
+	bool		carries_password;	/* in clear, even if it is ignored */
 	bool		has_password;
 	const char *password;		/* in clear; NULL: cleared */
 	List	   *wishes;			/* of const char *: paths of transient
@@ -49,7 +50,8 @@ typedef struct SentUnstored
 
 extern void unstored_take(Update *update, JsonbValue *sent, JsonbValue *body,
 						  SentUnstored *taken);
-extern void unstored_forget(const Schema *schema, JsonbValue *body);
+extern bool unstored_forget(const Schema *schema, JsonbValue *body);
+extern bool unstored_may_carry(const Schema *schema, Jsonb *body);
 extern void unstored_require(Update *update, const SentUnstored *taken);
 
 /* changes.c */
