@@ -224,8 +224,12 @@ reason(const Schema *schema, const ItemResult *item)
 	const Failure *failure = item->failure;
 	const char *path = failure->path;
 	Attribute  *attribute = path != NULL ? attribute_member(&schema->attributes, path) : NULL;
-	char	   *value = path != NULL ? value_text(sent_field(item->body, path)) : "";
+	char	   *value = "";
 
+	/* of a password nothing is shown, whatever was sent in its place */
+	if (path != NULL)
+		value = value_text(attribute != NULL && attribute == schema->password ? NULL :
+						   sent_field(item->body, path));
 	if (failure->sqlstate == ERRCODE_USER_NOT_FOUND)
 		return "IAM-2040028:User does not exists:";
 	if (failure->sqlstate == ERRCODE_UNIQUE_VIOLATION && attribute != NULL)
