@@ -424,7 +424,10 @@ SELECT put('fields', '{"fields": [{"name": "usr_password", "value": "f2eld"}, {"
 SELECT verified('fields', 'f2eld'), newest('fields');
 SELECT put('fields', '{"fields": [{"name": "USR_PASSWORD", "value": null}]}');
 SELECT newest('fields'), password_hash FROM fields;
-SELECT (SELECT count(*) FROM fields_history t WHERE t::text ~ 'f[12]eld') AS history, (SELECT count(*) FROM fields_idempotency t WHERE t::text ~ 'f[12]eld') AS keys;
+-- nor is one that is refused, in a reason
+SELECT users_bulk_put('fields', format('{"users": [{"id": "ann", "fields": [{"name": "usr_password", "value": %s}]}]}', value)::jsonb, 'k ' || value) #>> '{users,0,reason}'
+    FROM unnest(ARRAY['["f1eld"]', '12345', '{"f1eld": 1}', '""']) value;
+SELECT (SELECT count(*) FROM fields_history t WHERE t::text ~ 'f[12]eld') AS history, (SELECT count(*) FROM fields_idempotency t WHERE t.response::text ~ 'f[12]eld|12345') AS keys;
 DROP TABLE fields;
 
 --
