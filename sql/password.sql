@@ -773,6 +773,17 @@ SET SESSION AUTHORIZATION regress_password_clerk;
 SELECT verified('staff', 'again'), verified('staff', 'e', 'eve');
 RESET SESSION AUTHORIZATION;
 
+SET SESSION AUTHORIZATION regress_password;
+-- an attribute that becomes a password: what stands in clear is told, and goes with the next update
+SELECT userstore.attribute_schema_define('{"id": "urn:regress:password:Late", "attributes": [{"name": "login"}, {"name": "pw"}]}');
+SELECT userstore.user_table_create('late', schemas => '{urn:regress:password:Late}');
+SELECT userstore.users_bulk_put('late', '[{"id": "a", "login": "a", "pw": "in clear"}, {"id": "b", "login": "b"}]');
+SELECT * FROM userstore.attribute_schema_define('{"id": "urn:regress:password:Late", "attributes": [{"name": "login"}, {"name": "pw", "format": "password"}]}', dry_run => true);
+SELECT userstore.attribute_schema_define('{"id": "urn:regress:password:Late", "attributes": [{"name": "login"}, {"name": "pw", "format": "password"}]}');
+SELECT count(userstore.user_patch('late', id, '{"login": "c"}')) FROM (VALUES ('a'), ('b')) l(id);
+SELECT l.document, h.document AS in_history, h.changed FROM late l JOIN late_history h ON h.user_id = l.id AND h.version = l.version ORDER BY l.id;
+
+RESET SESSION AUTHORIZATION;
 SET client_min_messages = warning;
 DROP SCHEMA regress_password CASCADE;
 SELECT userstore.api_profile_drop(name) FROM userstore.api_profile WHERE name LIKE 'regress_password%';

@@ -461,7 +461,8 @@ check_words(const Attribute *attribute, const Attribute *parent)
 		misplaced = "computed";
 	else if (attribute->transient &&
 			 (attribute->type != TYPE_BOOLEAN || attribute->multi_valued ||
-			  attribute->mutability != MUTABILITY_WRITE_ONLY))
+			  (attribute->mutability != MUTABILITY_WRITE_ONLY &&
+			   attribute->mutability != MUTABILITY_READ_ONLY)))
 		misplaced = "transient";
 	if (misplaced != NULL)
 		BAD_SCHEMA_HINT(attribute->path,

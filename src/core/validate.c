@@ -378,7 +378,13 @@ validate_members(Validation *validation, const AttributeSet *set, JsonbValue *ob
 		Attribute  *attribute = attribute_find(set, pair->key.val.string.val,
 											   pair->key.val.string.len);
 
-		if (attribute != NULL && pair->value.type != jbvNull)
+		if (attribute == NULL || pair->value.type == jbvNull)
+			continue;
+		if (format_is_password(attribute->format))
+			validation_problem(validation, attribute->path, SCIM_INVALID_VALUE,
+							   "The next update of the user takes it out of the document.",
+							   "password \"%s\" is stored in clear", attribute->path);
+		else
 			validate_value(validation, attribute, &pair->value);
 	}
 }

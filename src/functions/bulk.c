@@ -361,6 +361,10 @@ survey(Bulk *bulk, KeyClaim *claim, Datum **ids, int *id_count)
 			hash_password(bulk, i, &road, claim);
 		if (fingerprint != NULL)
 			fingerprint_add(fingerprint, road.body);
+		/* which is not the same as none at all */
+		if (fingerprint != NULL && bulk->carries_password && road.password.hash == NULL)
+			fingerprint_add(fingerprint, document_boolean(error == NULL &&
+														  !road.unstored.carries_password));
 		MemoryContextSwitchTo(old);
 		if (error == NULL && road.has_id && *ids != NULL)
 			(*ids)[(*id_count)++] = binding_id_from_text(bulk->table, road.id_text);

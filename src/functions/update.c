@@ -227,6 +227,7 @@ road_document(Road *road, JsonbValue *before)
 		after = merge_document(&road->update, before, road->sent);
 	if (before != NULL)
 		keep_common(before, after);
+	unstored_drop(road->schema, after);
 	return after;
 }
 

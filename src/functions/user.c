@@ -258,6 +258,12 @@ user_password_verify(PG_FUNCTION_ARGS)
 	table = binding_open(PG_GETARG_OID(0));
 	id = binding_id_from_text(table, id_text);
 	binding_require_privileges(table, ACL_SELECT);
+	if (binding_api(table, NULL)->schema->password == NULL && !table->has_password)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("users of table \"%s\" have no passwords", table->name),
+				 errdetail_path(NULL, NULL),
+				 errhint("None of the table's attribute schemas has an attribute with the format \"password\".")));
 	binding_require_password(table, ACL_SELECT);
 	do
 	{

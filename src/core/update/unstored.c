@@ -186,6 +186,32 @@ unstored_may_carry(const Schema *schema, Jsonb *body)
 	return false;
 }
 
+/*
+ * A document from before an attribute became one of these holds it no longer.
+ */
+void
+unstored_drop(const Schema *schema, JsonbValue *document)
+{
+	ListCell   *lc;
+
+	foreach(lc, schema->unstored)
+	{
+		Unstored   *unstored = lfirst(lc);
+		Attribute  *attribute = unstored->attribute;
+		JsonbValue *object = document;
+
+		if (unstored->extension != NULL)
+		{
+			object = document_find(document, unstored->extension->name,
+								   unstored->extension->name_len);
+			if (object == NULL || object->type != jbvObject)
+				continue;
+			*object = *document_copy_top(object);
+		}
+		document_remove(object, attribute->name, attribute->name_len);
+	}
+}
+
 /* A user who is created has what is required. */
 void
 unstored_require(Update *update, const SentUnstored *taken)

@@ -52,6 +52,7 @@ extern void unstored_take(Update *update, JsonbValue *sent, JsonbValue *body,
 						  SentUnstored *taken);
 extern bool unstored_forget(const Schema *schema, JsonbValue *body);
 extern bool unstored_may_carry(const Schema *schema, Jsonb *body);
+extern void unstored_drop(const Schema *schema, JsonbValue *document);
 extern void unstored_require(Update *update, const SentUnstored *taken);
 
 /* changes.c */
