@@ -67,6 +67,26 @@ SELECT user_put('people', '24', '{"fields": [{"name": "Title", "value": "Prof"}]
 SELECT user_version('people', '24');
 SELECT user_put('people', '24', '{"fields": [{"name": "Title", "value": "Prof"}]}', api => 'oig');
 
+-- the fields of another schema: names of fields for its paths
+SELECT api_profile_define('regress_oig_names', '{"base_url": "https://id.example.com/v1", "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User",
+	"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"], "names": {"User Login": "userName", "First Name": "name.givenName", "Last Name": "name.familyName",
+	"Employee Number": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber"}}', base => 'oig');
+SELECT user_table_create('staff', api => 'scim');
+SELECT user_create('staff', '{"userName": "ann", "name": {"givenName": "Ann", "familyName": "Lee"}, "title": "Dr"}', '1') -> 'userName';
+SELECT user_put('staff', '1', '{"fields": [{"name": "first name", "value": "Anna"}, {"name": "Employee Number", "value": "7"}]}', api => 'regress_oig_names');
+SELECT user_get('staff', '1', api => 'regress_oig_names');
+SELECT document FROM staff;
+SELECT user_patch('staff', '1', '{"delete": [{"name": "Last Name"}]}', api => 'regress_oig_names');
+SELECT document -> 'name' FROM staff;
+SELECT jsonb_pretty(users_bulk_put('staff', '{"users": [{"id": "1", "fields": [{"name": "User Login", "value": null}]}, {"id": "1", "fields": [{"name": "title", "value": "X"}]},
+	{"id": "1", "fields": [{"name": "Shoe Size", "value": 1}]}, {"id": "1", "fields": [{"name": "First Name", "value": 1}]},
+	{"id": "1", "fields": [{"name": "Last Name", "value": "Li"}]}]}', api => 'regress_oig_names') -> 'users');
+SELECT answer($$api_profile_define('regress_oig_wrong', '{"names": {"Shoe Size": "shoe"}}', base => 'oig')$$);
+SELECT answer($$api_profile_define('regress_oig_wrong', '{"names": {"Shoe Size": 1}}', base => 'oig')$$);
+SELECT answer($$api_profile_define('regress_oig_wrong', '{"names": ["Title"]}', base => 'oig')$$);
+DROP TABLE staff;
+SELECT api_profile_drop('regress_oig_names');
+
 DROP TABLE people;
 SELECT api_profile_drop('regress_oig');
 RESET SESSION AUTHORIZATION;

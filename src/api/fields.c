@@ -5,12 +5,14 @@
  *
  * A request has "fields" or, in a PATCH, "add" and "update" (fields to set) and
  * "delete" (fields to clear).  A field that comes twice counts as the last one
- * says.
+ * says.  Fields are called as the attributes are, unless the profile has names
+ * of its own for them.
  */
 #include "postgres.h"
 
 #include "api/api.h"
 #include "core/errors.h"
+#include "core/scim/path.h"
 
 static const char *const set_lists[] = {"fields", "add", "update", NULL};
 static const char *const clear_lists[] = {"delete", NULL};
@@ -33,9 +35,69 @@ is_one_of(const JsonbValue *name, const char *const *names)
 	return false;
 }
 
+/* The attribute that is meant by the name of a field, or NULL. */
+static Attribute *
+field_attribute(const Schema *schema, const Profile *profile, const JsonbValue *name)
+{
+	const char *field = name->val.string.val;
+	int			len = name->val.string.len;
+
+	if (profile->names == NULL)
+		return attribute_find(&schema->attributes, field, len);
+	document_foreach(pair, profile->names)
+	{
+		if (pair->key.val.string.len == len &&
+			attribute_same_name(pair->key.val.string.val, field, len))
+			return path_resolve(schema, document_cstring(&pair->value));
+	}
+	return NULL;
+}
+
+/* The name that a profile has for the attribute of a path. */
+static const char *
+field_of_path(const Profile *profile, const char *path)
+{
+	if (profile->names == NULL)
+		return path;
+	document_foreach(pair, profile->names)
+	{
+		if (pair->value.val.string.len == strlen(path) &&
+			attribute_same_name(pair->value.val.string.val, path, pair->value.val.string.len))
+			return document_cstring(&pair->key);
+	}
+	return path;
+}
+
+/* Set a value at the end of a way, making the objects on it. */
+static void
+set_value(JsonbValue *attributes, List *way, JsonbValue *value)
+{
+	JsonbValue *object = attributes;
+	ListCell   *lc;
+
+	foreach(lc, way)
+	{
+		Attribute  *step = lfirst(lc);
+		JsonbValue *next;
+
+		if (foreach_current_index(lc) == list_length(way) - 1)
+		{
+			document_set(object, step->name, step->name_len, value);
+			return;
+		}
+		next = document_find(object, step->name, step->name_len);
+		if (next == NULL || next->type != jbvObject)
+		{
+			document_set(object, step->name, step->name_len, document_new_object());
+			next = document_find(object, step->name, step->name_len);
+		}
+		object = next;
+	}
+}
+
 /* Take the fields of one list over into the attributes. */
 static void
-read_fields(const Schema *schema, const char *list, JsonbValue *fields, bool clears,
+read_fields(const Schema *schema, const Profile *profile, const char *list, JsonbValue *fields, bool clears,
 			JsonbValue *attributes)
 {
 	JsonbValue	none;
@@ -58,17 +120,20 @@ read_fields(const Schema *schema, const char *list, JsonbValue *fields, bool cle
 			BAD_FIELDS(document_cstring(name), "Send null to clear the field.",
 					   "field \"%s\" has no value",
 					   shown_name(name->val.string.val, name->val.string.len));
-		/* in the schema's case: the last of two is so in any case */
-		attribute = attribute_find(&schema->attributes, name->val.string.val,
-								   name->val.string.len);
+		attribute = field_attribute(schema, profile, name);
 		/* of which nothing may stay behind, not even in a fingerprint */
 		if (attribute != NULL && attribute == schema->password &&
-			document_find(attributes, attribute->name, attribute->name_len) != NULL)
+			attribute_value(attribute_way(schema, attribute), attributes) != NULL)
 			BAD_FIELDS(attribute->path, "Send one password.",
 					   "field \"%s\" is sent twice", attribute->path);
+		/* in the schema's case: the last of two is so in any case */
 		if (attribute != NULL)
-			document_set(attributes, attribute->name, attribute->name_len,
-						 clears ? &none : value);
+			set_value(attributes, attribute_way(schema, attribute), clears ? &none : value);
+		else if (attribute_find(&schema->attributes, name->val.string.val,
+								name->val.string.len) != NULL)
+			BAD_FIELDS(document_cstring(name), "The setting \"names\" of the API profile has the fields.",
+					   "field \"%s\" is not known",
+					   shown_name(name->val.string.val, name->val.string.len));
 		else
 			document_set(attributes, name->val.string.val, name->val.string.len,
 						 clears ? &none : value);
@@ -90,7 +155,7 @@ fields_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
 
 		if (clears || is_one_of(&pair->key, set_lists))
 		{
-			read_fields(schema, name, &pair->value, clears, attributes);
+			read_fields(schema, profile, name, &pair->value, clears, attributes);
 			has_list = true;
 		}
 		else if (strcmp(name, "id") == 0 && pair->value.type != jbvNull)
@@ -118,12 +183,34 @@ show_field(const char *name, int len, JsonbValue *value)
 	return field;
 }
 
-/* The fields that an update applied: those sent, as they stand now. */
+/* The fields of a profile with names: those that were sent, or all (NULL). */
 static JsonbValue *
-show_sent(const Schema *schema, JsonbValue *shown, JsonbValue *sent)
+show_named(const Schema *schema, const Profile *profile, JsonbValue *shown, JsonbValue *sent)
 {
 	JsonbValue *fields = document_new_array();
 
+	document_foreach(pair, profile->names)
+	{
+		Attribute  *attribute = path_resolve(schema, document_cstring(&pair->value));
+		List	   *way = attribute != NULL ? attribute_way(schema, attribute) : NIL;
+		JsonbValue *value = attribute != NULL ? attribute_value(way, shown) : NULL;
+
+		if (attribute != NULL && attribute->returned != RETURNED_NEVER &&
+			(sent != NULL ? attribute_value(way, sent) : value) != NULL)
+			document_push(fields, show_field(pair->key.val.string.val, pair->key.val.string.len,
+											 value));
+	}
+	return fields;
+}
+
+/* The fields that an update applied: those sent, as they stand now. */
+static JsonbValue *
+show_sent(const Schema *schema, const Profile *profile, JsonbValue *shown, JsonbValue *sent)
+{
+	JsonbValue *fields = document_new_array();
+
+	if (profile->names != NULL)
+		return show_named(schema, profile, shown, sent);
 	document_foreach(pair, sent)
 	{
 		const char *name = pair->key.val.string.val;
@@ -137,10 +224,12 @@ show_sent(const Schema *schema, JsonbValue *shown, JsonbValue *sent)
 }
 
 static JsonbValue *
-show_all(JsonbValue *shown)
+show_all(const Schema *schema, const Profile *profile, JsonbValue *shown)
 {
 	JsonbValue *fields = document_new_array();
 
+	if (profile->names != NULL)
+		return show_named(schema, profile, shown, NULL);
 	document_foreach(pair, shown)
 		document_push(fields, show_field(pair->key.val.string.val, pair->key.val.string.len,
 										 &pair->value));
@@ -173,7 +262,7 @@ fields_show_user(const Schema *schema, const Profile *profile, const UserState *
 	document_add(answer, "id", document_string(user->id));
 	document_add(answer, "links", show_links(profile, user->id));
 	document_add(answer, "fields", user->sent != NULL ?
-				 show_sent(schema, shown, user->sent) : show_all(shown));
+				 show_sent(schema, profile, shown, user->sent) : show_all(schema, profile, shown));
 	return answer;
 }
 
@@ -219,11 +308,12 @@ sent_field(JsonbValue *body, const char *path)
  * where one is known, else the SQLSTATE.
  */
 static char *
-reason(const Schema *schema, const ItemResult *item)
+reason(const Schema *schema, const Profile *profile, const ItemResult *item)
 {
 	const Failure *failure = item->failure;
-	const char *path = failure->path;
-	Attribute  *attribute = path != NULL ? attribute_member(&schema->attributes, path) : NULL;
+	const char *path = failure->path != NULL ? field_of_path(profile, failure->path) : NULL;
+	JsonbValue *name = path != NULL ? document_string(path) : NULL;
+	Attribute  *attribute = path != NULL ? field_attribute(schema, profile, name) : NULL;
 	char	   *value = "";
 
 	/* of a password nothing is shown, whatever was sent in its place */
@@ -262,13 +352,14 @@ fields_show_item(const Schema *schema, const Profile *profile, const ItemResult 
 	if (item->failure != NULL)
 	{
 		document_add(answer, "status", document_string("FAIL"));
-		document_add(answer, "reason", document_string(reason(schema, item)));
+		document_add(answer, "reason", document_string(reason(schema, profile, item)));
 	}
 	else
 	{
 		document_add(answer, "status", document_string("SUCCESS"));
 		document_add(answer, "fields",
-					 show_sent(schema, show_attributes(schema, profile, NULL, item->user->document),
+					 show_sent(schema, profile,
+							   show_attributes(schema, profile, NULL, item->user->document),
 							   item->user->sent));
 	}
 	return answer;

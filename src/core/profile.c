@@ -51,6 +51,24 @@ boolean_setting(JsonbValue *document, const char *name)
 	return value->val.boolean;
 }
 
+/* An object of strings, or NULL. */
+static JsonbValue *
+names_setting(JsonbValue *document, const char *name)
+{
+	JsonbValue *value = setting(document, name);
+
+	if (value == NULL)
+		return NULL;
+	if (value->type != jbvObject)
+		BAD_PROFILE(name, "It maps names of fields to attribute paths.");
+	document_foreach(pair, value)
+	{
+		if (pair->value.type != jbvString)
+			BAD_PROFILE(name, "It maps names of fields to attribute paths.");
+	}
+	return document_copy(value);
+}
+
 /* Which of the names a setting has; the first is the default. */
 static int
 choice_setting(JsonbValue *document, const char *name, const char *const *names,
@@ -121,6 +139,7 @@ profile_compile(JsonbValue *document)
 	profile->rules = rules != NULL ? document_copy(rules) : NULL;
 	if (profile->rules != NULL && profile->rules->type != jbvObject)
 		BAD_PROFILE("rules", "It maps attribute paths to objects of schema words.");
+	profile->names = names_setting(document, "names");
 	profile->clear_token = string_setting(document, "clear_token");
 	profile->lenient = boolean_setting(document, "lenient");
 	profile->writes_all = setting(document, "writable") == NULL;
@@ -173,4 +192,12 @@ profile_check(const Profile *profile, const Schema *schema)
 		return;
 	check_paths(schema, profile->writable, "writable");
 	check_paths(schema, profile->answer, "answer");
+	if (profile->names != NULL)
+	{
+		List	   *paths = NIL;
+
+		document_foreach(pair, profile->names)
+			paths = lappend(paths, document_cstring(&pair->value));
+		check_paths(schema, paths, "names");
+	}
 }

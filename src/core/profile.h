@@ -37,6 +37,7 @@ typedef struct Profile
 	Absent		absent;
 	UnknownAttributes unknown;
 	JsonbValue *rules;			/* path → schema words, or NULL */
+	JsonbValue *names;			/* field name → path, or NULL */
 	const char *clear_token;	/* a string that clears when merged, or NULL */
 	bool		lenient;
 	bool		writes_all;		/* else the attributes of writable */

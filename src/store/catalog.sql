@@ -34,6 +34,7 @@ CREATE TABLE userstore.api_profile (
 	absent text NOT NULL DEFAULT 'remove' CHECK (absent IN ('remove', 'blank', 'default', 'keep')),
 	unknown_attributes text NOT NULL DEFAULT 'reject' CHECK (unknown_attributes IN ('reject', 'ignore', 'keep')),
 	rules jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(rules) = 'object'),
+	names jsonb CHECK (jsonb_typeof(names) = 'object'),
 	clear_token text,
 	lenient boolean NOT NULL DEFAULT false,
 	writable text[],
@@ -62,6 +63,8 @@ COMMENT ON COLUMN userstore.api_profile.unknown_attributes IS
 	'attributes that no schema of the table knows: reject (PT400), ignore (with a NOTICE) or keep';
 COMMENT ON COLUMN userstore.api_profile.rules IS
 	'attribute path to schema words, laid over the table''s schemas when this profile is used';
+COMMENT ON COLUMN userstore.api_profile.names IS
+	'for the shape fields: name of a field to the path of its attribute; NULL means that fields are called as the attributes';
 COMMENT ON COLUMN userstore.api_profile.clear_token IS 'a string that clears an attribute when it is sent in a partial update';
 COMMENT ON COLUMN userstore.api_profile.lenient IS
 	'accept "True" and "False" for booleans and a bare string for a complex value with a sub-attribute "value"';
