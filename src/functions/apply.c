@@ -229,35 +229,42 @@ take_written(Bulk *bulk, FoundRow *written, int count)
 	}
 }
 
-/* The inserts or the updates of one wave. */
+/* Items that write: wave by wave, updates before inserts, which may need what those give up. */
+static int
+compare_writes(const void *a, const void *b)
+{
+	const BulkItem *x = *(BulkItem *const *) a;
+	const BulkItem *y = *(BulkItem *const *) b;
+
+	if (x->wave != y->wave)
+		return x->wave < y->wave ? -1 : 1;
+	if (x->creates != y->creates)
+		return x->creates ? 1 : -1;
+	return x->index < y->index ? -1 : 1;
+}
+
+/* The inserts, or the updates, of one wave. */
 static void
-write_wave(Batch *batch, int wave, bool creates)
+write_wave(Batch *batch, BulkItem **items, int count)
 {
 	Bulk	   *bulk = batch->bulk;
-	NewRow	   *rows = palloc(sizeof(NewRow) * (batch->to - batch->from));
+	NewRow	   *rows = palloc(sizeof(NewRow) * count);
 	FoundRow   *written;
-	int			count = 0;
 
-	for (int i = batch->from; i < batch->to; i++)
+	for (int i = 0; i < count; i++)
 	{
-		BulkItem   *item = &batch->items[i];
+		BulkItem   *item = items[i];
 
-		if (!item->writes || item->wave != wave || item->creates != creates)
-			continue;
-		rows[count].id = item->user->id;
-		rows[count].document = item->history.document;
-		rows[count].version = item->history.version;
-		rows[count].modified = item->history.changed_at;
-		rows[count].xmin = TransactionIdIsValid(item->read.xmin) ? item->read.xmin : batch->xid;
-		count++;
+		rows[i].id = item->user->id;
+		rows[i].document = item->history.document;
+		rows[i].version = item->history.version;
+		rows[i].modified = item->history.changed_at;
+		rows[i].xmin = TransactionIdIsValid(item->read.xmin) ? item->read.xmin : batch->xid;
 	}
-	if (count > 0)
-	{
-		if (set_write(bulk->table, creates, rows, count, &written) != count)
-			refuse_set();
-		if (written != NULL)
-			take_written(bulk, written, count);
-	}
+	if (set_write(bulk->table, items[0]->creates, rows, count, &written) != count)
+		refuse_set();
+	if (written != NULL)
+		take_written(bulk, written, count);
 	pfree(rows);
 }
 
@@ -276,20 +283,15 @@ amend_history(BulkItem *item)
 }
 
 static void
-write_history(Batch *batch)
+write_history(Batch *batch, BulkItem **items, int count)
 {
-	HistoryEntry **entries = palloc(sizeof(HistoryEntry *) * (batch->to - batch->from));
-	int			count = 0;
+	HistoryEntry **entries = palloc(sizeof(HistoryEntry *) * count);
 
-	for (int i = batch->from; i < batch->to; i++)
+	for (int i = 0; i < count; i++)
 	{
-		BulkItem   *item = &batch->items[i];
-
-		if (!item->writes)
-			continue;
 		if (batch->bulk->table->changes_rows)
-			amend_history(item);
-		entries[count++] = &item->history;
+			amend_history(items[i]);
+		entries[i] = &items[i]->history;
 	}
 	if (history_append_set(batch->bulk->table, entries, count) != count)
 		refuse_set();
@@ -302,14 +304,28 @@ write_batch(void *arg)
 {
 	Batch	   *batch = arg;
 	MemoryContext old = MemoryContextSwitchTo(known_context(batch->bulk));
+	BulkItem  **items = palloc(sizeof(BulkItem *) * (batch->to - batch->from));
+	int			count = 0;
+	int			next;
 
 	batch->xid = GetCurrentTransactionId();
-	for (int wave = 1; wave <= batch->waves; wave++)
+	for (int i = batch->from; i < batch->to; i++)
 	{
-		write_wave(batch, wave, false);
-		write_wave(batch, wave, true);
+		if (batch->items[i].writes)
+			items[count++] = &batch->items[i];
 	}
-	write_history(batch);
+	qsort(items, count, sizeof(BulkItem *), compare_writes);
+	for (int i = 0; i < count; i = next)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (next = i + 1; next < count; next++)
+		{
+			if (items[next]->wave != items[i]->wave || items[next]->creates != items[i]->creates)
+				break;
+		}
+		write_wave(batch, &items[i], next - i);
+	}
+	write_history(batch, items, count);
 	MemoryContextSwitchTo(old);
 }
 
