@@ -149,7 +149,7 @@ create_history(const char *sql, const char *id_type)
 	run_ddl("COMMENT ON COLUMN %s.version IS 'version of the user that the change made'", sql);
 	run_ddl("COMMENT ON COLUMN %s.operation IS 'create, put, patch, delete or sql'", sql);
 	run_ddl("COMMENT ON COLUMN %s.document IS 'attributes after the change; NULL after a deletion'", sql);
-	run_ddl("COMMENT ON COLUMN %s.changed IS 'paths of the attributes that changed (RFC 7644 section 3.10), sorted'", sql);
+	run_ddl("COMMENT ON COLUMN %s.changed IS 'paths of the attributes that changed (RFC 7644 section 3.10), sorted; with a password that was set and wishes (transient attributes)'", sql);
 	run_ddl("COMMENT ON COLUMN %s.changed_at IS 'when; rises with the version'", sql);
 	run_ddl("COMMENT ON COLUMN %s.changed_by IS 'the role that changed it'", sql);
 	run_ddl("COMMENT ON COLUMN %s.actor IS 'whom that role said it acted for: setting userstore.actor'", sql);
@@ -176,9 +176,9 @@ create_idempotency(const char *sql, const char *id_type)
 	run_ddl("COMMENT ON COLUMN %s.caller IS 'role, a slash, and the setting userstore.client'", sql);
 	run_ddl("COMMENT ON COLUMN %s.key IS 'the key, 1 to 255 characters'", sql);
 	run_ddl("COMMENT ON COLUMN %s.fingerprint IS 'SHA-256 of operation, user, API profile and body; behind it the hash of each password that was sent'", sql);
-	run_ddl("COMMENT ON COLUMN %s.operation IS 'create, put, patch or delete'", sql);
-	run_ddl("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);
-	run_ddl("COMMENT ON COLUMN %s.version IS 'version of the user after the request'", sql);
+	run_ddl("COMMENT ON COLUMN %s.operation IS 'create, put, patch, delete, bulk_put or bulk_patch'", sql);
+	run_ddl("COMMENT ON COLUMN %s.user_id IS 'id of the user; NULL for many'", sql);
+	run_ddl("COMMENT ON COLUMN %s.version IS 'version of the user after the request; NULL for many'", sql);
 	run_ddl("COMMENT ON COLUMN %s.response IS 'the answer, given again when the request is repeated'", sql);
 	run_ddl("COMMENT ON COLUMN %s.expires_at IS 'from then on the key is as new'", sql);
 }
