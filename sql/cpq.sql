@@ -340,6 +340,26 @@ CREATE FUNCTION paths(document jsonb) RETURNS SETOF text LANGUAGE sql IMMUTABLE 
 SELECT count(*) AS paths, count(*) FILTER (WHERE path NOT LIKE '%.%') AS top_level FROM schema_paths() path;
 (SELECT 'not sent' AS what, schema_paths() EXCEPT SELECT 'not sent', paths(whole())) UNION ALL
 (SELECT 'not known', paths(whole()) EXCEPT SELECT 'not known', schema_paths()) ORDER BY 2;
+-- each has the type that the page says, and refuses another one
+CREATE FUNCTION leaves(document jsonb) RETURNS TABLE (way text[], path text, value jsonb) LANGUAGE sql IMMUTABLE AS $$
+	WITH RECURSIVE member(way, value) AS (
+		SELECT '{}'::text[], document
+		UNION ALL SELECT m.way || coalesce(o.name, (i.n - 1)::text), coalesce(o.value, i.value)
+		FROM member m LEFT JOIN jsonb_each(CASE jsonb_typeof(m.value) WHEN 'object' THEN m.value ELSE '{}' END) o(name, value) ON true
+			LEFT JOIN jsonb_array_elements(CASE jsonb_typeof(m.value) WHEN 'array' THEN m.value ELSE '[]' END) WITH ORDINALITY i(value, n) ON true
+		WHERE coalesce(o.value, i.value) IS NOT NULL)
+	SELECT way, regexp_replace(array_to_string(way, '.'), '[.][0-9]+', '', 'g'), value FROM member
+	WHERE jsonb_typeof(value) NOT IN ('object', 'array') $$;
+SELECT jsonb_typeof(value) AS type, count(DISTINCT path) AS attributes, string_agg(DISTINCT path COLLATE "C", ' ' ORDER BY path COLLATE "C") AS paths
+FROM leaves(whole()) GROUP BY 1 ORDER BY 1;
+CREATE FUNCTION wrong(value jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS
+	$$SELECT CASE jsonb_typeof(value) WHEN 'string' THEN '1' WHEN 'number' THEN '"1"' ELSE '"true"' END::jsonb$$;
+-- with the lists away, since they decide what is displayed
+SELECT count(attribute_lookup_define('people', path, NULL)) FROM example;
+SELECT count(*) AS leaves, count(*) FILTER (WHERE error LIKE 'PT400 attribute "' || path || '" must be %' AND error LIKE '%"path": "' || path || '"%') AS refused,
+	string_agg(path || ': ' || error, E'\n') FILTER (WHERE error NOT LIKE 'PT400 attribute "' || path || '" must be %') AS otherwise
+FROM (SELECT path, answer(format('user_put(''people'', ''300401'', %L)', jsonb_set(whole(), way, wrong(value)))) AS error FROM leaves(whole())) e;
+SELECT define_lists();
 -- stored as it was sent; answered with the three members of the page
 SELECT user_put('people', '300100', '{}');
 SELECT user_put('people', '300400', whole());

@@ -87,6 +87,28 @@ SELECT answer($$api_profile_define('regress_oig_wrong', '{"names": ["Title"]}', 
 DROP TABLE staff;
 SELECT api_profile_drop('regress_oig_names');
 
+--
+-- Every field, under the name that people call it by
+--
+CREATE TABLE field (name text, value jsonb, wrong jsonb);
+INSERT INTO field SELECT name, to_jsonb(lower(name)), '1' FROM unnest('{User Login,First Name,Middle Name,Last Name,Display Name,Email,Title,Role,
+	Organization Name,Employee Number,Department Number,Telephone Number,Home Phone,Street,Locality Name,Country,usr_locale,Manager Login}'::text[]) name;
+INSERT INTO field VALUES ('Start Date', '"2026-01-31T00:00:00Z"', '"31.1.2026"'), ('End Date', '"2026-12-31T23:59:59+01:00"', '20261231');
+CREATE FUNCTION one(name text, value jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS
+	$$SELECT jsonb_build_object('fields', jsonb_build_array(jsonb_build_object('name', name, 'value', value)))$$;
+SELECT count(user_create('people', (SELECT jsonb_build_object('fields', jsonb_agg(jsonb_build_object('name', name, 'value', value))) FROM field), 'c')) AS created;
+SELECT count(*) AS fields, bool_and(shown = jsonb_build_object('name', f.name, 'value', f.value)) AS shown, (SELECT count(*) FROM jsonb_object_keys(document)) AS stored
+FROM people p, jsonb_array_elements(user_get('people', 'c') -> 'fields') shown JOIN field f ON f.name = shown ->> 'name' WHERE p.id = 'c' GROUP BY p.document;
+-- the schema has no other
+SELECT a ->> 'name' FROM attribute_schema, jsonb_array_elements(document -> 'attributes') a WHERE id = 'urn:userstore:params:schemas:oig:User'
+EXCEPT SELECT name FROM field;
+-- each refuses another type, and is cleared alone
+SELECT count(*) AS fields, count(*) FILTER (WHERE answer(format($$user_put('people', 'c', %L)$$, one(name, wrong))) LIKE 'PT400 attribute "' || name || '" must be %') AS refused FROM field;
+SELECT count(*) AS fields, count(*) FILTER (WHERE user_put('people', 'c', one(name, null)) -> 'fields' = one(name, null) -> 'fields') AS cleared
+FROM field WHERE name <> 'User Login';
+-- each by a version of its own
+SELECT document, version FROM people WHERE id = 'c';
+
 DROP TABLE people;
 SELECT api_profile_drop('regress_oig');
 RESET SESSION AUTHORIZATION;

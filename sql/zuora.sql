@@ -149,6 +149,9 @@ SELECT user_put('people', 'bea', '{"userName": "bea", "active": true}') -> 'acti
 SELECT user_put('people', 'bea', '{"userName": "bea"}') -> 'active' AS active;
 -- as do the strings that lenient clients send for it
 SELECT user_put('people', 'bea', '{"userName": "bea", "active": "False"}') -> 'active' AS active;
+-- what is sent empty overwrites as well, with a value there before or without
+SELECT shown(user_put('people', 'bea', '{"userName": "bea", "title": "T", "name": {"givenName": "Bea"}}'));
+SELECT shown(user_put('people', 'bea', '{"userName": "bea", "title": "", "displayName": "", "name": {"givenName": "", "familyName": ""}}'));
 -- null and [] clear, whatever the attribute
 SELECT shown(user_put('people', 'bea', '{"userName": "bea", "active": null, "nickName": null, "title": null,
 	"name": null, "emails": [], "roles": null}'));
@@ -208,6 +211,29 @@ SELECT r.* FROM raised($$SELECT user_put('people', 'bea', '{"userName": "bea", "
 -- one space clears, in a partial update
 SELECT shown(user_patch('people', 'bea', '{"title": "T", "nickName": "N"}'));
 SELECT shown(user_patch('people', 'bea', '{"title": " "}'));
+
+--
+-- Bulk: the answer to a single user is the page's list of one
+--
+SELECT user_delete('people', '4ae68f98-2762-4001-b95c-34569b413e8e');
+SELECT user_create('people', '{"userName": "new"}', '4ae68f98-2762-4001-b95c-34569b413e8e') ->> 'id' AS id;
+SELECT shown - 'resources' AS message, shown -> 'resources' = '[{
+	"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", "urn:zuora:scim:schemas:1.0:UserExtension"],
+	"id": "4ae68f98-2762-4001-b95c-34569b413e8e", "externalId": "Amy+test6", "userName": "assingh151@zuora.com",
+	"meta": {"resourceType": "User", "version": "W/\"6\""},
+	"name": {"formatted": "Amy Lawrence", "familyName": "Amy", "givenName": "Lawrence"},
+	"displayName": "Amy Lawrence", "preferredLanguage": "en", "locale": "en-US", "active": true,
+	"emails": [{"value": "Amy+test5-updated@zuora.com", "display": "Amy+test5-updated@zuora.com", "type": "work", "primary": true}],
+	"roles": [{"value": "USER", "display": "USER"}],
+	"urn:zuora:scim:schemas:1.0:UserExtension": {"schemas": ["urn:zuora:scim:schemas:1.0:UserExtension"],
+		"organizationId": "5619df2e-fa8c-47fa-9c1e-16ab5af4936e", "status": "ACTIVE", "ssoEnabled": true, "region": "EU"}}]' AS the_page
+FROM users_bulk_patch('people', '[{"id": "4ae68f98-2762-4001-b95c-34569b413e8e", "externalId": "Amy+test6", "userName": "assingh151@zuora.com",
+	"name": {"formatted": "Amy Lawrence", "familyName": "Amy", "givenName": "Lawrence"},
+	"displayName": "Amy Lawrence", "preferredLanguage": "en", "locale": "en-US", "active": true,
+	"emails": [{"value": "Amy+test5-updated@zuora.com"}], "roles": [{"value": "USER", "display": "USER"}],
+	"urn:zuora:scim:schemas:1.0:UserExtension": {"schemas": ["urn:zuora:scim:schemas:1.0:UserExtension"],
+		"organizationId": "5619df2e-fa8c-47fa-9c1e-16ab5af4936e", "status": "ACTIVE", "ssoEnabled": true, "region": "EU"}}]') answer,
+	LATERAL (SELECT answer #- '{resources,0,meta,created}' #- '{resources,0,meta,lastModified}') a(shown);
 
 DROP TABLE people, badges;
 SELECT attribute_schema_drop('urn:regress:zuora:Badge');
