@@ -178,6 +178,11 @@ SELECT r.* FROM raised($$SELECT user_put('badges', 'u1', '{"userName": "u1", "ur
 SELECT r.* FROM raised($$SELECT user_put('badges', 'u2', '{"userName": "U1"}')$$) r;
 SELECT r.* FROM raised($$SELECT user_put('badges', 'u2', '{"userName": "u2", "urn:regress:zuora:Badge": {"badge": "0001"}}')$$) r;
 
+-- the types of the extension, and any value of them
+SELECT name, value, r.state, r.message
+FROM (VALUES ('organizationId', '1'), ('status', 'true'), ('status', '"ANY"'), ('region', '["EU"]'), ('region', '"APAC"'), ('ssoEnabled', '"yes"'), ('ssoEnabled', '1'),
+		('schemas', '1'), ('schemas', '[1]')) v(name, value),
+	raised(format('SELECT user_patch(%L, %L, %L, dry_run => true)', 'people', 'bea', format('{"urn:zuora:scim:schemas:1.0:UserExtension": {"%s": %s}}', name, value))) r;
 -- what is required is neither blanked nor cleared
 SELECT r.* FROM raised($$SELECT user_put('people', 'bea', '{"title": "x"}')$$) r;
 SELECT r.* FROM raised($$SELECT user_put('people', 'bea', '{"userName": null}')$$) r;
