@@ -25,7 +25,8 @@ SQL_PARTS = \
 	src/store/lookup.sql \
 	src/store/idempotency.sql \
 	src/functions/user.sql \
-	src/functions/bulk.sql
+	src/functions/bulk.sql \
+	src/functions/match.sql
 SCHEMA_DOCUMENTS = $(sort $(wildcard src/schemas/*.json))
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql

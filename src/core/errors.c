@@ -116,6 +116,13 @@ errdetail_path(const char *path, const char *scim_type)
 	return errdetail_internal("%s", error_detail(path, scim_type));
 }
 
+/* The same for what is wrong in a text: {"scimType": …, "position": …}. */
+int
+errdetail_position(const char *scim_type, int position)
+{
+	return errdetail_internal("{\"scimType\": \"%s\", \"position\": %d}", scim_type, position);
+}
+
 /*
  * A name or value from a request as a message may show it: on one line and not
  * endless.

@@ -23,12 +23,14 @@
 
 /* Error types of RFC 7644 section 3.12, for the scimType of a DETAIL. */
 #define SCIM_INVALID_SYNTAX		"invalidSyntax"
+#define SCIM_INVALID_FILTER		"invalidFilter"
 #define SCIM_INVALID_PATH		"invalidPath"
 #define SCIM_INVALID_VALUE		"invalidValue"
 #define SCIM_MUTABILITY			"mutability"
 #define SCIM_UNIQUENESS			"uniqueness"
 
 extern int	errdetail_path(const char *path, const char *scim_type);
+extern int	errdetail_position(const char *scim_type, int position);
 extern char *error_detail(const char *path, const char *scim_type);
 extern void error_read_detail(const char *detail, char **path, char **scim_type);
 extern int	http_status(int sqlstate);

@@ -4,7 +4,7 @@
  *
  * bulk.c reads the request and answers it; apply.c makes the changes of a slice
  * of its items; known.c remembers what the users of that slice are by then;
- * match.c finds users by an attribute.
+ * bulk_match.c finds users by an attribute.
  */
 #ifndef USERSTORE_BULK_H
 #define USERSTORE_BULK_H
@@ -105,7 +105,7 @@ extern void known_settle(Bulk *bulk);
 extern void known_refresh(Bulk *bulk, BulkItem *item);
 
 /*
- * match.c
+ * bulk_match.c
  */
 extern Match *match_open(Bulk *bulk, const char *path);
 extern void match_load(Bulk *bulk, BulkItem *items, int from, int to);

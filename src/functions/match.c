@@ -1,319 +1,72 @@
 /*
  * match.c
- *	  Find the users of a bulk request by an attribute in place of their ids.
+ *	  SCIM filters in plain SQL.
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
 
-#include "core/errors.h"
-#include "core/scim/path.h"
-#include "functions/bulk.h"
-#include "functions/string_map.h"
+#include "core/scim/filter.h"
+#include "functions/functions.h"
 
-struct Match
+PG_FUNCTION_INFO_V1(user_matches);
+
+/* A filter that was bound in an earlier call from the same place. */
+typedef struct BoundFilter
 {
-	const char *path;
-	List	   *names;			/* of char *: from the top of the document
-								 * down */
-	List	   *way;			/* of Attribute *, where a schema knows them */
-	bool		case_exact;
-	Oid			type;			/* of what is compared */
-	SPIPlanPtr	plan;
-	MemoryContext context;		/* as long as found lasts */
-	string_map_hash *found;		/* value → Hits * */
-};
+	Oid			users;
+	uint64		generation;		/* of the table's binding */
+	char	   *text;
+	Filter	   *filter;
+	MemoryContext context;
+	MemoryContext scratch;		/* for one evaluation */
+} BoundFilter;
 
-/* The users who have a value. */
-typedef struct Hits
+static BoundFilter *
+bind(FunctionCallInfo fcinfo, Oid users, const char *text, int len)
 {
-	int			count;
-	const char *id_text;		/* of one of them */
-} Hits;
-
-/* Without a schema any name will do, and case counts. */
-static List *
-split_path(const char *path)
-{
-	List	   *names = NIL;
-	char	   *copy = pstrdup(path);
-	char	   *end;
-
-	for (char *name = copy; name != NULL; name = end)
-	{
-		end = strchr(name, '.');
-		if (end != NULL)
-			*end++ = '\0';
-		names = lappend(names, name);
-	}
-	return names;
-}
-
-static void
-refuse_match(const char *path, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_USER_BAD_REQUEST),
-			 errmsg("users cannot be matched by \"%s\"", shown_name(path, strlen(path))),
-			 errdetail_path(shown_name(path, strlen(path)), SCIM_INVALID_PATH),
-			 errhint("%s", hint)));
-}
-
-static void
-resolve(Bulk *bulk, Match *match)
-{
-	const Schema *schema = bulk->api->schema;
-	Attribute  *attribute;
-	ListCell   *lc;
-
-	if (schema->ids == NIL)
-	{
-		match->names = split_path(match->path);
-		match->case_exact = true;
-		return;
-	}
-	attribute = path_resolve(schema, match->path);
-	if (attribute == NULL)
-		refuse_match(match->path, "No schema of the table has this attribute.");
-	if (attribute->type == TYPE_COMPLEX || attribute->type == TYPE_ANY ||
-		attribute->type == TYPE_BOOLEAN || attribute->transient || attribute == schema->password)
-		refuse_match(match->path, "Name an attribute that has a single string or number.");
-	match->way = attribute_way(schema, attribute);
-	match->case_exact = attribute->case_exact;
-	foreach(lc, match->way)
-	{
-		Attribute  *step = lfirst(lc);
-
-		if (step->multi_valued)
-			refuse_match(match->path, "Name an attribute that has a single string or number.");
-		match->names = lappend(match->names, unconstify(char *, step->name));
-	}
-}
-
-/* The attribute as an expression: its column if it has one, which is indexed. */
-static char *
-expression(Bulk *bulk, Match *match)
-{
-	StringInfoData value;
-	ListCell   *lc;
-
-	foreach(lc, bulk->table->unique_indexes)
-	{
-		UniqueIndex *index = lfirst(lc);
-
-		if (match->way == NIL ||
-			strcmp(index->path, ((Attribute *) llast(match->way))->path) != 0)
-			continue;
-		match->type = index->type;
-		return psprintf("u.%s", quote_identifier(index->column));
-	}
-	match->type = TEXTOID;
-	initStringInfo(&value);
-	appendStringInfoString(&value, "u.document");
-	foreach(lc, match->names)
-		appendStringInfo(&value, " OPERATOR(pg_catalog.%s) %s",
-						 foreach_current_index(lc) == list_length(match->names) - 1 ? "->>" : "->",
-						 quote_literal_cstr(lfirst(lc)));
-	return match->case_exact ? psprintf("(%s)", value.data) :
-		psprintf("pg_catalog.lower(%s)", value.data);
-}
-
-/*
- * Match users by the attribute of this path.
- */
-Match *
-match_open(Bulk *bulk, const char *path)
-{
-	Match	   *match = palloc0(sizeof(Match));
-	Oid			types[1];
-	char	   *value;
-
-	match->path = path;
-	resolve(bulk, match);
-	value = expression(bulk, match);
-	types[0] = get_array_type(match->type);
-	/* planned anew each time: with the values at hand, they can be hashed */
-	match->plan = SPI_prepare_cursor(psprintf("SELECT u.id, %s FROM %s u WHERE %s OPERATOR(pg_catalog.=) ANY ($1)",
-											  value, bulk->table->users_sql, value),
-									 1, types, CURSOR_OPT_CUSTOM_PLAN);
-	if (match->plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));	/* can't happen */
-	match->context = AllocSetContextCreate(bulk->context, "userstore matched users",
-										   ALLOCSET_DEFAULT_SIZES);
-	return match;
-}
-
-static JsonbValue *
-member_of(Match *match, JsonbValue *object)
-{
-	ListCell   *lc;
-
-	if (match->way != NIL)
-		return attribute_value(match->way, object);
-	foreach(lc, match->names)
-		object = document_member(object, lfirst(lc));
-	return object;
-}
-
-static char *
-key_of(Match *match, JsonbValue *object)
-{
-	return unique_key(match->type, match->case_exact, member_of(match, object));
-}
-
-static void
-add_hit(Match *match, char *key, char *id_text)
-{
-	StringEntry *entry;
-	Hits	   *hits;
-	bool		found;
-
-	entry = string_map_insert(match->found, key, &found);
-	if (!found)
-		entry->value = palloc0(sizeof(Hits));
-	hits = entry->value;
-	hits->count++;
-	hits->id_text = id_text;
-}
-
-/* A result column as the key that unique_key() would make of it. */
-static char *
-column_key(Match *match, Datum value)
-{
-	return match->type == NUMERICOID ? numeric_normalize(DatumGetNumeric(value)) :
-		TextDatumGetCString(value);
-}
-
-static void
-look_up(Bulk *bulk, Match *match, List *keys)
-{
-	Datum	   *elems = palloc(sizeof(Datum) * Max(list_length(keys), 1));
-	Datum		values[1];
-	ListCell   *lc;
-
-	foreach(lc, keys)
-		elems[foreach_current_index(lc)] = match->type == NUMERICOID ?
-		DirectFunctionCall3(numeric_in, CStringGetDatum(lfirst(lc)),
-							ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)) :
-		CStringGetTextDatum((char *) lfirst(lc));
-	values[0] = array_of(match->type, elems, list_length(keys));
-	if (SPI_execute_plan(match->plan, values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "matching users failed: %s", SPI_result_code_string(SPI_result));	/* can't happen */
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple	tuple = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-
-		CHECK_FOR_INTERRUPTS();
-		add_hit(match, column_key(match, result_column(tuple, desc, 2, match->type, NULL)),
-				binding_id_to_text(bulk->table,
-								   result_column(tuple, desc, 1, bulk->table->id_type, NULL)));
-	}
-	SPI_freetuptable(SPI_tuptable);
-}
-
-/* Find the user whom an item is about, if there is one. */
-static void
-address(Match *match, BulkItem *item)
-{
-	char	   *key = key_of(match, item->road.sent);
-	StringEntry *entry = key != NULL ? string_map_lookup(match->found, key) : NULL;
-	Hits	   *hits = entry != NULL ? entry->value : NULL;
-
-	if (!item->has_own_id && hits != NULL && hits->count == 1)
-		road_address(&item->road, hits->id_text);
-}
-
-/*
- * Look up once what all these items match.
- */
-void
-match_load(Bulk *bulk, BulkItem *items, int from, int to)
-{
-	Match	   *match = bulk->match;
+	BoundFilter *bound = fcinfo->flinfo->fn_extra;
+	Binding    *table = binding_open(users);
 	MemoryContext old;
-	List	   *keys = NIL;
 
-	MemoryContextReset(match->context);
-	old = MemoryContextSwitchTo(match->context);
-	match->found = string_map_create(match->context, Max(to - from, 16), NULL);
-	for (int i = from; i < to; i++)
+	if (bound != NULL && bound->users == users && bound->generation == table->generation &&
+		strlen(bound->text) == len && memcmp(bound->text, text, len) == 0)
+		return bound;
+	if (bound == NULL)
 	{
-		char	   *key = items[i].unreadable ? NULL : key_of(match, items[i].road.sent);
-
-		if (key != NULL)
-			keys = lappend(keys, key);
+		bound = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(BoundFilter));
+		bound->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "userstore filter",
+											   ALLOCSET_SMALL_SIZES);
+		bound->scratch = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "userstore filter evaluation",
+											   ALLOCSET_SMALL_SIZES);
+		fcinfo->flinfo->fn_extra = bound;
 	}
-	if (keys != NIL)
-		look_up(bulk, match, keys);
-	for (int i = from; i < to; i++)
-	{
-		/* may have been another when this was done before */
-		items[i].road.has_id = items[i].has_own_id;
-		if (items[i].unreadable == NULL)
-			address(match, &items[i]);
-	}
+	bound->users = InvalidOid;	/* until it is done */
+	MemoryContextReset(bound->context);
+	old = MemoryContextSwitchTo(bound->context);
+	bound->text = pnstrdup(text, len);
+	bound->filter = filter_parse(bound->text);
+	filter_bind(bound->filter, binding_api(table, NULL)->schema, NULL);
+	bound->generation = table->generation;
+	bound->users = users;
 	MemoryContextSwitchTo(old);
+	return bound;
 }
 
 /*
- * See whom an item is about now that its turn has come, when those before it
- * may have created that user; an error when it cannot be said.
+ * user_matches(users regclass, document jsonb, filter text)
  */
-void
-match_item(Bulk *bulk, BulkItem *item)
+Datum
+user_matches(PG_FUNCTION_ARGS)
 {
-	Match	   *match = bulk->match;
-	char	   *key = key_of(match, item->road.sent);
-	StringEntry *entry;
-	Hits	   *hits;
+	text	   *filter = PG_GETARG_TEXT_PP(2);
+	BoundFilter *bound = bind(fcinfo, PG_GETARG_OID(0), VARDATA_ANY(filter),
+							  VARSIZE_ANY_EXHDR(filter));
+	MemoryContext old = MemoryContextSwitchTo(bound->scratch);
+	bool		matches = filter_matches(bound->filter, document_from_jsonb(PG_GETARG_JSONB_P(1)));
 
-	if (key == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("attribute \"%s\" is missing", match->path),
-				 errdetail_path(match->path, SCIM_INVALID_VALUE),
-				 errhint("Users are matched by it.")));
-	entry = string_map_lookup(match->found, key);
-	hits = entry != NULL ? entry->value : NULL;
-	if (hits != NULL && hits->count > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_CONFLICT),
-				 errmsg("several users have this \"%s\"", match->path),
-				 errdetail_path(match->path, SCIM_UNIQUENESS),
-				 errhint("Address the user by id.")));
-	if (hits != NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(match->context);
-
-		road_address_matched(&item->road, hits->id_text);
-		MemoryContextSwitchTo(old);
-	}
-	else if (!bulk->creates)
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_NOT_FOUND),
-				 errmsg("no user has this \"%s\"", match->path),
-				 errdetail_path(match->path, NULL),
-				 errhint("Check the value, or create the user.")));
-}
-
-/*
- * An item created a user, whom later items may match.
- */
-void
-match_created(Bulk *bulk, BulkItem *item, JsonbValue *document)
-{
-	Match	   *match = bulk->match;
-	MemoryContext old = MemoryContextSwitchTo(match->context);
-	char	   *key = key_of(match, document);
-
-	if (key != NULL)
-		add_hit(match, key, pstrdup(item->road.id_text));
 	MemoryContextSwitchTo(old);
+	MemoryContextReset(bound->scratch);
+	PG_RETURN_BOOL(matches);
 }

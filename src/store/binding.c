@@ -40,6 +40,9 @@ static List *retired = NIL;		/* of Binding *, freed when the transaction
 /* Counts invalidations, to notice one that comes while a binding is made. */
 static uint64 invalidations = 0;
 
+/* Counts the bindings that were made. */
+static uint64 generations = 0;
+
 /* Is any binding out of date? */
 static bool any_invalid = false;
 
@@ -395,6 +398,7 @@ binding_open(Oid users)
 	entry = hash_search(bindings, &users, HASH_ENTER, &found);
 	entry->binding = binding;
 	/* one that came meanwhile makes this binding good for this call only */
+	binding->generation = ++generations;
 	binding->valid = invalidations == invalidations_before;
 	any_invalid |= !binding->valid;
 	return binding;

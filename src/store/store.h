@@ -145,6 +145,7 @@ typedef struct Binding
 	Oid			users;
 	MemoryContext context;
 	bool		valid;
+	uint64		generation;		/* of no two bindings the same */
 	Oid			owner;
 	Oid			history;
 	Oid			idempotency;

@@ -1,0 +1,507 @@
+/*
+ * filter.c
+ *	  Bind a filter to the attributes that it names, and evaluate it.
+ *
+ * Of a multi-valued attribute one value that matches is enough (RFC 7644
+ * section 3.4.2.2).  An attribute without a value matches "ne", the comparison
+ * with null by "eq", and nothing else.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/formatting.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+#include "core/errors.h"
+#include "core/scim/filter.h"
+#include "core/scim/path.h"
+
+static bool matches_at(const Filter *filter, ListCell *step, JsonbValue *value);
+
+/*
+ * Binding
+ */
+
+#define REFUSE(filter, hint, ...) \
+	bad_filter(SCIM_INVALID_FILTER, (filter)->position, hint, __VA_ARGS__)
+
+static const char *const operator_names[] = {
+	[OPERATOR_EQ] = "eq",
+	[OPERATOR_NE] = "ne",
+	[OPERATOR_CO] = "co",
+	[OPERATOR_SW] = "sw",
+	[OPERATOR_EW] = "ew",
+	[OPERATOR_GT] = "gt",
+	[OPERATOR_GE] = "ge",
+	[OPERATOR_LT] = "lt",
+	[OPERATOR_LE] = "le",
+};
+
+static bool
+is_part_of_string(FilterOperator op)
+{
+	return op == OPERATOR_CO || op == OPERATOR_SW || op == OPERATOR_EW;
+}
+
+static bool
+is_order(FilterOperator op)
+{
+	return op >= OPERATOR_GT;
+}
+
+/* Without a schema any name will do. */
+static void
+bind_names(Filter *filter)
+{
+	char	   *copy = pstrdup(filter->path);
+	char	   *end;
+
+	for (char *name = copy; name != NULL; name = end)
+	{
+		end = strchr(name, '.');
+		if (end != NULL)
+			*end++ = '\0';
+		filter->names = lappend(filter->names, name);
+	}
+}
+
+/* The attribute that a path names below another, or NULL. */
+static Attribute *
+resolve_below(const Attribute *parent, const char *path)
+{
+	const AttributeSet *set = &parent->subs;
+
+	for (;;)
+	{
+		int			len = strcspn(path, ".");
+		Attribute  *attribute = attribute_find(set, path, len);
+
+		if (attribute == NULL || path[len] == '\0')
+			return attribute;
+		set = &attribute->subs;
+		path += len + 1;
+	}
+}
+
+static void
+bind_attribute(Filter *filter, const Schema *schema, const Attribute *parent)
+{
+	Attribute  *attribute;
+
+	if (schema->ids == NIL)
+	{
+		bind_names(filter);
+		return;
+	}
+	attribute = parent != NULL ? resolve_below(parent, filter->path) :
+		path_resolve(schema, filter->path);
+	/* what is never shown must not be found out by asking either */
+	if (attribute == NULL || attribute->returned == RETURNED_NEVER)
+		REFUSE(filter, "Name an attribute of the table's schemas.",
+			   "attribute \"%s\" is not known", shown_name(filter->path, strlen(filter->path)));
+	filter->way = parent != NULL ? attribute_way_below(&parent->subs, attribute) :
+		attribute_way(schema, attribute);
+	filter->attribute = attribute;
+}
+
+/* A complex attribute stands for its values (RFC 7644 section 3.5.2). */
+static void
+bind_default_value(Filter *filter)
+{
+	Attribute  *value;
+
+	if (filter->attribute == NULL || filter->attribute->type != TYPE_COMPLEX ||
+		filter->value->type == jbvNull)
+		return;
+	value = attribute_member(&filter->attribute->subs, "value");
+	if (value == NULL || value->type == TYPE_COMPLEX)
+		REFUSE(filter, "Name one of its sub-attributes.",
+			   "attribute \"%s\" is complex and cannot be compared", filter->attribute->path);
+	filter->way = lappend(filter->way, value);
+	filter->attribute = value;
+}
+
+static void
+refuse_operator(const Filter *filter)
+{
+	REFUSE(filter, "Compare it with eq or ne.", "attribute \"%s\" of type %s cannot be compared with %s",
+		   filter->attribute->path, attribute_type_name(filter->attribute->type),
+		   operator_names[filter->op]);
+}
+
+static void
+refuse_value(const Filter *filter, const char *hint)
+{
+	REFUSE(filter, hint, "attribute \"%s\" of type %s cannot be compared with this value",
+		   filter->attribute->path, attribute_type_name(filter->attribute->type));
+}
+
+static bool
+read_instant(const JsonbValue *value, int64 *instant)
+{
+	MemoryContext context = CurrentMemoryContext;
+	char	   *text;
+	volatile bool is_read = false;
+
+	if (value->type != jbvString || !is_date_time(value->val.string.val, value->val.string.len))
+		return false;
+	text = pnstrdup(value->val.string.val, value->val.string.len);
+	PG_TRY();
+	{
+		*instant = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
+														   ObjectIdGetDatum(InvalidOid),
+														   Int32GetDatum(-1)));
+		is_read = true;
+	}
+	PG_CATCH();
+	{
+		/* a day that the calendar does not have */
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	pfree(text);
+	return is_read;
+}
+
+static char *
+fold(const JsonbValue *string)
+{
+	return str_tolower(string->val.string.val, string->val.string.len, DEFAULT_COLLATION_OID);
+}
+
+/* Does the comparison make sense for the attribute's type? */
+static void
+bind_comparison(Filter *filter)
+{
+	const Attribute *attribute = filter->attribute;
+	JsonbValue *value = filter->value;
+
+	if (value->type == jbvNull)
+	{
+		if (filter->op != OPERATOR_EQ && filter->op != OPERATOR_NE)
+			REFUSE(filter, "Compare with null by eq or ne.", "nothing can be compared with null by %s",
+				   operator_names[filter->op]);
+		return;
+	}
+	if (is_part_of_string(filter->op) && value->type != jbvString)
+		REFUSE(filter, "Send a string in double quotes.", "%s looks for a string",
+			   operator_names[filter->op]);
+	if (attribute == NULL)
+		return;
+	switch (attribute->type)
+	{
+		case TYPE_BOOLEAN:
+			if (filter->op != OPERATOR_EQ && filter->op != OPERATOR_NE)
+				refuse_operator(filter);
+			if (value->type != jbvBool)
+				refuse_value(filter, "Write true or false, without quotes.");
+			break;
+		case TYPE_DECIMAL:
+		case TYPE_INTEGER:
+			if (is_part_of_string(filter->op))
+				refuse_operator(filter);
+			if (value->type != jbvNumeric)
+				refuse_value(filter, "Write a number, without quotes.");
+			break;
+		case TYPE_DATE_TIME:
+			if (!is_part_of_string(filter->op) && !read_instant(value, &filter->instant))
+				refuse_value(filter, "Write a date and time as \"2026-01-31T12:00:00Z\".");
+			break;
+		case TYPE_BINARY:
+			if (is_order(filter->op))
+				refuse_operator(filter);
+			/* FALLTHROUGH */
+		case TYPE_STRING:
+		case TYPE_REFERENCE:
+			if (value->type != jbvString)
+				refuse_value(filter, "Write a string in double quotes.");
+			if (attribute->type == TYPE_STRING && !attribute->case_exact)
+				filter->folded = fold(value);
+			break;
+		case TYPE_COMPLEX:
+		case TYPE_ANY:
+			break;
+	}
+}
+
+/*
+ * Find the attributes that a filter names: in the schema, or below the parent
+ * that a value path names.  Refuses what makes no sense for them.
+ */
+void
+filter_bind(Filter *filter, const Schema *schema, const Attribute *parent)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	switch (filter->type)
+	{
+		case FILTER_AND:
+		case FILTER_OR:
+		case FILTER_NOT:
+			foreach(lc, filter->parts)
+				filter_bind(lfirst(lc), schema, parent);
+			break;
+		case FILTER_PRESENT:
+			bind_attribute(filter, schema, parent);
+			break;
+		case FILTER_COMPARE:
+			bind_attribute(filter, schema, parent);
+			bind_default_value(filter);
+			bind_comparison(filter);
+			break;
+		case FILTER_VALUES:
+			bind_attribute(filter, schema, parent);
+			if (filter->attribute != NULL && filter->attribute->type == TYPE_COMPLEX)
+				filter_bind(linitial(filter->parts), schema, filter->attribute);
+			else if (filter->attribute == NULL || filter->attribute->type == TYPE_ANY)
+			{
+				Schema		none = {0};
+
+				filter_bind(linitial(filter->parts), &none, NULL);
+			}
+			else
+				REFUSE(filter, "Only a complex attribute has sub-attributes to look at.",
+					   "attribute \"%s\" is not complex", filter->attribute->path);
+			break;
+	}
+}
+
+/*
+ * Evaluation
+ */
+
+static int
+compare_bytes(const char *a, int a_len, const char *b, int b_len)
+{
+	int			difference = memcmp(a, b, Min(a_len, b_len));
+
+	return difference != 0 ? difference : a_len - b_len;
+}
+
+static bool
+order_matches(FilterOperator op, int difference)
+{
+	switch (op)
+	{
+		case OPERATOR_EQ:
+			return difference == 0;
+		case OPERATOR_NE:
+			return difference != 0;
+		case OPERATOR_GT:
+			return difference > 0;
+		case OPERATOR_GE:
+			return difference >= 0;
+		case OPERATOR_LT:
+			return difference < 0;
+		case OPERATOR_LE:
+			return difference <= 0;
+		default:
+			return false;
+	}
+}
+
+static bool
+strings_match(FilterOperator op, const char *a, int a_len, const char *b, int b_len)
+{
+	switch (op)
+	{
+		case OPERATOR_CO:
+			for (int i = 0; i + b_len <= a_len; i++)
+			{
+				if (memcmp(a + i, b, b_len) == 0)
+					return true;
+			}
+			return false;
+		case OPERATOR_SW:
+			return a_len >= b_len && memcmp(a, b, b_len) == 0;
+		case OPERATOR_EW:
+			return a_len >= b_len && memcmp(a + a_len - b_len, b, b_len) == 0;
+		default:
+			return order_matches(op, compare_bytes(a, a_len, b, b_len));
+	}
+}
+
+static bool
+string_matches(const Filter *filter, const JsonbValue *value)
+{
+	const Attribute *attribute = filter->attribute;
+	const JsonbValue *wanted = filter->value;
+	bool		result;
+	char	   *folded;
+	int64		instant;
+
+	if (attribute != NULL && attribute->type == TYPE_DATE_TIME && !is_part_of_string(filter->op))
+	{
+		if (!read_instant(value, &instant))
+			return filter->op == OPERATOR_NE;
+		return order_matches(filter->op, instant < filter->instant ? -1 : instant > filter->instant);
+	}
+	if (filter->folded == NULL)
+		return strings_match(filter->op, value->val.string.val, value->val.string.len,
+							 wanted->val.string.val, wanted->val.string.len);
+	folded = fold(value);
+	result = strings_match(filter->op, folded, strlen(folded), filter->folded,
+						   strlen(filter->folded));
+	pfree(folded);
+	return result;
+}
+
+/* Does one value that is there match a comparison? */
+static bool
+value_matches(const Filter *filter, JsonbValue *value)
+{
+	const JsonbValue *wanted = filter->value;
+
+	if (wanted->type == jbvNull || value->type != wanted->type)
+		return filter->op == OPERATOR_NE;
+	switch (value->type)
+	{
+		case jbvString:
+			return string_matches(filter, value);
+		case jbvNumeric:
+			return order_matches(filter->op,
+								 DatumGetInt32(DirectFunctionCall2(numeric_cmp,
+																   NumericGetDatum(value->val.numeric),
+																   NumericGetDatum(wanted->val.numeric))));
+		case jbvBool:
+			/* of booleans without a schema, too, there is no order */
+			return !is_order(filter->op) &&
+				order_matches(filter->op, value->val.boolean != wanted->val.boolean);
+		default:
+			return filter->op == OPERATOR_NE;
+	}
+}
+
+/* Has it a value: not null, not empty, or for an object, something in it? */
+static bool
+is_present(JsonbValue *value)
+{
+	check_stack_depth();
+	switch (value->type)
+	{
+		case jbvNull:
+			return false;
+		case jbvString:
+			return value->val.string.len > 0;
+		case jbvArray:
+			for (int i = 0; i < value->val.array.nElems; i++)
+			{
+				if (is_present(&value->val.array.elems[i]))
+					return true;
+			}
+			return false;
+		case jbvObject:
+			document_foreach(pair, value)
+			{
+				if (is_present(&pair->value))
+					return true;
+			}
+			return false;
+		default:
+			return true;
+	}
+}
+
+/* What an attribute without a value matches. */
+static bool
+nothing_matches(const Filter *filter)
+{
+	return filter->type == FILTER_COMPARE &&
+		filter->op == (filter->value->type == jbvNull ? OPERATOR_EQ : OPERATOR_NE);
+}
+
+/* The member of an object that a step of the way names. */
+static JsonbValue *
+member_at(const Filter *filter, ListCell *step, JsonbValue *object)
+{
+	if (filter->way != NIL)
+	{
+		Attribute  *attribute = lfirst(step);
+
+		return document_find(object, attribute->name, attribute->name_len);
+	}
+	return document_member(object, lfirst(step));
+}
+
+/* A value at the end of the way. */
+static bool
+end_matches(const Filter *filter, JsonbValue *value)
+{
+	switch (filter->type)
+	{
+		case FILTER_PRESENT:
+			return is_present(value);
+		case FILTER_VALUES:
+			return filter_matches(linitial(filter->parts), value);
+		default:
+			return value_matches(filter, value);
+	}
+}
+
+/*
+ * Go on from a value on the way; step is the next one, or NULL at the end.
+ * Values of lists are asked one by one.
+ */
+static bool
+matches_at(const Filter *filter, ListCell *step, JsonbValue *value)
+{
+	const List *way = filter->way != NIL ? filter->way : filter->names;
+
+	check_stack_depth();
+	if (value->type == jbvArray)
+	{
+		for (int i = 0; i < value->val.array.nElems; i++)
+		{
+			if (matches_at(filter, step, &value->val.array.elems[i]))
+				return true;
+		}
+		return value->val.array.nElems == 0 && nothing_matches(filter);
+	}
+	if (step == NULL)
+		return value->type == jbvNull ? nothing_matches(filter) : end_matches(filter, value);
+	value = member_at(filter, step, value);
+	return value != NULL ? matches_at(filter, lnext(way, step), value) : nothing_matches(filter);
+}
+
+/*
+ * Does a document, or a value of the attribute that the filter is bound below,
+ * match?
+ */
+bool
+filter_matches(const Filter *filter, JsonbValue *document)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
+	switch (filter->type)
+	{
+		case FILTER_AND:
+			foreach(lc, filter->parts)
+			{
+				if (!filter_matches(lfirst(lc), document))
+					return false;
+			}
+			return true;
+		case FILTER_OR:
+			foreach(lc, filter->parts)
+			{
+				if (filter_matches(lfirst(lc), document))
+					return true;
+			}
+			return false;
+		case FILTER_NOT:
+			return !filter_matches(linitial(filter->parts), document);
+		default:
+			return matches_at(filter, list_head(filter->way != NIL ? filter->way : filter->names),
+							  document);
+	}
+}

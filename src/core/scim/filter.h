@@ -1,0 +1,74 @@
+/*
+ * filter.h
+ *	  Filters (RFC 7644 section 3.4.2.2) and the paths of PATCH operations
+ *	  (section 3.5.2): parsed once, evaluated many times.
+ */
+#ifndef USERSTORE_FILTER_H
+#define USERSTORE_FILTER_H
+
+#include "postgres.h"
+
+#include "core/schema.h"
+
+typedef enum FilterType
+{
+	FILTER_AND,
+	FILTER_OR,
+	FILTER_NOT,
+	FILTER_COMPARE,
+	FILTER_PRESENT,				/* pr */
+	FILTER_VALUES				/* emails[...] */
+} FilterType;
+
+typedef enum FilterOperator
+{
+	OPERATOR_EQ,
+	OPERATOR_NE,
+	OPERATOR_CO,
+	OPERATOR_SW,
+	OPERATOR_EW,
+	OPERATOR_GT,
+	OPERATOR_GE,
+	OPERATOR_LT,
+	OPERATOR_LE
+} FilterOperator;
+
+typedef struct Filter Filter;
+
+struct Filter
+{
+	FilterType	type;
+	int			position;		/* where it begins, in characters from 1 */
+	List	   *parts;			/* of Filter *: those combined, or the inner one */
+	char	   *path;			/* of the attribute, as written */
+	FilterOperator op;
+	JsonbValue *value;			/* a scalar */
+
+	/* once it is bound to a schema */
+	List	   *way;			/* of Attribute *, from the top of what it is
+								 * applied to */
+	const Attribute *attribute; /* the last of them */
+	List	   *names;			/* of char *, where there is no schema */
+	char	   *folded;			/* the value, if it is a string in any case */
+	int64		instant;		/* the value, if it is a date and time */
+};
+
+/* The path of a PATCH operation: emails[type eq "work"].value */
+typedef struct PatchPath
+{
+	char	   *attribute;		/* as written */
+	Filter	   *filter;			/* or NULL */
+	char	   *sub;			/* behind the filter, or NULL */
+} PatchPath;
+
+/* parse.c */
+extern Filter *filter_parse(const char *text);
+extern PatchPath *patch_path_parse(const char *text);
+extern void bad_filter(const char *scim_type, int position, const char *hint,
+					   const char *format,...) pg_attribute_printf(4, 5) pg_attribute_noreturn();
+
+/* filter.c */
+extern void filter_bind(Filter *filter, const Schema *schema, const Attribute *parent);
+extern bool filter_matches(const Filter *filter, JsonbValue *document);
+
+#endif							/* USERSTORE_FILTER_H */

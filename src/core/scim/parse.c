@@ -1,0 +1,444 @@
+/*
+ * parse.c
+ *	  Read the text of filters and paths (RFC 7644 figure 1 and section 3.5.2).
+ *
+ * Beyond that grammar, blanks may be more than one, and a name may have more
+ * than one sub-attribute behind it, since attributes of ours nest.
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/fmgrprotos.h"
+
+#include "core/errors.h"
+#include "core/scim/filter.h"
+
+/* Longer or deeper ones are a mistake or an attack. */
+#define MAX_FILTER_BYTES	65536
+#define MAX_FILTER_DEPTH	64
+
+typedef struct Parser
+{
+	const char *text;
+	const char *at;
+	const char *scim_type;		/* of errors */
+	int			depth;
+	bool		in_values;		/* between square brackets */
+} Parser;
+
+static Filter *parse_or(Parser *parser);
+
+/*
+ * Refuse a filter or path, saying where in it.
+ */
+void
+bad_filter(const char *scim_type, int position, const char *hint, const char *format,...)
+{
+	StringInfoData message;
+
+	initStringInfo(&message);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, format);
+		needed = appendStringInfoVA(&message, format, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&message, needed);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_BAD_REQUEST),
+			 errmsg_internal("%s at position %d of the %s", message.data, position,
+							 strcmp(scim_type, SCIM_INVALID_PATH) == 0 ? "path" : "filter"),
+			 errdetail_position(scim_type, position),
+			 errhint("%s", hint)));
+}
+
+static int
+position_of(const Parser *parser, const char *at)
+{
+	return pg_mbstrlen_with_len(parser->text, at - parser->text) + 1;
+}
+
+#define BAD_SYNTAX(parser, where, hint, ...) \
+	bad_filter((parser)->scim_type, position_of(parser, where), hint, __VA_ARGS__)
+
+static void
+skip_blanks(Parser *parser)
+{
+	while (*parser->at == ' ')
+		parser->at++;
+}
+
+/* The word that begins here: up to a blank, a bracket, a quote or the end. */
+static int
+word_length(const char *at)
+{
+	return strcspn(at, " ()[]\"");
+}
+
+static bool
+is_word(const char *at, int len, const char *word)
+{
+	return len == strlen(word) && pg_strncasecmp(at, word, len) == 0;
+}
+
+/* What is there, for a message. */
+static char *
+shown_here(const char *at)
+{
+	int			len = Max(word_length(at), 1);
+
+	return *at == '\0' ? "the end" : psprintf("\"%s\"", shown_name(at, len));
+}
+
+/*
+ * Attribute names
+ */
+
+static bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* ATTRNAME, which may begin with a dollar sign as $ref does, and subAttrs. */
+static bool
+is_name_with_subs(const char *name, int len)
+{
+	bool		begins = true;
+
+	for (int i = 0; i < len; i++)
+	{
+		char		c = name[i];
+
+		if (c == '.' && !begins)
+			begins = true;
+		else if (begins ? is_letter(c) || c == '$' || c == '_' :
+				 is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '$')
+			begins = false;
+		else
+			return false;
+	}
+	return !begins;
+}
+
+/*
+ * attrPath: a name, with the URI of a schema before it or not.  A URI has
+ * colons and dots of its own.
+ */
+static char *
+parse_attribute_path(Parser *parser)
+{
+	const char *start = parser->at;
+	int			len = word_length(start);
+	const char *name = start;
+
+	for (int i = 0; i < len; i++)
+	{
+		if (start[i] == ':')
+			name = start + i + 1;
+	}
+	if (!is_name_with_subs(name, start + len - name) ||
+		(name > start && memchr(start, ':', name - start - 1) == NULL))
+		BAD_SYNTAX(parser, start, "It is written as userName, name.familyName or urn:...:User:name.",
+				   "%s is no attribute", shown_here(start));
+	parser->at += len;
+	return pnstrdup(start, len);
+}
+
+/*
+ * Values
+ */
+
+static const char *
+string_end(Parser *parser)
+{
+	const char *at = parser->at + 1;
+
+	while (*at != '"')
+	{
+		if (*at == '\\' && at[1] != '\0')
+			at++;
+		if (*at == '\0')
+			BAD_SYNTAX(parser, parser->at, "End it with a quote.", "a string is not closed");
+		at++;
+	}
+	return at + 1;
+}
+
+/* compValue: a scalar as JSON has it. */
+static JsonbValue *
+parse_value(Parser *parser)
+{
+	MemoryContext context = CurrentMemoryContext;
+	const char *start = parser->at;
+	const char *end = *start == '"' ? string_end(parser) : start + word_length(start);
+	char	   *text = pnstrdup(start, end - start);
+	Jsonb	   *volatile value = NULL;
+
+	PG_TRY();
+	{
+		/* an object or array is no scalar, and none begins like one */
+		if (strchr("{[", *start) == NULL)
+			value = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+	}
+	PG_CATCH();
+	{
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (value == NULL)
+		BAD_SYNTAX(parser, start, "It is a string in double quotes, a number, true, false or null.",
+				   "%s is no value", shown_here(start));
+	parser->at = end;
+	return document_from_jsonb(value);
+}
+
+/*
+ * Expressions
+ */
+
+static Filter *
+new_filter(Parser *parser, FilterType type, const char *start)
+{
+	Filter	   *filter = palloc0(sizeof(Filter));
+
+	filter->type = type;
+	filter->position = position_of(parser, start);
+	return filter;
+}
+
+static bool
+find_operator(const char *at, int len, FilterOperator *op)
+{
+	static const char *const names[] = {
+		[OPERATOR_EQ] = "eq",
+		[OPERATOR_NE] = "ne",
+		[OPERATOR_CO] = "co",
+		[OPERATOR_SW] = "sw",
+		[OPERATOR_EW] = "ew",
+		[OPERATOR_GT] = "gt",
+		[OPERATOR_GE] = "ge",
+		[OPERATOR_LT] = "lt",
+		[OPERATOR_LE] = "le",
+	};
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		if (is_word(at, len, names[i]))
+		{
+			*op = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What stands between brackets, of either kind, which the parser is at. */
+static Filter *
+parse_bracketed(Parser *parser, char close)
+{
+	const char *open = parser->at++;
+	Filter	   *filter;
+
+	check_stack_depth();
+	if (++parser->depth > MAX_FILTER_DEPTH)
+		BAD_SYNTAX(parser, open, psprintf("At most %d levels are accepted.", MAX_FILTER_DEPTH),
+				   "brackets are nested too deeply");
+	filter = parse_or(parser);
+	skip_blanks(parser);
+	if (*parser->at != close)
+		BAD_SYNTAX(parser, parser->at, psprintf("It closes that of position %d.", position_of(parser, open)),
+				   "\"%c\" is expected instead of %s", close, shown_here(parser->at));
+	parser->at++;
+	parser->depth--;
+	return filter;
+}
+
+static Filter *
+parse_values(Parser *parser, const char *start, char *path)
+{
+	Filter	   *filter = new_filter(parser, FILTER_VALUES, start);
+
+	if (parser->in_values)
+		BAD_SYNTAX(parser, parser->at, "Name a sub-attribute of what the outer bracket belongs to.",
+				   "a bracket in a bracket is not allowed");
+	filter->path = path;
+	parser->in_values = true;
+	filter->parts = list_make1(parse_bracketed(parser, ']'));
+	parser->in_values = false;
+	return filter;
+}
+
+/* attrExp, valuePath, or a group with or without "not" before it. */
+static Filter *
+parse_operand(Parser *parser)
+{
+	const char *start;
+	Filter	   *filter;
+	char	   *path;
+	int			len;
+
+	CHECK_FOR_INTERRUPTS();
+	skip_blanks(parser);
+	start = parser->at;
+	if (*start == '(')
+		return parse_bracketed(parser, ')');
+	len = word_length(start);
+	if (is_word(start, len, "not"))
+	{
+		parser->at += len;
+		skip_blanks(parser);
+		if (*parser->at == '(')
+		{
+			filter = new_filter(parser, FILTER_NOT, start);
+			filter->parts = list_make1(parse_bracketed(parser, ')'));
+			return filter;
+		}
+		parser->at = start;
+	}
+	path = parse_attribute_path(parser);
+	if (*parser->at == '[')
+		return parse_values(parser, start, path);
+	skip_blanks(parser);
+	len = word_length(parser->at);
+	if (is_word(parser->at, len, "pr"))
+	{
+		filter = new_filter(parser, FILTER_PRESENT, start);
+		filter->path = path;
+		parser->at += len;
+		return filter;
+	}
+	filter = new_filter(parser, FILTER_COMPARE, start);
+	filter->path = path;
+	if (!find_operator(parser->at, len, &filter->op))
+		BAD_SYNTAX(parser, parser->at, "It is one of eq, ne, co, sw, ew, gt, ge, lt, le and pr.",
+				   "an operator is expected instead of %s", shown_here(parser->at));
+	parser->at += len;
+	/* the RFC's own example of section 3.5.2.2 has no blank before a quote */
+	if (*parser->at != ' ' && *parser->at != '"')
+		BAD_SYNTAX(parser, parser->at, "Put a blank between the operator and the value.",
+				   "a blank is expected instead of %s", shown_here(parser->at));
+	skip_blanks(parser);
+	filter->value = parse_value(parser);
+	return filter;
+}
+
+/*
+ * Operands with a word between them; gives the only one as it is.
+ */
+static Filter *
+parse_combined(Parser *parser, FilterType type, const char *word,
+			   Filter *(*parse_part) (Parser *parser))
+{
+	const char *start = parser->at;
+	Filter	   *first = parse_part(parser);
+	Filter	   *filter = NULL;
+
+	for (;;)
+	{
+		const char *before = parser->at;
+
+		skip_blanks(parser);
+		if (parser->at == before || !is_word(parser->at, word_length(parser->at), word))
+		{
+			parser->at = before;
+			return filter != NULL ? filter : first;
+		}
+		parser->at += strlen(word);
+		if (*parser->at != ' ' && *parser->at != '(')
+			BAD_SYNTAX(parser, parser->at, "Another condition follows it.",
+					   "a condition is expected instead of %s", shown_here(parser->at));
+		if (filter == NULL)
+		{
+			filter = new_filter(parser, type, start);
+			filter->parts = list_make1(first);
+		}
+		filter->parts = lappend(filter->parts, parse_part(parser));
+	}
+}
+
+/* "and" binds more closely than "or" (RFC 7644 section 3.4.2.2). */
+static Filter *
+parse_and(Parser *parser)
+{
+	return parse_combined(parser, FILTER_AND, "and", parse_operand);
+}
+
+static Filter *
+parse_or(Parser *parser)
+{
+	return parse_combined(parser, FILTER_OR, "or", parse_and);
+}
+
+static void
+begin(Parser *parser, const char *text, const char *scim_type)
+{
+	memset(parser, 0, sizeof(Parser));
+	parser->text = parser->at = text;
+	parser->scim_type = scim_type;
+	if (strlen(text) > MAX_FILTER_BYTES)
+		BAD_SYNTAX(parser, text, psprintf("At most %d bytes are accepted.", MAX_FILTER_BYTES),
+				   "there is too much");
+}
+
+static void
+end(Parser *parser, const char *hint)
+{
+	skip_blanks(parser);
+	if (*parser->at != '\0')
+		BAD_SYNTAX(parser, parser->at, hint, "the end is expected instead of %s",
+				   shown_here(parser->at));
+}
+
+/*
+ * The tree of a filter, in the current memory context.
+ */
+Filter *
+filter_parse(const char *text)
+{
+	Parser		parser;
+	Filter	   *filter;
+
+	begin(&parser, text, SCIM_INVALID_FILTER);
+	filter = parse_or(&parser);
+	end(&parser, "Conditions are combined with and, or, not and parentheses.");
+	return filter;
+}
+
+/*
+ * PATH of RFC 7644 section 3.5.2: an attribute, or a value path that may have a
+ * sub-attribute behind it.
+ */
+PatchPath *
+patch_path_parse(const char *text)
+{
+	PatchPath  *path = palloc0(sizeof(PatchPath));
+	Parser		parser;
+
+	begin(&parser, text, SCIM_INVALID_PATH);
+	skip_blanks(&parser);
+	path->attribute = parse_attribute_path(&parser);
+	if (*parser.at == '[')
+		path->filter = linitial(parse_values(&parser, parser.at, path->attribute)->parts);
+	if (path->filter != NULL && *parser.at == '.')
+	{
+		const char *sub = ++parser.at;
+		int			len = word_length(sub);
+
+		if (!is_name_with_subs(sub, len))
+			BAD_SYNTAX(&parser, sub, "Name a sub-attribute.", "%s is no attribute", shown_here(sub));
+		path->sub = pnstrdup(sub, len);
+		parser.at += len;
+	}
+	end(&parser, "A path is written as emails[type eq \"work\"].value.");
+	return path;
+}
