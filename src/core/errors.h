@@ -27,6 +27,7 @@
 #define SCIM_INVALID_PATH		"invalidPath"
 #define SCIM_INVALID_VALUE		"invalidValue"
 #define SCIM_MUTABILITY			"mutability"
+#define SCIM_NO_TARGET			"noTarget"
 #define SCIM_UNIQUENESS			"uniqueness"
 
 extern int	errdetail_path(const char *path, const char *scim_type);

@@ -100,7 +100,7 @@ plan_item(Bulk *bulk, BulkItem *item)
 	JsonbValue *before;
 	JsonbValue *after;
 
-	road->update.ignored = NIL;
+	road->update.ignored = list_copy(road->passed_over);
 	item->alone = true;			/* unless it goes well */
 	if (bulk->match != NULL)
 		match_item(bulk, item);

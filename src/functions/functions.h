@@ -52,6 +52,9 @@ typedef struct Road
 	Update		update;
 	JsonbValue *body;			/* as it was sent */
 	JsonbValue *sent;			/* the attributes in it */
+	bool		is_patch_message;	/* rather than attributes: */
+	List	   *operations;		/* of PatchOperation * */
+	List	   *passed_over;	/* paths (char *) in them that nobody knows */
 	SentUnstored unstored;		/* and what is no part of a document */
 	NewPassword password;		/* what that comes to */
 	bool		has_id;

@@ -208,6 +208,19 @@ replaces(const Road *road)
 	return road->call->operation == OPERATION_PUT && !road->profile->put_merges;
 }
 
+/* What the operations of a message make of a user, who may be new. */
+static JsonbValue *
+patch_by_message(Road *road, JsonbValue *before)
+{
+	JsonbValue *after;
+
+	if (before != NULL)
+		return scim_patch_document(&road->update, before, road->operations);
+	after = scim_patch_document(&road->update, document_new_object(), road->operations);
+	validate_document(&road->update.validation, road->schema, after);
+	return after;
+}
+
 /*
  * The document that the update makes of the one before; that is NULL when the
  * user is created.
@@ -219,7 +232,9 @@ road_document(Road *road, JsonbValue *before)
 
 	if (before == NULL)
 		unstored_require(&road->update, &road->unstored);
-	if (replaces(road))
+	if (road->is_patch_message)
+		after = patch_by_message(road, before);
+	else if (replaces(road))
 		after = replace_document(&road->update, before, road->sent);
 	else if (before == NULL)
 		after = create_document(&road->update, road->sent);
@@ -407,7 +422,7 @@ change_or_create(Road *road)
 		bool		is_last = round >= MAX_ROUNDS - 1;
 
 		CHECK_FOR_INTERRUPTS();
-		road->update.ignored = NIL;
+		road->update.ignored = list_copy(road->passed_over);
 		if (user_read(road->table, road->id, round > 0 ? reading_again(road) : READ_FRESH,
 					  &road->row))
 		{
@@ -478,6 +493,27 @@ road_address_matched(Road *road, const char *id)
 	road_address(road, id);
 }
 
+/* Where there is no password, there is none to clear. */
+static void
+forget_needless(Road *road)
+{
+	if (road->unstored.password == NULL && !road->table->has_password)
+		road->unstored.has_password = false;
+}
+
+/* A PatchOp message (RFC 7644 section 3.5.2). */
+static void
+read_message(Road *road)
+{
+	road->is_patch_message = true;
+	road->operations = scim_patch_read(&road->update, road->body, road->id_text);
+	road->operations = scim_patch_take_unstored(&road->update, road->operations, road->body,
+												&road->unstored);
+	forget_needless(road);
+	road->passed_over = road->update.ignored;
+	road->sent = document_new_object();
+}
+
 /*
  * What the body, which takes so many bytes, says in the shape of its API.
  */
@@ -495,13 +531,16 @@ road_read(Road *road, JsonbValue *body, int64 size)
 				 errhint("API profile \"%s\" accepts " INT64_FORMAT " bytes.",
 						 road->profile->name, road->profile->max_payload_size)));
 	road->body = body;
-	road->sent = road->shape->read_user(road->schema, road->profile, road->body, &body_id);
 	if (road->call->operation != OPERATION_CREATE && !replaces(road))
 		road->update.clear_token = road->profile->clear_token;
+	if (road->call->operation == OPERATION_PATCH && is_scim_patch(body))
+	{
+		read_message(road);
+		return;
+	}
+	road->sent = road->shape->read_user(road->schema, road->profile, road->body, &body_id);
 	unstored_take(&road->update, road->sent, road->body, &road->unstored);
-	/* there is none to clear */
-	if (road->unstored.password == NULL && !road->table->has_password)
-		road->unstored.has_password = false;
+	forget_needless(road);
 	if (body_id == NULL || (road->shape->ignores_id && !road->is_item))
 		return;
 	if (!road->has_id)

@@ -150,6 +150,7 @@ read_instant(const JsonbValue *value, int64 *instant)
 	if (value->type != jbvString || !is_date_time(value->val.string.val, value->val.string.len))
 		return false;
 	text = pnstrdup(value->val.string.val, value->val.string.len);
+
 	PG_TRY();
 	{
 		*instant = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),

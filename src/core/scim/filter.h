@@ -39,7 +39,8 @@ struct Filter
 {
 	FilterType	type;
 	int			position;		/* where it begins, in characters from 1 */
-	List	   *parts;			/* of Filter *: those combined, or the inner one */
+	List	   *parts;			/* of Filter *: those combined, or the inner
+								 * one */
 	char	   *path;			/* of the attribute, as written */
 	FilterOperator op;
 	JsonbValue *value;			/* a scalar */

@@ -384,6 +384,7 @@ begin(Parser *parser, const char *text, const char *scim_type)
 {
 	memset(parser, 0, sizeof(Parser));
 	parser->text = parser->at = text;
+
 	parser->scim_type = scim_type;
 	if (strlen(text) > MAX_FILTER_BYTES)
 		BAD_SYNTAX(parser, text, psprintf("At most %d bytes are accepted.", MAX_FILTER_BYTES),

@@ -15,14 +15,10 @@
 #include "core/lookup.h"
 #include "core/update/update.h"
 
-static JsonbValue *merge_members(Update *update, const AttributeSet *set,
-								 const Attribute *parent, JsonbValue *before,
-								 JsonbValue *sent);
-
 /*
  * RFC 7396 on values that no schema describes.
  */
-static JsonbValue *
+JsonbValue *
 merge_any(JsonbValue *before, JsonbValue *sent)
 {
 	JsonbValue *after;
@@ -190,7 +186,10 @@ merge_clears(Update *update, const Attribute *attribute, JsonbValue *sent)
 	return clears(update, attribute, sent);
 }
 
-static JsonbValue *
+/*
+ * What one attribute becomes.
+ */
+JsonbValue *
 merge_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
 				JsonbValue *sent)
 {
@@ -228,7 +227,10 @@ merge_attribute(Update *update, const Attribute *attribute, JsonbValue *before,
 	return value;
 }
 
-static JsonbValue *
+/*
+ * One level of a merge.
+ */
+JsonbValue *
 merge_members(Update *update, const AttributeSet *set, const Attribute *parent,
 			  JsonbValue *before, JsonbValue *sent)
 {

@@ -37,6 +37,12 @@ extern JsonbValue *create_document(Update *update, JsonbValue *sent);
 /* merge.c */
 extern JsonbValue *merge_document(Update *update, JsonbValue *before,
 								  JsonbValue *sent);
+extern JsonbValue *merge_any(JsonbValue *before, JsonbValue *sent);
+extern JsonbValue *merge_attribute(Update *update, const Attribute *attribute,
+								   JsonbValue *before, JsonbValue *sent);
+extern JsonbValue *merge_members(Update *update, const AttributeSet *set,
+								 const Attribute *parent, JsonbValue *before,
+								 JsonbValue *sent);
 
 /* unstored.c */
 typedef struct SentUnstored
@@ -54,6 +60,16 @@ extern bool unstored_forget(const Schema *schema, JsonbValue *body);
 extern bool unstored_may_carry(const Schema *schema, Jsonb *body);
 extern void unstored_drop(const Schema *schema, JsonbValue *document);
 extern void unstored_require(Update *update, const SentUnstored *taken);
+
+/* scim_patch.c */
+typedef struct PatchOperation PatchOperation;
+
+extern bool is_scim_patch(JsonbValue *body);
+extern List *scim_patch_read(Update *update, JsonbValue *body, const char *id);
+extern List *scim_patch_take_unstored(Update *update, List *operations, JsonbValue *body,
+									  SentUnstored *taken);
+extern JsonbValue *scim_patch_document(Update *update, JsonbValue *before,
+									   List *operations);
 
 /* changes.c */
 extern List *changes_between(const Schema *schema, JsonbValue *before,
