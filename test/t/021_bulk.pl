@@ -155,6 +155,7 @@ query(q{
 		-- what an item would free that fails itself
 		(600, 'u5003'), (601, 'u600')) AS collision(number, login) ON number = i});
 my $failing = '100 101 201 202 300 301 400 600 601 1000';
+my ($rc, $out, $err);
 my $failed = q{SELECT string_agg(substr(i ->> 'id', 2), ' ' ORDER BY n), bool_and((i ->> 'status', i ->> 'error', i ->> 'path')
 		= ('409', 'a user with this "login" exists already', 'login'))
 	FROM jsonb_array_elements(%s) WITH ORDINALITY AS a(i, n) WHERE i ? 'error'};
@@ -167,11 +168,24 @@ is(query(q{SELECT count(*) FROM people WHERE id ~ '^u\d+$' AND substr(id, 2)::in
 # All have their own login again.
 is(outcome(q{userstore.users_bulk_put('people', bodies(2000, 2))}), '200 3999, 409 1', 'the second time there is nobody in the way');
 
+# More than is done at a time: order counts all the same.
+my $long = q{bodies(25000, n => 50) || '[{"id": "u24001", "login": "u24002"}, {"id": "u1", "login": "freed"}]' || bodies(25000, n => 60)
+	|| '[{"id": "u24003", "login": "freed"}, {"id": "u24004", "login": "u2"}, {"id": "u1", "login": "u1"}, {"id": "u24003", "login": "freed"}]'};
+query(qq{CREATE TABLE long AS SELECT userstore.users_bulk_put('people', $long) AS bulk});
+is(query(q{SELECT string_agg(concat_ws(' ', n - 1, i ->> 'id', i ->> 'status'), ', ' ORDER BY n) FROM long, jsonb_array_elements(bulk) WITH ORDINALITY AS a(i, n)
+	WHERE i ->> 'id' IN ('u1', 'u24001', 'u24003', 'u24004')}),
+	'0 u1 200, 24000 u24001 201, 24002 u24003 201, 24003 u24004 201, 25000 u24001 409, 25001 u1 200, '
+	  . '25002 u1 200, 49002 u24001 200, 49004 u24003 200, 49005 u24004 200, 50002 u24003 200, 50003 u24004 409, 50004 u1 200, 50005 u24003 200', 'fifty thousand items in order');
+is(query(q{SELECT oracle.wrong_histories('people')}), '0', 'history tells it all');
+($rc, $out, $err) = $node->psql('userstore', q{SELECT userstore.users_bulk_put('people', bodies(40000, n => 70) || '[{"id": "u1", "login": "u2"}]', atomic => true)});
+like($err, qr/DETAIL:  .*"index": 40000\b/, 'one of forty thousand fails');
+is(query(q{SELECT count(*) FROM people WHERE document ->> 'n' = '71'}), '0', 'and atomic, all of them');
+
 # ---- All or nothing --------------------------------------------------------
 
 my $state = q{SELECT (SELECT count(*) FROM people), (SELECT sum(version) FROM people), (SELECT count(*) FROM people_history), (SELECT count(*) FROM people_idempotency)};
 my $before = query($state);
-my ($rc, $out, $err) = $node->psql('userstore', q{
+($rc, $out, $err) = $node->psql('userstore', q{
 	\set VERBOSITY verbose
 	SELECT userstore.users_bulk_put('people', bodies(3000, n => 100, prefix => 'atomic ') || '[{"id": "u1", "login": "u5000"}, {"id": ""}]' || bodies(100), 'atomic', atomic => true)});
 like($err, qr/ERROR:  23505: a user with this "login" exists already/, 'atomic: the first failure is raised');
@@ -238,18 +252,20 @@ is(query(q{SELECT count(*) FROM people_history WHERE document ->> 'n' = '301'}),
 # ---- Two at once -----------------------------------------------------------
 
 query(q{SELECT userstore.users_bulk_put('people', bodies(2000, n => 1000))});
-foreach my $case ([ changes => "n => %d", 2000 ], [ creates => "prefix => 'round %d user '", 2000 ])
+foreach my $case (
+	[ changes => 'n => %d', 2000, 10 ], [ creates => "prefix => 'round %d user '", 2000, 10 ],
+	[ 'many changes' => 'n => %d', 40000, 2 ], [ 'many creates' => "prefix => 'long round %d user '", 40000, 2 ])
 {
-	my ($what, $argument, $users) = @$case;
+	my ($what, $argument, $users, $rounds) = @$case;
 	my @sessions;
 	my $versions = query(q{SELECT sum(version) FROM people WHERE id ~ '^u\d+$' AND substr(id, 2)::int <= 2000});
 
 	foreach my $upwards (qw(true false))
 	{
 		my @calls = map {
-			my $this = sprintf $argument, $what eq 'changes' ? $_ * 10 + ($upwards eq 'true' ? 10000 : 20000) : $_;
+			my $this = sprintf $argument, $what =~ /changes/ ? $_ * 10 + ($upwards eq 'true' ? 10000 : 20000) : $_;
 			"SELECT string_agg(DISTINCT i ->> 'error', ' ') FROM jsonb_array_elements(userstore.users_bulk_put('people', bodies($users, $this, upwards => $upwards))) i;\n"
-		} 1 .. 10;
+		} 1 .. $rounds;
 
 		push @sessions, beside(join '', @calls);
 	}
@@ -257,6 +273,7 @@ foreach my $case ([ changes => "n => %d", 2000 ], [ creates => "prefix => 'round
 	is(query(q{SELECT sum(version) FROM people WHERE id ~ '^u\d+$' AND substr(id, 2)::int <= 2000}) - $versions, 40000, 'all was done') if $what eq 'changes';
 }
 is(query(q{SELECT count(*), min(version), max(version) FROM people WHERE id LIKE 'round %'}), '20000|1|1', 'created once by one of the two');
+is(query(q{SELECT count(*), min(version), max(version) FROM people WHERE id LIKE 'long round %'}), '80000|1|1', 'and so are many');
 is(query(q{SELECT oracle.wrong_histories('people')}), '0', 'history tells it all');
 
 # Changes of others are not overwritten, and none is lost.
