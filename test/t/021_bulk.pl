@@ -12,7 +12,7 @@ use Time::HiRes qw(sleep time);
 use BulkOracle;
 use UserstoreTest;
 
-my $node = UserstoreTest->new_node('bulk', conf => "deadlock_timeout = 100ms\n");
+my $node = UserstoreTest->new_node('bulk', conf => "deadlock_timeout = 100ms\nstatement_timeout = 2min\n");
 
 sub query { return $node->safe_psql('userstore', @_) }
 
@@ -121,7 +121,7 @@ query(q{ALTER TABLE people DROP CONSTRAINT n_is_small});
 
 # users who were deleted come back
 query(q{SELECT count(userstore.user_delete('people', id)) FROM people WHERE id LIKE 'newer %'});
-compare_statements('creates anew', map { [ "userstore.users_bulk_put('people', bodies($_, 1, 'newer $_'))" ] } 10, 10000);
+compare_statements('creates anew', map { [ "userstore.users_bulk_put('people', bodies($_, 1, 'newer $_'))" ] } 10, 8000);
 is(query(q{SELECT DISTINCT version FROM people WHERE id LIKE 'newer %'}), '4', 'whose versions go on');
 is(query(q{SELECT oracle.wrong_histories('people')}), '0', 'history tells it all');
 
@@ -325,7 +325,7 @@ query(q{
 	ALTER TABLE crowd ADD CHECK (document ->> 'n' <> 'refused');
 	CREATE TABLE many (kind text, body jsonb);
 	ALTER TABLE many ALTER body SET STORAGE EXTERNAL;
-	INSERT INTO many VALUES ('create', bodies(100000)), ('change', bodies(100000, n => 1)), ('twice', bodies(50000, 2));
+	INSERT INTO many VALUES ('create', bodies(100000)), ('change', bodies(100000, n => 1));
 	VACUUM ANALYZE many});
 
 # How long it takes from a cancel, sent so long after the call, to its end.
@@ -362,7 +362,7 @@ sub cancel
 	my @slow;
 	my $heard = 0;
 
-	foreach my $part (0.02, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
+	foreach my $part (0.02, 0.25, 0.5, 0.75, 0.95)
 	{
 		my $best = 1e9;
 
@@ -388,8 +388,10 @@ sub cancel
 
 my $many = q{(SELECT body FROM many WHERE kind = '%s')};
 cancel('creates', sprintf "userstore.users_bulk_put('crowd', $many, 'key')", 'create');
-cancel('creates and changes', sprintf "userstore.users_bulk_put('crowd', $many, 'key')", 'twice');
 query(sprintf "SELECT userstore.users_bulk_put('crowd', $many)", 'create');
+
+# As when it was analyzed while the users were loaded: that must not make it slow.
+query(q{VACUUM ANALYZE crowd; UPDATE pg_class SET reltuples = 0 WHERE oid = 'crowd'::regclass});
 cancel('changes', sprintf "userstore.users_bulk_patch('crowd', $many, 'key')", 'change');
 cancel('changes that fail', sprintf "userstore.users_bulk_patch('crowd', $many || '[{\"id\": \"u7\", \"n\": \"refused\"}]')", 'change');
 
