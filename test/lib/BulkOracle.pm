@@ -81,10 +81,12 @@ BEGIN
 END $$;
 
 -- What is said of an item without an id is left to bulk, as long as it is said.
+-- An id may be shown as the table writes it, one that is wrong may be left out.
 CREATE FUNCTION oracle.is_right(singles jsonb, bulk jsonb) RETURNS boolean LANGUAGE sql AS $$
 	SELECT CASE
-		WHEN singles ? 'id' THEN bulk = singles - 'sqlstate'
-		ELSE bulk - 'error' - 'path' = '{"status": 400}' AND bulk ->> 'error' <> '' END $$;
+		WHEN NOT singles ? 'id' THEN bulk - 'error' - 'path' = '{"status": 400}' AND bulk ->> 'error' <> ''
+		WHEN singles ->> 'path' = 'id' AND singles ->> 'status' = '400' THEN bulk - 'id' = singles - 'sqlstate' - 'id'
+		ELSE bulk - 'id' = singles - 'sqlstate' - 'id' AND ltrim(bulk ->> 'id', '0') = ltrim(singles ->> 'id', '0') END $$;
 
 CREATE FUNCTION oracle.differences(singles jsonb, bulk jsonb) RETURNS SETOF text LANGUAGE sql AS $$
 	SELECT format('item %s: %s, the loop gives %s', l.n - 1, b.value, l.value)

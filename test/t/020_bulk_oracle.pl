@@ -306,13 +306,13 @@ sub others
 		  if $kind{seats};
 		push @troubles, (sub { $value{nick} = string(one_of(qw(hidden locked forbidden barred))) }) x 3 if $kind{policies};
 		push @troubles, (
-			sub { $value{nick} = string('raise:' . one_of(qw(P0001 PT422 PT404 PTXYZ 42501 42501 22023 23505 23503 23P01 23514 XX001 P0002))) },
+			sub { $value{nick} = string('raise:' . one_of(qw(P0001 PT422 PT404 PTXYZ 42501 42501 22023 23505 23503 23P01 23514 0A000 P0002))) },
 			sub { $value{nick} = string(one_of('path', 'detail:{', 'detail:[1]', 'detail:1', 'detail:{}', 'detail:some text')) },
 			sub { $value{nick} = string('drop') },
 			sub { $value{nick} = string('upper:' . one_of('a' .. 'c')) },
 			sub { $value{nick} = string('login:' . one_of(@logins, 'l' . ($fresh + 1), new_login())) },
 			sub { $value{nick} = string('old') },
-			sub { $value{nick} = string('after:' . one_of(qw(P0001 PT422 42501 23505 XX001))) }) x 3
+			sub { $value{nick} = string('after:' . one_of(qw(P0001 PT422 42501 23505 55000))) }) x 3
 		  if $kind{triggers};
 		one_of(@troubles)->();
 	}
@@ -397,7 +397,7 @@ sub request
 {
 	my ($operation) = @_;
 	my $size = one_of(1, 1 + int rand 10, 1 + int rand 60, 1 + int rand 60, 1 + int rand 60, chance(0.4) ? 120 + int rand 180 : 30);
-	my ($collision, $trouble) = (one_of(0, 0.02, 0.1, 0.3), one_of(0, 0.02, 0.1, 0.5));
+	my ($collision, $trouble) = (one_of(0, 0.02, 0.1, 0.3), one_of($kind{triggers} ? 0.1 : 0, 0.02, 0.1, 0.5));
 	my @items;
 
 	while (@items < $size)
@@ -444,6 +444,8 @@ sub try_requests
 		my $operation = chance(0.65) ? 'put' : 'patch';
 		my @items = request($operation);
 		my $creates = one_of('NULL', 'NULL', 'NULL', 'true', 'false');
+		# a PATCH that creates is like no call on one user
+		$creates = 'NULL' if $operation eq 'patch' && $creates eq 'true';
 		my $api = one_of('NULL', 'NULL', "'creating'", "'updating'");
 		my $effective = $creates eq 'NULL' ? ($api eq "'updating'" ? 'updating' : 'creating')
 		  : $creates eq 'true' ? 'creating' : 'updating';

@@ -12,7 +12,7 @@ use Time::HiRes qw(sleep time);
 use BulkOracle;
 use UserstoreTest;
 
-my $node = UserstoreTest->new_node('bulk', conf => "deadlock_timeout = 100ms\n");
+my $node = UserstoreTest->new_node('bulk', conf => "deadlock_timeout = 100ms\nstatement_timeout = 2min\n");
 
 sub query { return $node->safe_psql('userstore', @_) }
 
@@ -75,8 +75,8 @@ sub compare_statements
 	my ($many_count, $many_texts) = statements(@$many);
 
 	cmp_ok($few_count, '>', 1, "$what: statements are counted");
-	is($many_count, $few_count, "$what: ten thousand items take as many statements as ten")
-	  or diag("ten:\n$few_texts\nten thousand:\n$many_texts");
+	is($many_count, $few_count, "$what: thousands of items take as many statements as ten")
+	  or diag("ten:\n$few_texts\nthousands:\n$many_texts");
 	return $few_count;
 }
 
@@ -91,7 +91,7 @@ foreach my $function (qw(put patch))
 	};
 	my @count = (0,
 		compare_statements("$function changes", $call->(10, 1, ''), $call->(10000, 1, '')),
-		compare_statements("$function changes twice", $call->(10, 2, ''), $call->(10000, 2, '')));
+		compare_statements("$function changes twice", $call->(10, 2, ''), $call->(8000, 2, '')));
 
 	cmp_ok($count[2], '>', $count[1], "$function: a second wave takes statements of its own");
 	$count[$_] = (statements(@{ $call->(10, $_, '') }))[0] for 3, 4;
@@ -103,8 +103,8 @@ foreach my $function (qw(put patch))
 			"SELECT userstore.users_bulk_$function('people', bodies($_, 1, n => 5));" ] } 10, 10000);
 }
 compare_statements('creates', map { [ "userstore.users_bulk_put('people', bodies($_, 1, 'new $_'))" ] } 10, 10000);
-compare_statements('creates and then changes', map { [ "userstore.users_bulk_put('people', bodies($_, 2, 'newer $_'))" ] } 10, 10000);
-compare_statements('creates and changes', map { [ "userstore.users_bulk_put('people', bodies($_, 1, 'newest $_') || bodies($_, 1, n => $_))" ] } 10, 10000);
+compare_statements('creates and then changes', map { [ "userstore.users_bulk_put('people', bodies($_, 2, 'newer $_'))" ] } 10, 8000);
+compare_statements('creates and changes', map { [ "userstore.users_bulk_put('people', bodies($_, 1, 'newest $_') || bodies($_, 1, n => $_))" ] } 10, 8000);
 
 # What is known before anything is written costs no statement of its own: values
 # that are taken, items that are wrong.
@@ -115,13 +115,13 @@ compare_statements('changes of which some are wrong', map { [ "userstore.users_b
 
 # What is not costs its chunk.
 query(q{ALTER TABLE people ADD CONSTRAINT n_is_small CHECK ((document ->> 'n')::int < 1000000)});
-my ($count) = statements(q{userstore.users_bulk_patch('people', bodies(10000, n => 800) || '[{"id": "new", "n": 1000000}, {"id": "newest 10 1", "n": 1000000}]')}, undef, 2);
+my ($count) = statements(q{userstore.users_bulk_patch('people', bodies(10000, n => 800) || '[{"id": "nobody", "n": 1}, {"id": "u5", "n": 1000000}]')}, undef, 2);
 cmp_ok($count, '<', 2500, "one of ten thousand that a check refuses costs its chunk: $count statements");
 query(q{ALTER TABLE people DROP CONSTRAINT n_is_small});
 
 # users who were deleted come back
 query(q{SELECT count(userstore.user_delete('people', id)) FROM people WHERE id LIKE 'newer %'});
-compare_statements('creates anew', map { [ "userstore.users_bulk_put('people', bodies($_, 1, 'newer $_'))" ] } 10, 10000);
+compare_statements('creates anew', map { [ "userstore.users_bulk_put('people', bodies($_, 1, 'newer $_'))" ] } 10, 8000);
 is(query(q{SELECT DISTINCT version FROM people WHERE id LIKE 'newer %'}), '4', 'whose versions go on');
 is(query(q{SELECT oracle.wrong_histories('people')}), '0', 'history tells it all');
 
@@ -155,6 +155,7 @@ query(q{
 		-- what an item would free that fails itself
 		(600, 'u5003'), (601, 'u600')) AS collision(number, login) ON number = i});
 my $failing = '100 101 201 202 300 301 400 600 601 1000';
+my ($rc, $out, $err);
 my $failed = q{SELECT string_agg(substr(i ->> 'id', 2), ' ' ORDER BY n), bool_and((i ->> 'status', i ->> 'error', i ->> 'path')
 		= ('409', 'a user with this "login" exists already', 'login'))
 	FROM jsonb_array_elements(%s) WITH ORDINALITY AS a(i, n) WHERE i ? 'error'};
@@ -164,11 +165,27 @@ is(query(q{SELECT string_agg(id || ' is ' || (document ->> 'login'), ', ' ORDER 
 	WHERE id ~ '^u\d+$' AND document ->> 'login' <> id}), 'u200 is mine, u401 is freed, u500 is free, u501 is u500', 'the others get what they want');
 is(query(q{SELECT count(*) FROM people WHERE id ~ '^u\d+$' AND substr(id, 2)::int <= 1000 AND (document ->> 'n') = '7'}), '990', 'and no more fail with them');
 
+# All have their own login again.
+is(outcome(q{userstore.users_bulk_put('people', bodies(2000, 2))}), '200 3999, 409 1', 'the second time there is nobody in the way');
+
+# More than is done at a time: order counts all the same.
+my $long = q{bodies(25000, n => 50) || '[{"id": "u24001", "login": "u24002"}, {"id": "u1", "login": "freed"}]' || bodies(25000, n => 60)
+	|| '[{"id": "u24003", "login": "freed"}, {"id": "u24004", "login": "u2"}, {"id": "u1", "login": "u1"}, {"id": "u24003", "login": "freed"}]'};
+query(qq{CREATE TABLE long AS SELECT userstore.users_bulk_put('people', $long) AS bulk});
+is(query(q{SELECT string_agg(concat_ws(' ', n - 1, i ->> 'id', i ->> 'status'), ', ' ORDER BY n) FROM long, jsonb_array_elements(bulk) WITH ORDINALITY AS a(i, n)
+	WHERE i ->> 'id' IN ('u1', 'u24001', 'u24003', 'u24004')}),
+	'0 u1 200, 24000 u24001 201, 24002 u24003 201, 24003 u24004 201, 25000 u24001 409, 25001 u1 200, '
+	  . '25002 u1 200, 49002 u24001 200, 49004 u24003 200, 49005 u24004 200, 50002 u24003 200, 50003 u24004 409, 50004 u1 200, 50005 u24003 200', 'fifty thousand items in order');
+is(query(q{SELECT oracle.wrong_histories('people')}), '0', 'history tells it all');
+($rc, $out, $err) = $node->psql('userstore', q{SELECT userstore.users_bulk_put('people', bodies(40000, n => 70) || '[{"id": "u1", "login": "u2"}]', atomic => true)});
+like($err, qr/DETAIL:  .*"index": 40000\b/, 'one of forty thousand fails');
+is(query(q{SELECT count(*) FROM people WHERE document ->> 'n' = '71'}), '0', 'and atomic, all of them');
+
 # ---- All or nothing --------------------------------------------------------
 
 my $state = q{SELECT (SELECT count(*) FROM people), (SELECT sum(version) FROM people), (SELECT count(*) FROM people_history), (SELECT count(*) FROM people_idempotency)};
 my $before = query($state);
-my ($rc, $out, $err) = $node->psql('userstore', q{
+($rc, $out, $err) = $node->psql('userstore', q{
 	\set VERBOSITY verbose
 	SELECT userstore.users_bulk_put('people', bodies(3000, n => 100, prefix => 'atomic ') || '[{"id": "u1", "login": "u5000"}, {"id": ""}]' || bodies(100), 'atomic', atomic => true)});
 like($err, qr/ERROR:  23505: a user with this "login" exists already/, 'atomic: the first failure is raised');
@@ -235,18 +252,20 @@ is(query(q{SELECT count(*) FROM people_history WHERE document ->> 'n' = '301'}),
 # ---- Two at once -----------------------------------------------------------
 
 query(q{SELECT userstore.users_bulk_put('people', bodies(2000, n => 1000))});
-foreach my $case ([ changes => "n => %d", 2000 ], [ creates => "prefix => 'round %d user '", 2000 ])
+foreach my $case (
+	[ changes => 'n => %d', 2000, 10 ], [ creates => "prefix => 'round %d user '", 2000, 10 ],
+	[ 'many changes' => 'n => %d', 40000, 2 ], [ 'many creates' => "prefix => 'long round %d user '", 40000, 2 ])
 {
-	my ($what, $argument, $users) = @$case;
+	my ($what, $argument, $users, $rounds) = @$case;
 	my @sessions;
 	my $versions = query(q{SELECT sum(version) FROM people WHERE id ~ '^u\d+$' AND substr(id, 2)::int <= 2000});
 
 	foreach my $upwards (qw(true false))
 	{
 		my @calls = map {
-			my $this = sprintf $argument, $what eq 'changes' ? $_ * 10 + ($upwards eq 'true' ? 10000 : 20000) : $_;
+			my $this = sprintf $argument, $what =~ /changes/ ? $_ * 10 + ($upwards eq 'true' ? 10000 : 20000) : $_;
 			"SELECT string_agg(DISTINCT i ->> 'error', ' ') FROM jsonb_array_elements(userstore.users_bulk_put('people', bodies($users, $this, upwards => $upwards))) i;\n"
-		} 1 .. 10;
+		} 1 .. $rounds;
 
 		push @sessions, beside(join '', @calls);
 	}
@@ -254,6 +273,7 @@ foreach my $case ([ changes => "n => %d", 2000 ], [ creates => "prefix => 'round
 	is(query(q{SELECT sum(version) FROM people WHERE id ~ '^u\d+$' AND substr(id, 2)::int <= 2000}) - $versions, 40000, 'all was done') if $what eq 'changes';
 }
 is(query(q{SELECT count(*), min(version), max(version) FROM people WHERE id LIKE 'round %'}), '20000|1|1', 'created once by one of the two');
+is(query(q{SELECT count(*), min(version), max(version) FROM people WHERE id LIKE 'long round %'}), '80000|1|1', 'and so are many');
 is(query(q{SELECT oracle.wrong_histories('people')}), '0', 'history tells it all');
 
 # Changes of others are not overwritten, and none is lost.
@@ -305,7 +325,7 @@ query(q{
 	ALTER TABLE crowd ADD CHECK (document ->> 'n' <> 'refused');
 	CREATE TABLE many (kind text, body jsonb);
 	ALTER TABLE many ALTER body SET STORAGE EXTERNAL;
-	INSERT INTO many VALUES ('create', bodies(100000)), ('change', bodies(100000, n => 1)), ('twice', bodies(50000, 2));
+	INSERT INTO many VALUES ('create', bodies(100000)), ('change', bodies(100000, n => 1));
 	VACUUM ANALYZE many});
 
 # How long it takes from a cancel, sent so long after the call, to its end.
@@ -342,7 +362,7 @@ sub cancel
 	my @slow;
 	my $heard = 0;
 
-	foreach my $part (0.02, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
+	foreach my $part (0.02, 0.25, 0.5, 0.75, 0.95)
 	{
 		my $best = 1e9;
 
@@ -368,8 +388,10 @@ sub cancel
 
 my $many = q{(SELECT body FROM many WHERE kind = '%s')};
 cancel('creates', sprintf "userstore.users_bulk_put('crowd', $many, 'key')", 'create');
-cancel('creates and changes', sprintf "userstore.users_bulk_put('crowd', $many, 'key')", 'twice');
 query(sprintf "SELECT userstore.users_bulk_put('crowd', $many)", 'create');
+
+# As when it was analyzed while the users were loaded: that must not make it slow.
+query(q{VACUUM ANALYZE crowd; UPDATE pg_class SET reltuples = 0 WHERE oid = 'crowd'::regclass});
 cancel('changes', sprintf "userstore.users_bulk_patch('crowd', $many, 'key')", 'change');
 cancel('changes that fail', sprintf "userstore.users_bulk_patch('crowd', $many || '[{\"id\": \"u7\", \"n\": \"refused\"}]')", 'change');
 
