@@ -68,7 +68,7 @@ SELECT answer($$user_patch('people', 'd2', '{"d": {"x": "1"}, "list": [{"x": "1"
 SELECT changed FROM people_history WHERE user_id = 'd2' ORDER BY version;
 SELECT answer($$user_put('people', 'd3', '{"d": {"x": "1"}, "list": [{"x": "1"}]}')$$);
 
--- a message is no user
+-- a message of operations is read as one
 SELECT answer($$user_patch('people', 'd', '{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
 	"Operations": [{"op": "replace", "path": "a", "value": "T"}]}')$$);
 SELECT user_table_create('resources', api => 'zuora');

@@ -223,7 +223,8 @@ take_written(Bulk *bulk, FoundRow *written, int count)
 		KnownUser  *user = known_user(bulk, binding_id_to_text(bulk->table, written[i].id),
 									  written[i].id);
 
-		if (written[i].row.version != user->row.version)
+		if (written[i].row.version != user->row.version ||
+			!known_same_values(bulk, user->row.document, written[i].row.document))
 			refuse_set();
 		user->row = written[i].row;
 	}

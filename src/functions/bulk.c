@@ -459,8 +459,12 @@ travel(const BulkCall *call)
 		show_statement_again();
 	if (has_key && idempotency_claim(bulk->table, &claim))
 		return claim.answer;
-	if (bulk->count > SLICE_ITEMS && id_count > 0)
-		set_lock(bulk->table, ids, id_count);
+	if (bulk->count > SLICE_ITEMS)
+	{
+		set_wait(bulk->table);
+		if (id_count > 0)
+			set_lock(bulk->table, ids, id_count);
+	}
 	for (int next = 0; next < bulk->count;)
 		next = apply_slice(bulk, next);
 	tell_ignored(bulk->ignored);

@@ -101,6 +101,7 @@ extern void known_load(Bulk *bulk, BulkItem *items, int from, int to);
 extern MemoryContext known_context(Bulk *bulk);
 extern KnownUser *known_user(Bulk *bulk, const char *id_text, Datum id);
 extern bool known_take_values(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after);
+extern bool known_same_values(Bulk *bulk, Jsonb *planned, Jsonb *written);
 extern void known_settle(Bulk *bulk);
 extern void known_refresh(Bulk *bulk, BulkItem *item);
 

@@ -22,7 +22,8 @@ struct Match
 	const char *path;
 	List	   *names;			/* of char *: from the top of the document
 								 * down */
-	List	   *way;			/* of Attribute *, where a schema knows them */
+	const Attribute *attribute; /* where a schema knows it */
+	List	   *way;			/* of Attribute *, to there */
 	bool		case_exact;
 	Oid			type;			/* of what is compared */
 	SPIPlanPtr	plan;
@@ -84,6 +85,8 @@ resolve(Bulk *bulk, Match *match)
 	if (attribute->type == TYPE_COMPLEX || attribute->type == TYPE_ANY ||
 		attribute->type == TYPE_BOOLEAN || attribute->transient || attribute == schema->password)
 		refuse_match(match->path, "Name an attribute that has a single string or number.");
+	match->path = attribute->path;
+	match->attribute = attribute;
 	match->way = attribute_way(schema, attribute);
 	match->case_exact = attribute->case_exact;
 	foreach(lc, match->way)
@@ -280,6 +283,9 @@ match_item(Bulk *bulk, BulkItem *item)
 				 errmsg("attribute \"%s\" is missing", match->path),
 				 errdetail_path(match->path, SCIM_INVALID_VALUE),
 				 errhint("Users are matched by it.")));
+	if (match->attribute != NULL)
+		validate_value(&item->road.update.validation, match->attribute,
+					   member_of(match, item->road.sent));
 	entry = string_map_lookup(match->found, key);
 	hits = entry != NULL ? entry->value : NULL;
 	if (hits != NULL && hits->count > 1)

@@ -365,3 +365,30 @@ known_settle(Bulk *bulk)
 			((ValueHolder *) entry->value)->freed = 0;
 	}
 }
+
+/*
+ * Has a document the unique values that were planned?  A trigger may have
+ * given it others, which nobody looked up.
+ */
+bool
+known_same_values(Bulk *bulk, Jsonb *planned, Jsonb *written)
+{
+	JsonbValue *before;
+	JsonbValue *after;
+	ListCell   *lc;
+
+	if (VARSIZE(planned) == VARSIZE(written) && memcmp(planned, written, VARSIZE(planned)) == 0)
+		return true;
+	before = document_from_jsonb(planned);
+	after = document_from_jsonb(written);
+	foreach(lc, bulk->known->values)
+	{
+		ValueMap   *map = lfirst(lc);
+		char	   *a = value_key(map, before);
+		char	   *b = value_key(map, after);
+
+		if ((a == NULL) != (b == NULL) || (a != NULL && strcmp(a, b) != 0))
+			return false;
+	}
+	return true;
+}

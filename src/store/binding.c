@@ -448,6 +448,14 @@ binding_api(Binding *binding, const char *name)
 /* What every statement on a user gives of its row. */
 #define ROW_COLUMNS "u.document, u.version, u.created_at, u.modified_at"
 
+/*
+ * A join rather than "= ANY": a row that changed while we waited for it is
+ * looked at again, and with it all that the condition has.
+ */
+#define LOCK_ROWS(columns) \
+	"SELECT " columns " FROM pg_catalog.unnest($1) w (id), %s u" \
+	" WHERE u.id OPERATOR(pg_catalog.=) w.id ORDER BY u.id FOR NO KEY UPDATE OF u"
+
 /* $1 id, $2 document, $3 version, $4 time, $5 hash of the password */
 static char *
 insert_text(const char *users, bool has_id, bool if_none, bool has_password)
@@ -518,13 +526,9 @@ statement_text(Binding *binding, BoundStatement statement)
 			return psprintf("SELECT h.version, h.changed_at FROM %s h WHERE h.user_id OPERATOR(pg_catalog.=) $1"
 							" ORDER BY h.version DESC LIMIT 1", binding->history_sql);
 		case STATEMENT_SET_LOCK:
-			return psprintf("SELECT pg_catalog.count(*) FROM (SELECT FROM %s u"
-							" WHERE u.id OPERATOR(pg_catalog.=) ANY ($1)"
-							" ORDER BY u.id FOR NO KEY UPDATE) l", users);
+			return psprintf("SELECT pg_catalog.count(*) FROM (" LOCK_ROWS("") ") l", users);
 		case STATEMENT_SET_READ_LOCKED:
-			return psprintf("SELECT " ROW_COLUMNS ", u.xmin, u.id FROM %s u"
-							" WHERE u.id OPERATOR(pg_catalog.=) ANY ($1)"
-							" ORDER BY u.id FOR NO KEY UPDATE", users);
+			return psprintf(LOCK_ROWS(ROW_COLUMNS ", u.xmin, u.id"), users);
 		case STATEMENT_SET_EXISTS:
 			/* as STATEMENT_EXISTS, always run as the owner */
 			return psprintf("SELECT u.id FROM %s u WHERE u.id OPERATOR(pg_catalog.=) ANY ($1)", users);

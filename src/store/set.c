@@ -13,6 +13,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
@@ -24,6 +25,9 @@
 
 #include "core/errors.h"
 #include "store/store.h"
+
+/* See KEY_LOCK_CLASS. */
+#define SET_LOCK_CLASS		0x5554
 
 /* Columns of what the statements on rows give. */
 enum
@@ -114,6 +118,20 @@ take_rows(Binding *binding)
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return rows;
+}
+
+/*
+ * Wait for other requests about many users of the table, until the transaction
+ * ends.  Those that are too large to be written in one set cannot insert in the
+ * order of ids, and would lock each other out.
+ */
+void
+set_wait(Binding *binding)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, binding->users, 0, SET_LOCK_CLASS);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
 /*
