@@ -130,6 +130,7 @@ expression(Bulk *bulk, Match *match)
 Match *
 match_open(Bulk *bulk, const char *path)
 {
+	MemoryContext context = CurrentMemoryContext;
 	Match	   *match = palloc0(sizeof(Match));
 	Oid			types[1];
 	char	   *value;
@@ -144,6 +145,7 @@ match_open(Bulk *bulk, const char *path)
 									 1, types, CURSOR_OPT_CUSTOM_PLAN);
 	if (match->plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));	/* can't happen */
+	MemoryContextSwitchTo(context); /* SPI leaves us in its own */
 	match->context = AllocSetContextCreate(bulk->context, "userstore matched users",
 										   ALLOCSET_DEFAULT_SIZES);
 	return match;
@@ -205,6 +207,7 @@ look_up(Bulk *bulk, Match *match, List *keys)
 	values[0] = array_of(match->type, elems, list_length(keys));
 	if (SPI_execute_plan(match->plan, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "matching users failed: %s", SPI_result_code_string(SPI_result));	/* can't happen */
+	MemoryContextSwitchTo(match->context);	/* SPI leaves us in its own */
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];

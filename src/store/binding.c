@@ -682,6 +682,7 @@ is_set(BoundStatement statement)
 SPIPlanPtr
 binding_plan(Binding *binding, BoundStatement statement)
 {
+	MemoryContext context = CurrentMemoryContext;
 	SPIPlanPtr	plan = binding->plans[statement];
 	Oid			types[16];
 	int			ntypes;
@@ -700,6 +701,7 @@ binding_plan(Binding *binding, BoundStatement statement)
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s: %s", SPI_result_code_string(SPI_result), text);	/* can't happen */
 	SPI_keepplan(plan);
+	MemoryContextSwitchTo(context); /* SPI leaves us in its own */
 	binding->plans[statement] = plan;
 	return plan;
 }
