@@ -69,8 +69,8 @@ plan_change(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
 	if (item->creates)
 		user->row.created = history->changed_at;
 	item->result = user->row;
-	if (item->creates && bulk->match != NULL)
-		match_created(bulk, item, after);
+	if (bulk->match != NULL)
+		match_changed(bulk, item->road.id_text, before, after);
 	MemoryContextSwitchTo(old);
 }
 
@@ -104,8 +104,13 @@ plan_item(Bulk *bulk, BulkItem *item)
 	item->alone = true;			/* unless it goes well */
 	if (bulk->match != NULL)
 		match_item(bulk, item);
-	if (!road->has_id && !generate_id(bulk, item))
-		return false;
+	if (!road->has_id)
+	{
+		if (!generate_id(bulk, item))
+			return false;
+	}
+	else if (!known_has(bulk, road->id_text))
+		return false;			/* one of several who were matched before */
 	item->user = known_user(bulk, road->id_text, road->id);
 	if (item->user->hidden)
 		return false;
@@ -385,11 +390,7 @@ do_alone(Bulk *bulk, BulkItem *items, int at, bool from_scratch)
 	if (item->error != NULL && !is_items_own(item->error->sqlerrcode))
 		ReThrowError(item->error);
 	if (item->error == NULL && !from_scratch)
-	{
 		known_refresh(bulk, item);
-		if (item->road.created && bulk->match != NULL)
-			match_created(bulk, item, item->road.document);
-	}
 	finish_item(bulk, item);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(bulk->item);

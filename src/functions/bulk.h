@@ -99,6 +99,7 @@ extern void apply_items(Bulk *bulk, BulkItem *items, int from, int to);
  */
 extern void known_load(Bulk *bulk, BulkItem *items, int from, int to);
 extern MemoryContext known_context(Bulk *bulk);
+extern bool known_has(Bulk *bulk, const char *id_text);
 extern KnownUser *known_user(Bulk *bulk, const char *id_text, Datum id);
 extern bool known_take_values(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after);
 extern void known_settle(Bulk *bulk);
@@ -110,6 +111,7 @@ extern void known_refresh(Bulk *bulk, BulkItem *item);
 extern Match *match_open(Bulk *bulk, const char *path);
 extern void match_load(Bulk *bulk, BulkItem *items, int from, int to);
 extern void match_item(Bulk *bulk, BulkItem *item);
-extern void match_created(Bulk *bulk, BulkItem *item, JsonbValue *document);
+extern void match_changed(Bulk *bulk, const char *id_text, JsonbValue *before,
+						  JsonbValue *after);
 
 #endif							/* USERSTORE_BULK_H */

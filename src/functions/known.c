@@ -44,6 +44,13 @@ known_context(Bulk *bulk)
 	return bulk->known->context;
 }
 
+/* Was it learned of the user with this id whether it exists? */
+bool
+known_has(Bulk *bulk, const char *id_text)
+{
+	return string_map_lookup(bulk->known->users, id_text) != NULL;
+}
+
 /*
  * A user by id; one who was not known so far does not exist.
  */
@@ -343,6 +350,8 @@ known_refresh(Bulk *bulk, BulkItem *item)
 
 		move_value(bulk, map, user->id_text, value_key(map, before), value_key(map, after), 0);
 	}
+	if (bulk->match != NULL)
+		match_changed(bulk, user->id_text, before, after);
 	MemoryContextSwitchTo(old);
 }
 
