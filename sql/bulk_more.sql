@@ -65,6 +65,76 @@ SELECT jsonb_array_elements(users_bulk_put('people', '[{"email": "two", "n": 1},
 SELECT id, version, document FROM people WHERE id IN ('p', 'q') ORDER BY id;
 DROP TABLE people;
 
+--
+-- Triggers that write more after a row is written: later items of the same
+-- request see it, as later calls do (those of another user only from the next
+-- set on, since the triggers of a set come after it)
+--
+SELECT user_table_create('bulk'), user_table_create('single');
+CREATE FUNCTION follow_up() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF pg_trigger_depth() > 1 THEN
+		RETURN NULL;
+	END IF;
+	-- the same row, another one, one that goes and one that comes
+	EXECUTE format('UPDATE %I SET document = document || jsonb_build_object(''count'', coalesce((document ->> ''count'')::int, 0) + 1) WHERE id = $1', TG_TABLE_NAME) USING NEW.id;
+	EXECUTE format('UPDATE %I SET document = document || jsonb_build_object(''last'', $1) WHERE id = ''log''', TG_TABLE_NAME) USING NEW.id;
+	EXECUTE format('DELETE FROM %I WHERE id = $1', TG_TABLE_NAME) USING NEW.document ->> 'ends';
+	EXECUTE format('INSERT INTO %I (id) SELECT $1 WHERE $1 <> ''''', TG_TABLE_NAME) USING NEW.document ->> 'begins';
+	RETURN NULL;
+END $$;
+CREATE TRIGGER follow_up AFTER INSERT OR UPDATE ON bulk FOR EACH ROW EXECUTE FUNCTION follow_up();
+CREATE TRIGGER follow_up AFTER INSERT OR UPDATE ON single FOR EACH ROW EXECUTE FUNCTION follow_up();
+CREATE TABLE items AS SELECT * FROM jsonb_array_elements('[{"id": "ann", "n": 1}, {"id": "log", "n": 1}, {"id": "ann", "n": 2}, {"id": "bob", "n": 1},
+	{"id": "log", "n": 2}, {"id": "ann", "count": 1}, {"id": "ann", "ends": "bob"}, {"id": "ann"}, {"id": "bob", "n": 2}, {"id": "ann", "begins": "cid"}, {"id": "ann", "n": 1}, {"id": "cid", "n": 1}]')
+	WITH ORDINALITY AS i (item, n);
+CREATE FUNCTION one_by_one() RETURNS SETOF jsonb LANGUAGE plpgsql AS $$
+DECLARE
+	i jsonb;
+BEGIN
+	FOR i IN SELECT item FROM items ORDER BY n LOOP
+		RETURN NEXT user_put('single', i ->> 'id', i) -> 'meta' -> 'version';
+	END LOOP;
+END $$;
+SELECT jsonb_agg(v) AS versions FROM one_by_one() v;
+SELECT jsonb_agg(i -> 'version') AS versions FROM jsonb_array_elements(users_bulk_put('bulk', (SELECT jsonb_agg(item ORDER BY n) FROM items))) i;
+SELECT s.id, s.version, s.document, b.document = s.document AND b.version = s.version AS same FROM single s FULL JOIN bulk b USING (id) ORDER BY id;
+SELECT s.user_id, s.version, s.operation, s.document, s.changed, b.document = s.document AND b.changed = s.changed AS same
+	FROM single_history s FULL JOIN bulk_history b USING (user_id, version) ORDER BY user_id, version;
+DROP TABLE bulk, single, items;
+
+--
+-- A value that is taken is the reason only if nothing refuses the row before
+--
+SELECT attribute_schema_define('{"id": "urn:test:bulk_more:User", "attributes": [{"name": "login", "uniqueness": "server"}, {"name": "dept"}]}');
+CREATE TABLE dept (id text PRIMARY KEY);
+CREATE PROCEDURE compare(addition text) LANGUAGE plpgsql AS $$
+DECLARE
+	single text;
+	bulk text;
+BEGIN
+	PERFORM user_table_create('people', schemas => '{urn:test:bulk_more:User}');
+	PERFORM user_create('people', '{"login": "ann"}', 'ann'), user_create('people', '{"login": "bob"}', 'bob');
+	EXECUTE addition;
+	BEGIN
+		PERFORM user_patch('people', 'ann', '{"login": "bob", "dept": "none"}');
+	EXCEPTION WHEN OTHERS THEN
+		single := SQLERRM;
+	END;
+	bulk := users_bulk_patch('people', '[{"id": "ann", "login": "bob", "dept": "none"}]') -> 0 ->> 'error';
+	RAISE INFO '%: % (bulk: %)', addition, single, CASE bulk WHEN single THEN 'the same' ELSE bulk END;
+	DROP TABLE people;
+END $$;
+CALL compare('SELECT');
+CALL compare('ALTER TABLE people ADD dept text GENERATED ALWAYS AS (document ->> ''dept'') STORED REFERENCES dept');
+CALL compare('ALTER TABLE people ADD dept int GENERATED ALWAYS AS ((document ->> ''dept'')::int) STORED');
+CALL compare('CREATE INDEX ON people (((document ->> ''dept'')::int))');
+CALL compare('CREATE INDEX ON people (version) WHERE (document ->> ''dept'')::int > 0');
+CALL compare('CREATE TRIGGER "AAA" AFTER UPDATE ON people FOR EACH ROW EXECUTE FUNCTION refuse()');
+CALL compare('CREATE TRIGGER refuse BEFORE UPDATE ON people FOR EACH STATEMENT EXECUTE FUNCTION refuse()');
+DROP TABLE dept;
+SELECT attribute_schema_drop('urn:test:bulk_more:User');
+
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = warning;
 DROP SCHEMA regress_bulk_more CASCADE;

@@ -41,6 +41,7 @@ typedef struct KnownUser
 	TimestampTz newest_at;
 	int			planned;		/* wave of the last change that is not written
 								 * yet, or 0 */
+	int			seen;			/* when it was read: see known_outdate */
 } KnownUser;
 
 /* An item of the slice that is worked at. */
@@ -103,6 +104,9 @@ extern bool known_has(Bulk *bulk, const char *id_text);
 extern KnownUser *known_user(Bulk *bulk, const char *id_text, Datum id);
 extern bool known_take_values(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after);
 extern void known_settle(Bulk *bulk);
+extern void known_outdate(Bulk *bulk);
+extern bool known_is_outdated(Bulk *bulk, const KnownUser *user);
+extern void known_read_again(Bulk *bulk, KnownUser *user);
 extern void known_refresh(Bulk *bulk, BulkItem *item);
 
 /*
