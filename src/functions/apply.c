@@ -8,6 +8,11 @@
  * the history of all.  When something refuses such a set, it is taken back and
  * done again in chunks, and a chunk that is refused in single updates, so that
  * a bad item fails alone.
+ *
+ * Triggers of the owner's may write more, to any user.  So on tables that have
+ * some a set ends before a user comes again, and users are read again after it.
+ * What a set's own triggers do to another user of that set comes after all of
+ * it, not between the items.
  */
 #include "postgres.h"
 
@@ -69,8 +74,8 @@ plan_change(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
 	if (item->creates)
 		user->row.created = history->changed_at;
 	item->result = user->row;
-	if (item->creates && bulk->match != NULL)
-		match_created(bulk, item, after);
+	if (bulk->match != NULL)
+		match_changed(bulk, item->road.id_text, before, after);
 	MemoryContextSwitchTo(old);
 }
 
@@ -104,19 +109,25 @@ plan_item(Bulk *bulk, BulkItem *item)
 	item->alone = true;			/* unless it goes well */
 	if (bulk->match != NULL)
 		match_item(bulk, item);
-	if (!road->has_id && !generate_id(bulk, item))
-		return false;
+	if (!road->has_id)
+	{
+		if (!generate_id(bulk, item))
+			return false;
+	}
+	else if (!known_has(bulk, road->id_text))
+		return false;			/* one of several who were matched before */
 	item->user = known_user(bulk, road->id_text, road->id);
-	if (item->user->hidden)
-		return false;
-	if (!item->user->exists && !road->creates)
-		user_missing(road->id_text);
 	/* a trigger may have made another row of it: that has to be seen first */
-	if (bulk->table->changes_rows && item->user->planned > 0)
+	if (known_is_outdated(bulk, item->user) ||
+		(bulk->table->follows_rows && item->user->planned > 0))
 	{
 		item->alone = false;
 		return false;
 	}
+	if (item->user->hidden)
+		return false;
+	if (!item->user->exists && !road->creates)
+		user_missing(road->id_text);
 	before = item->user->exists ? document_from_jsonb(item->user->row.document) : NULL;
 	after = road_document(road, before);
 	item->read = item->result = item->user->row;
@@ -155,7 +166,8 @@ plan_items(Batch *batch, int to)
 	MemoryContext old = MemoryContextSwitchTo(bulk->item);
 
 	batch->waves = 0;
-	for (batch->to = batch->from; batch->to < to; batch->to++)
+	batch->to = batch->from;
+	while (batch->to < to)
 	{
 		BulkItem   *item = &batch->items[batch->to];
 		volatile bool is_planned = false;
@@ -164,6 +176,7 @@ plan_items(Batch *batch, int to)
 		if (item->alone)
 			break;
 		item->error = item->unreadable;
+		item->user = NULL;
 		item->writes = item->creates = false;
 		PG_TRY();
 		{
@@ -188,15 +201,18 @@ plan_items(Batch *batch, int to)
 		}
 		MemoryContextSwitchTo(bulk->item);
 		MemoryContextReset(bulk->item);
+		if (!is_planned && item->user != NULL && known_is_outdated(bulk, item->user))
+		{
+			known_read_again(bulk, item->user);
+			continue;
+		}
 		if (!is_planned)
 			break;
+		batch->to++;
 		if (item->writes)
 			batch->waves = Max(batch->waves, item->wave);
 		if (item->error != NULL && bulk->call->atomic)
-		{
-			batch->to++;
 			break;
-		}
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -336,6 +352,8 @@ settle(Batch *batch)
 {
 	if (batch->waves > 1)
 		known_settle(batch->bulk);
+	if (batch->waves > 0)
+		known_outdate(batch->bulk);
 	for (int i = batch->from; i < batch->to; i++)
 	{
 		BulkItem   *item = &batch->items[i];
@@ -387,9 +405,8 @@ do_alone(Bulk *bulk, BulkItem *items, int at, bool from_scratch)
 		ReThrowError(item->error);
 	if (item->error == NULL && !from_scratch)
 	{
+		known_outdate(bulk);
 		known_refresh(bulk, item);
-		if (item->road.created && bulk->match != NULL)
-			match_created(bulk, item, item->road.document);
 	}
 	finish_item(bulk, item);
 	MemoryContextSwitchTo(old);

@@ -41,6 +41,7 @@ typedef struct KnownUser
 	TimestampTz newest_at;
 	int			planned;		/* wave of the last change that is not written
 								 * yet, or 0 */
+	int			seen;			/* when it was read: see known_outdate */
 } KnownUser;
 
 /* An item of the slice that is worked at. */
@@ -99,10 +100,14 @@ extern void apply_items(Bulk *bulk, BulkItem *items, int from, int to);
  */
 extern void known_load(Bulk *bulk, BulkItem *items, int from, int to);
 extern MemoryContext known_context(Bulk *bulk);
+extern bool known_has(Bulk *bulk, const char *id_text);
 extern KnownUser *known_user(Bulk *bulk, const char *id_text, Datum id);
 extern bool known_take_values(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after);
 extern bool known_same_values(Bulk *bulk, Jsonb *planned, Jsonb *written);
 extern void known_settle(Bulk *bulk);
+extern void known_outdate(Bulk *bulk);
+extern bool known_is_outdated(Bulk *bulk, const KnownUser *user);
+extern void known_read_again(Bulk *bulk, KnownUser *user);
 extern void known_refresh(Bulk *bulk, BulkItem *item);
 
 /*
@@ -111,6 +116,7 @@ extern void known_refresh(Bulk *bulk, BulkItem *item);
 extern Match *match_open(Bulk *bulk, const char *path);
 extern void match_load(Bulk *bulk, BulkItem *items, int from, int to);
 extern void match_item(Bulk *bulk, BulkItem *item);
-extern void match_created(Bulk *bulk, BulkItem *item, JsonbValue *document);
+extern void match_changed(Bulk *bulk, const char *id_text, JsonbValue *before,
+						  JsonbValue *after);
 
 #endif							/* USERSTORE_BULK_H */

@@ -28,15 +28,9 @@ struct Match
 	Oid			type;			/* of what is compared */
 	SPIPlanPtr	plan;
 	MemoryContext context;		/* as long as found lasts */
-	string_map_hash *found;		/* value → Hits * */
+	string_map_hash *found;		/* value → List * of ids (char *) */
 };
 
-/* The users who have a value. */
-typedef struct Hits
-{
-	int			count;
-	const char *id_text;		/* of one of them */
-} Hits;
 
 /* Without a schema any name will do, and case counts. */
 static List *
@@ -133,6 +127,7 @@ expression(Bulk *bulk, Match *match)
 Match *
 match_open(Bulk *bulk, const char *path)
 {
+	MemoryContext context = CurrentMemoryContext;
 	Match	   *match = palloc0(sizeof(Match));
 	Oid			types[1];
 	char	   *value;
@@ -147,6 +142,7 @@ match_open(Bulk *bulk, const char *path)
 									 1, types, CURSOR_OPT_CUSTOM_PLAN);
 	if (match->plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));	/* can't happen */
+	MemoryContextSwitchTo(context); /* SPI leaves us in its own */
 	match->context = AllocSetContextCreate(bulk->context, "userstore matched users",
 										   ALLOCSET_DEFAULT_SIZES);
 	return match;
@@ -174,15 +170,18 @@ static void
 add_hit(Match *match, char *key, char *id_text)
 {
 	StringEntry *entry;
-	Hits	   *hits;
 	bool		found;
 
 	entry = string_map_insert(match->found, key, &found);
-	if (!found)
-		entry->value = palloc0(sizeof(Hits));
-	hits = entry->value;
-	hits->count++;
-	hits->id_text = id_text;
+	entry->value = lappend(found ? entry->value : NIL, id_text);
+}
+
+static List *
+hits_of(Match *match, const char *key)
+{
+	StringEntry *entry = string_map_lookup(match->found, key);
+
+	return entry != NULL ? entry->value : NIL;
 }
 
 /* A result column as the key that unique_key() would make of it. */
@@ -208,6 +207,7 @@ look_up(Bulk *bulk, Match *match, List *keys)
 	values[0] = array_of(match->type, elems, list_length(keys));
 	if (SPI_execute_plan(match->plan, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "matching users failed: %s", SPI_result_code_string(SPI_result));	/* can't happen */
+	MemoryContextSwitchTo(match->context);	/* SPI leaves us in its own */
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];
@@ -226,11 +226,10 @@ static void
 address(Match *match, BulkItem *item)
 {
 	char	   *key = key_of(match, item->road.sent);
-	StringEntry *entry = key != NULL ? string_map_lookup(match->found, key) : NULL;
-	Hits	   *hits = entry != NULL ? entry->value : NULL;
+	List	   *hits = key != NULL ? hits_of(match, key) : NIL;
 
-	if (!item->has_own_id && hits != NULL && hits->count == 1)
-		road_address(&item->road, hits->id_text);
+	if (!item->has_own_id && list_length(hits) == 1)
+		road_address(&item->road, linitial(hits));
 }
 
 /*
@@ -274,8 +273,7 @@ match_item(Bulk *bulk, BulkItem *item)
 {
 	Match	   *match = bulk->match;
 	char	   *key = key_of(match, item->road.sent);
-	StringEntry *entry;
-	Hits	   *hits;
+	List	   *hits;
 
 	if (key == NULL)
 		ereport(ERROR,
@@ -286,19 +284,20 @@ match_item(Bulk *bulk, BulkItem *item)
 	if (match->attribute != NULL)
 		validate_value(&item->road.update.validation, match->attribute,
 					   member_of(match, item->road.sent));
-	entry = string_map_lookup(match->found, key);
-	hits = entry != NULL ? entry->value : NULL;
-	if (hits != NULL && hits->count > 1)
+	/* whoever it was when this was looked up */
+	item->road.has_id = item->has_own_id;
+	hits = hits_of(match, key);
+	if (list_length(hits) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_CONFLICT),
 				 errmsg("several users have this \"%s\"", match->path),
 				 errdetail_path(match->path, SCIM_UNIQUENESS),
 				 errhint("Address the user by id.")));
-	if (hits != NULL)
+	if (hits != NIL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(match->context);
 
-		road_address_matched(&item->road, hits->id_text);
+		road_address_matched(&item->road, linitial(hits));
 		MemoryContextSwitchTo(old);
 	}
 	else if (!bulk->creates)
@@ -310,16 +309,27 @@ match_item(Bulk *bulk, BulkItem *item)
 }
 
 /*
- * An item created a user, whom later items may match.
+ * A user was created or changed, whom later items may match by another value.
  */
 void
-match_created(Bulk *bulk, BulkItem *item, JsonbValue *document)
+match_changed(Bulk *bulk, const char *id_text, JsonbValue *before, JsonbValue *after)
 {
 	Match	   *match = bulk->match;
 	MemoryContext old = MemoryContextSwitchTo(match->context);
-	char	   *key = key_of(match, document);
+	char	   *old_key = key_of(match, before);
+	char	   *new_key = key_of(match, after);
+	StringEntry *entry = old_key != NULL ? string_map_lookup(match->found, old_key) : NULL;
+	ListCell   *lc;
 
-	if (key != NULL)
-		add_hit(match, key, pstrdup(item->road.id_text));
+	if (old_key == NULL || new_key == NULL || strcmp(old_key, new_key) != 0)
+	{
+		foreach(lc, entry != NULL ? (List *) entry->value : NIL)
+		{
+			if (strcmp(lfirst(lc), id_text) == 0)
+				entry->value = foreach_delete_current((List *) entry->value, lc);
+		}
+		if (new_key != NULL)
+			add_hit(match, new_key, pstrdup(id_text));
+	}
 	MemoryContextSwitchTo(old);
 }

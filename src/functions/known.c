@@ -35,6 +35,8 @@ struct Known
 	MemoryContext context;
 	string_map_hash *users;		/* id_text → KnownUser * */
 	List	   *values;			/* of ValueMap * */
+	int			writes;			/* so many times triggers may have changed
+								 * users since they were loaded */
 };
 
 /* In which what is planned lives, too. */
@@ -42,6 +44,13 @@ MemoryContext
 known_context(Bulk *bulk)
 {
 	return bulk->known->context;
+}
+
+/* Was it learned of the user with this id whether it exists? */
+bool
+known_has(Bulk *bulk, const char *id_text)
+{
+	return string_map_lookup(bulk->known->users, id_text) != NULL;
 }
 
 /*
@@ -61,6 +70,7 @@ known_user(Bulk *bulk, const char *id_text, Datum id)
 	{
 		user = palloc0(sizeof(KnownUser));
 		user->id_text = pstrdup(id_text);
+		user->seen = known->writes;
 		/* again from its text: that of the item may not live as long */
 		user->id = binding_id_from_text(bulk->table, id_text);
 		entry = string_map_insert(known->users, user->id_text, &found);
@@ -192,6 +202,7 @@ known_load(Bulk *bulk, BulkItem *items, int from, int to)
 	old = MemoryContextSwitchTo(known->context);
 	known->users = string_map_create(known->context, Max(to - from, 16), NULL);
 	known->values = NIL;
+	known->writes = 0;
 	if (bulk->match != NULL)
 		match_load(bulk, items, from, to);
 	for (int i = from; i < to; i++)
@@ -315,35 +326,62 @@ known_take_values(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *af
 }
 
 /*
- * The item's user was changed by itself: see what stands now.
+ * See what stands now of a user who may have been changed by others than the
+ * plan.
  */
 void
-known_refresh(Bulk *bulk, BulkItem *item)
+known_read_again(Bulk *bulk, KnownUser *user)
 {
-	Road	   *road = &item->road;
-	MemoryContext old;
-	KnownUser  *user;
+	MemoryContext old = MemoryContextSwitchTo(bulk->known->context);
 	JsonbValue *before = NULL;
 	JsonbValue *after = NULL;
 	ListCell   *lc;
 
-	if (!road->has_id)
-		return;
-	user = known_user(bulk, road->id_text, road->id);
-	old = MemoryContextSwitchTo(bulk->known->context);
 	if (user->exists)
 		before = document_from_jsonb(user->row.document);
 	user->exists = user_read(bulk->table, user->id, READ_FRESH, &user->row);
-	user->hidden = !user->exists;
+	user->hidden = !user->exists && binding_hides_rows(bulk->table) &&
+		user_exists(bulk->table, user->id);
+	user->seen = bulk->known->writes;
 	if (user->exists)
 		after = document_from_jsonb(user->row.document);
+	else
+		user->newest = history_newest_version(bulk->table, user->id, &user->newest_at);
 	foreach(lc, bulk->known->values)
 	{
 		ValueMap   *map = lfirst(lc);
 
 		move_value(bulk, map, user->id_text, value_key(map, before), value_key(map, after), 0);
 	}
+	if (bulk->match != NULL)
+		match_changed(bulk, user->id_text, before, after);
 	MemoryContextSwitchTo(old);
+}
+
+/*
+ * The item's user was changed by itself.
+ */
+void
+known_refresh(Bulk *bulk, BulkItem *item)
+{
+	if (item->road.has_id)
+		known_read_again(bulk, known_user(bulk, item->road.id_text, item->road.id));
+}
+
+/*
+ * Triggers have seen what was written, and may have changed any user.
+ */
+void
+known_outdate(Bulk *bulk)
+{
+	if (bulk->table->follows_rows)
+		bulk->known->writes++;
+}
+
+bool
+known_is_outdated(Bulk *bulk, const KnownUser *user)
+{
+	return user->seen != bulk->known->writes;
 }
 
 /*

@@ -488,9 +488,10 @@ road_address(Road *road, const char *id)
 void
 road_address_matched(Road *road, const char *id)
 {
-	if (road->has_id && strcmp(road->id_text, id) != 0)
+	if (!road->has_id)
+		road_address(road, id);
+	else if (strcmp(road->id_text, id) != 0)
 		refuse_other_id();
-	road_address(road, id);
 }
 
 /* Where there is no password, there is none to clear. */

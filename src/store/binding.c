@@ -251,9 +251,12 @@ has_own_check(Relation relation, const char *table)
 	return false;
 }
 
-/* A column beside ours that has to have a value. */
+/*
+ * A column beside ours that has to have a value, or is computed: which may
+ * raise an error.
+ */
 static bool
-has_own_not_null(Relation relation)
+has_judging_column(Binding *binding, Relation relation)
 {
 	TupleDesc	desc = RelationGetDescr(relation);
 
@@ -261,10 +264,45 @@ has_own_not_null(Relation relation)
 	{
 		Form_pg_attribute column = TupleDescAttr(desc, i);
 		bool		is_ours = false;
+		ListCell   *lc;
 
 		for (const char *const *name = insert_columns; *name != NULL; name++)
 			is_ours |= strcmp(NameStr(column->attname), *name) == 0;
-		if (column->attnotnull && !column->attisdropped && !is_ours)
+		foreach(lc, binding->unique_indexes)
+			is_ours |= strcmp(NameStr(column->attname), ((UniqueIndex *) lfirst(lc))->column) == 0;
+		if ((column->attnotnull || column->attgenerated != '\0') && !column->attisdropped && !is_ours)
+			return true;
+	}
+	return false;
+}
+
+/* An index on expressions, or for some rows: those may raise errors too. */
+static bool
+has_judging_index(Relation relation)
+{
+	ListCell   *lc;
+	bool		found = false;
+
+	foreach(lc, RelationGetIndexList(relation))
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for index %u", lfirst_oid(lc));	/* can't happen */
+		found |= !heap_attisnull(tuple, Anum_pg_index_indexprs, NULL) ||
+			!heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+		ReleaseSysCache(tuple);
+	}
+	return found;
+}
+
+/* A trigger that is no part of a constraint. */
+static bool
+has_own_trigger(const TriggerDesc *triggers)
+{
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		if (!triggers->triggers[i].tgisinternal)
 			return true;
 	}
 	return false;
@@ -284,8 +322,10 @@ find_judges(Binding *binding, Relation relation)
 		relation->rd_rel->relhassubclass || relation->rd_rules != NULL ||
 		(triggers != NULL &&
 		 (triggers->trig_insert_before_row || triggers->trig_update_before_row));
-	binding->judges_rows = binding->changes_rows || relation->rd_rel->relrowsecurity ||
-		has_own_check(relation, binding->name) || has_own_not_null(relation);
+	binding->follows_rows = binding->changes_rows || has_own_trigger(triggers);
+	binding->judges_rows = binding->follows_rows || relation->rd_rel->relrowsecurity ||
+		has_own_check(relation, binding->name) || has_judging_column(binding, relation) ||
+		has_judging_index(relation) || RelationGetFKeyList(relation) != NIL;
 	foreach(lc, RelationGetFKeyList(relation))
 	{
 		ForeignKeyCacheInfo *key = lfirst(lc);
@@ -690,6 +730,7 @@ is_set(BoundStatement statement)
 SPIPlanPtr
 binding_plan(Binding *binding, BoundStatement statement)
 {
+	MemoryContext context = CurrentMemoryContext;
 	SPIPlanPtr	plan = binding->plans[statement];
 	Oid			types[16];
 	int			ntypes;
@@ -708,6 +749,7 @@ binding_plan(Binding *binding, BoundStatement statement)
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s: %s", SPI_result_code_string(SPI_result), text);	/* can't happen */
 	SPI_keepplan(plan);
+	MemoryContextSwitchTo(context); /* SPI leaves us in its own */
 	binding->plans[statement] = plan;
 	return plan;
 }

@@ -45,6 +45,7 @@ set_origin(const char *request_id, NameData *changed_by, Datum *values, char *nu
 static uint64
 insert(Binding *binding, BoundStatement statement, Datum *values, const char *nulls)
 {
+	MemoryContext context = CurrentMemoryContext;
 	SavedUser	saved;
 	int			result;
 
@@ -53,6 +54,7 @@ insert(Binding *binding, BoundStatement statement, Datum *values, const char *nu
 	if (result != SPI_OK_INSERT)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result)); /* can't happen */
 	become_caller_again(&saved);
+	MemoryContextSwitchTo(context); /* SPI leaves us in its own */
 	return SPI_processed;
 }
 
@@ -129,6 +131,7 @@ history_append_set(Binding *binding, HistoryEntry *const *entries, int count)
 int64
 history_newest_version(Binding *binding, Datum user_id, TimestampTz *changed_at)
 {
+	MemoryContext context = CurrentMemoryContext;
 	SPIPlanPtr	plan;
 	SavedUser	saved;
 	Datum		values[1];
@@ -144,6 +147,7 @@ history_newest_version(Binding *binding, Datum user_id, TimestampTz *changed_at)
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(result)); /* can't happen */
 	become_caller_again(&saved);
+	MemoryContextSwitchTo(context);
 	if (SPI_processed > 0)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[0];
@@ -162,6 +166,7 @@ history_newest_version(Binding *binding, Datum user_id, TimestampTz *changed_at)
 int
 history_newest_versions(Binding *binding, const Datum *ids, int count, NewestVersion **found)
 {
+	MemoryContext context = CurrentMemoryContext;
 	SPIPlanPtr	plan;
 	SavedUser	saved;
 	Datum		values[1];
@@ -177,6 +182,7 @@ history_newest_versions(Binding *binding, const Datum *ids, int count, NewestVer
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(result)); /* can't happen */
 	become_caller_again(&saved);
+	MemoryContextSwitchTo(context);
 	number = SPI_processed;
 	*found = palloc(sizeof(NewestVersion) * Max(number, 1));
 	for (int i = 0; i < number; i++)

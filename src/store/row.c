@@ -101,6 +101,10 @@ run(Binding *binding, BoundStatement statement, Datum *values, const char *nulls
 		ReThrowError(error);
 	}
 	PG_END_TRY();
+	/* what SPI keeps, and the context in which it leaves us, last too long */
+	MemoryContextSwitchTo(context);
+	if (SPI_processed == 0)
+		SPI_freetuptable(SPI_tuptable);
 	return SPI_processed;
 }
 

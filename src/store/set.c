@@ -77,13 +77,14 @@ plan_by_index(SPIPlanPtr plan)
 static void
 run(SPIPlanPtr plan, Datum *values, const char *nulls)
 {
+	MemoryContext context = CurrentMemoryContext;
 	int			result;
 
 	plan_by_index(plan);
 	result = SPI_execute_plan(plan, values, nulls, false, 0);
-
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result)); /* can't happen */
+	MemoryContextSwitchTo(context); /* SPI leaves us in its own */
 }
 
 static Datum
@@ -258,6 +259,7 @@ unique_key(Oid type, bool case_exact, JsonbValue *value)
 static SPIPlanPtr
 holders_plan(Binding *binding, UniqueIndex *index)
 {
+	MemoryContext context = CurrentMemoryContext;
 	Oid			types[1];
 	SPIPlanPtr	plan;
 
@@ -271,6 +273,7 @@ holders_plan(Binding *binding, UniqueIndex *index)
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));	/* can't happen */
 	SPI_keepplan(plan);
+	MemoryContextSwitchTo(context);
 	index->holders = plan;
 	return plan;
 }

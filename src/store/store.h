@@ -168,6 +168,8 @@ typedef struct Binding
 	List	   *unique_indexes; /* of UniqueIndex * */
 	char	   *primary_key;	/* name of its constraint */
 	bool		changes_rows;	/* what is written may be made another row */
+	bool		follows_rows;	/* what is written may make triggers write
+								 * more, to any row */
 	bool		judges_rows;	/* more than uniqueness may refuse a row */
 	bool		compares_rows;	/* a row may be refused for the sake of
 								 * another in ways that we do not know */
