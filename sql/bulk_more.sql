@@ -7,7 +7,7 @@ CREATE ROLE regress_bulk_more;
 CREATE SCHEMA regress_bulk_more AUTHORIZATION regress_bulk_more;
 -- what SPI holds on to at this moment, which only superusers may see
 CREATE FUNCTION regress_bulk_more.spi_bytes() RETURNS bigint
-LANGUAGE sql SECURITY DEFINER AS
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS
 	$$ SELECT sum(total_bytes)::bigint FROM pg_catalog.pg_backend_memory_contexts WHERE name IN ('SPI Proc', 'SPI TupTable') $$;
 SET SESSION AUTHORIZATION regress_bulk_more;
 SET search_path = regress_bulk_more, userstore;

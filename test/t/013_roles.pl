@@ -68,6 +68,8 @@ my %calls = (
 	q{userstore.user_version('app.people', 'nobody')} => $denied,
 	q{userstore.user_password_verify('app.people', 'ann', 'x')} => $denied,
 	q{userstore.users_bulk_put('app.people', '[]')} => $denied,
+	# shows nothing but what the caller has already
+	q{userstore.user_matches('app.people', '{}', 'a pr')} => 'f',
 	q{userstore.users_bulk_put('app.people', '[{"id": "ann"}]', 'k')} => $denied,
 	q{userstore.users_bulk_patch('app.people', '[{"id": "ann"}]', match => 'secret')} => $denied,
 	q{userstore.attribute_lookup_define('app.people', 'a', '[]')} => $not_owner,

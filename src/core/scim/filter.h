@@ -66,7 +66,7 @@ typedef struct PatchPath
 extern Filter *filter_parse(const char *text);
 extern PatchPath *patch_path_parse(const char *text);
 extern void bad_filter(const char *scim_type, int position, const char *hint,
-					   const char *format,...) pg_attribute_printf(4, 5) pg_attribute_noreturn();
+					   const char *format,...) pg_attribute_printf(4, 5);
 
 /* filter.c */
 extern void filter_bind(Filter *filter, const Schema *schema, const Attribute *parent);
