@@ -196,6 +196,12 @@ require_only_member(Jsonb *body, const char *member)
 	}
 }
 
+static int64
+item_size(const JsonbValue *body)
+{
+	return body->type == jbvBinary ? body->val.binary.len : 0;
+}
+
 /* The items of the request, which stay packed. */
 static void
 find_items(Bulk *bulk)
@@ -204,6 +210,7 @@ find_items(Bulk *bulk)
 	JsonbContainer *root = &bulk->call->body->root;
 	JsonbIterator *iterator;
 	JsonbValue	item;
+	int64		bytes = 0;
 
 	if (member != NULL && JB_ROOT_IS_OBJECT(bulk->call->body))
 	{
@@ -231,13 +238,9 @@ find_items(Bulk *bulk)
 	{
 		CHECK_FOR_INTERRUPTS();
 		(void) JsonbIteratorNext(&iterator, &bulk->bodies[i], true);
+		bytes += item_size(&bulk->bodies[i]);
 	}
-}
-
-static int64
-item_size(const JsonbValue *body)
-{
-	return body->type == jbvBinary ? body->val.binary.len : 0;
+	bulk->sliced = bulk->count > SLICE_ITEMS || bytes > SLICE_BYTES;
 }
 
 /*
@@ -340,7 +343,7 @@ survey(Bulk *bulk, KeyClaim *claim, Datum **ids, int *id_count)
 	}
 	*id_count = 0;
 	*ids = NULL;
-	if (bulk->count > SLICE_ITEMS)
+	if (bulk->sliced)
 		*ids = palloc_extended(sizeof(Datum) * bulk->count, MCXT_ALLOC_HUGE);
 	for (int i = 0; i < bulk->count; i++)
 	{
@@ -453,13 +456,13 @@ travel(const BulkCall *call)
 	claim.operation = call->common.operation == OPERATION_PUT ? "bulk_put" : "bulk_patch";
 	if (bulk->api->schema->password == NULL && call->common.hides)
 		show_statement_again();
-	if (has_key || bulk->api->schema->password != NULL || bulk->count > SLICE_ITEMS)
+	if (has_key || bulk->api->schema->password != NULL || bulk->sliced)
 		survey(bulk, &claim, &ids, &id_count);
 	if (!bulk->carries_password && call->common.hides)
 		show_statement_again();
 	if (has_key && idempotency_claim(bulk->table, &claim))
 		return claim.answer;
-	if (bulk->count > SLICE_ITEMS)
+	if (bulk->sliced)
 	{
 		set_wait(bulk->table);
 		if (id_count > 0)

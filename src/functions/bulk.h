@@ -73,6 +73,7 @@ typedef struct Bulk
 	bool		creates;
 	Match	   *match;			/* or NULL: users are found by id */
 	int			count;
+	bool		sliced;			/* does it take more than one slice? */
 	JsonbValue *bodies;			/* of the items, as the request has them */
 	char	  **hashes;			/* of the passwords in them, or NULL */
 	bool		carries_password;	/* in clear, even if an item with it fails */
