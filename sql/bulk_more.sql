@@ -135,6 +135,49 @@ CALL compare('CREATE TRIGGER refuse BEFORE UPDATE ON people FOR EACH STATEMENT E
 DROP TABLE dept;
 SELECT attribute_schema_drop('urn:test:bulk_more:User');
 
+--
+-- The DETAIL of an atomic request is an object, whatever a trigger says in its
+-- own
+--
+SELECT user_table_create('people');
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE EXCEPTION 'told' USING DETAIL = NEW.document ->> 'detail';
+END $$;
+CREATE TRIGGER tell AFTER INSERT ON people FOR EACH ROW EXECUTE FUNCTION tell();
+CREATE FUNCTION detail_of(told text) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+BEGIN
+	PERFORM users_bulk_put('people', jsonb_build_array(jsonb_build_object('id', 'ann', 'detail', told)), atomic => true);
+EXCEPTION WHEN raise_exception THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN detail;
+END $$;
+SELECT told, detail_of(told) FROM unnest('{"why not", "{1,2}", "{", "{}", "{ }", "[1]", "{\"path\": \"n\"}"}'::text[]) told;
+DROP TRIGGER tell ON people;
+
+--
+-- No version follows the largest there is
+--
+INSERT INTO people (id, version) VALUES ('ann', 9223372036854775807), ('bob', 9223372036854775806);
+SELECT item - 'id' AS item FROM jsonb_array_elements(users_bulk_put('people', '[{"id": "ann", "n": 1}, {"id": "bob", "n": 1}, {"id": "bob", "n": 2}]')) AS item;
+SELECT user_put('people', 'ann', '{"n": 1}');
+SELECT user_delete('people', 'ann');
+SELECT id, version, document FROM people ORDER BY id;
+SELECT user_id, version FROM people_history;
+
+--
+-- A short request has no long answer
+--
+SELECT length(users_bulk_put('people', '[{"id": 1e131000}, {"id": 1e-16000}]')::text) < 300 AS "short";
+SELECT user_table_create('fielded', api => 'oig');
+SELECT users_bulk_put('fielded', '{"users": [{"id": 1e131000, "fields": []}]}');
+SELECT user_create('fielded', '{"fields": [{"name": "User Login", "value": "ann"}]}', 'ann') -> 'id' AS id;
+SELECT left(item ->> 'reason', 50) AS reason, length(item::text) < 600 AS "short"
+	FROM jsonb_array_elements(users_bulk_put('fielded', '{"users": [{"id": "ann", "fields": [{"name": "First Name", "value": 1e131000}]}]}') -> 'users') AS item;
+DROP TABLE people, fielded;
+
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = warning;
 DROP SCHEMA regress_bulk_more CASCADE;

@@ -270,11 +270,14 @@ fields_show_user(const Schema *schema, const Profile *profile, const UserState *
 static char *
 value_text(JsonbValue *value)
 {
+	char	   *text;
+
 	if (value == NULL)
 		return "";
 	if (value->type == jbvString)
 		return shown_name(value->val.string.val, value->val.string.len);
-	return JsonbToCString(NULL, &document_to_jsonb(value)->root, 0);
+	text = JsonbToCString(NULL, &document_to_jsonb(value)->root, 0);
+	return shown_name(text, strlen(text));
 }
 
 /* The value that the item has for a field, or NULL. */

@@ -39,19 +39,15 @@ error_detail(const char *path, const char *scim_type)
 	return json.data;
 }
 
-/*
- * Take such a DETAIL apart.  Where it is somebody else's, both are NULL.
- */
-void
-error_read_detail(const char *detail, char **path, char **scim_type)
+/* A DETAIL as the object that it is, or NULL. */
+static JsonbValue *
+parse_detail(const char *detail)
 {
 	MemoryContext context = CurrentMemoryContext;
 	JsonbValue *volatile parsed = NULL;
-	JsonbValue *member;
 
-	*path = *scim_type = NULL;
 	if (detail == NULL || detail[0] != '{')
-		return;
+		return NULL;
 	PG_TRY();
 	{
 		parsed = document_from_jsonb(DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
@@ -65,6 +61,33 @@ error_read_detail(const char *detail, char **path, char **scim_type)
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	return parsed;
+}
+
+/*
+ * A DETAIL that says, too, which item of a request it is about.  One of
+ * somebody else's that is no object is left out.
+ */
+char *
+error_detail_at(int index, const char *detail)
+{
+	JsonbValue *parsed = parse_detail(detail);
+
+	if (parsed == NULL || parsed->val.object.nPairs == 0)
+		return psprintf("{\"index\": %d}", index);
+	return psprintf("{\"index\": %d, %s", index, detail + 1);
+}
+
+/*
+ * Take such a DETAIL apart.  Where it is somebody else's, both are NULL.
+ */
+void
+error_read_detail(const char *detail, char **path, char **scim_type)
+{
+	JsonbValue *parsed = parse_detail(detail);
+	JsonbValue *member;
+
+	*path = *scim_type = NULL;
 	if (parsed == NULL)
 		return;
 	member = document_member(parsed, "path");

@@ -33,6 +33,7 @@
 extern int	errdetail_path(const char *path, const char *scim_type);
 extern int	errdetail_position(const char *scim_type, int position);
 extern char *error_detail(const char *path, const char *scim_type);
+extern char *error_detail_at(int index, const char *detail);
 extern void error_read_detail(const char *detail, char **path, char **scim_type);
 extern int	http_status(int sqlstate);
 extern char *shown_name(const char *name, int len);

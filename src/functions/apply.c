@@ -48,7 +48,6 @@ plan_change(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
 	HistoryEntry *history = &item->history;
 	MemoryContext old = MemoryContextSwitchTo(known_context(bulk));
 	TimestampTz newest_at = user->exists ? user->row.modified : user->newest_at;
-	int64		newest = user->exists ? user->row.version : user->newest;
 	TimestampTz now = GetCurrentTimestamp();
 	ListCell   *lc;
 
@@ -58,13 +57,12 @@ plan_change(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
 		item->read.xmin = InvalidTransactionId; /* that of a row to come */
 	user->planned = item->wave;
 	history->user_id = user->id;
-	history->version = newest + 1;
 	history->operation = operation_names[bulk->call->common.operation];
 	history->document = document_to_jsonb(after);
 	history->changed = NIL;
 	foreach(lc, road_changes(&item->road, before, after, false))
 		history->changed = lappend(history->changed, pstrdup(lfirst(lc)));
-	history->changed_at = newest > 0 ? Max(now, newest_at + 1) : now;
+	history->changed_at = history->version > 1 ? Max(now, newest_at + 1) : now;
 	history->request_id = bulk->call->common.request_id;
 
 	user->exists = true;
@@ -137,6 +135,8 @@ plan_item(Bulk *bulk, BulkItem *item)
 		item->alone = false;
 		return true;
 	}
+	item->history.version = next_version(before != NULL ? item->user->row.version :
+										 item->user->newest);
 	if (!known_take_values(bulk, item, before, after))
 		return false;
 	item->alone = false;

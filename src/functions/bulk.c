@@ -26,6 +26,9 @@ PG_FUNCTION_INFO_V1(users_bulk_patch);
 /* Each takes its time. */
 #define MAX_PASSWORDS		100
 
+/* A number that is as long as no id is not one. */
+#define MAX_SHOWN_NUMBER	255
+
 /* Paths that were passed over are remembered up to so many. */
 #define MAX_IGNORED_PATHS	100
 
@@ -58,15 +61,8 @@ static void
 raise_failure(const BulkItem *item)
 {
 	ErrorData  *error = item->error;
-	StringInfoData detail;
 
-	initStringInfo(&detail);
-	appendStringInfo(&detail, "{\"index\": %d", item->index);
-	if (error->detail != NULL && strlen(error->detail) > 2 && error->detail[0] == '{')
-		appendStringInfo(&detail, ", %s", error->detail + 1);
-	else
-		appendStringInfoChar(&detail, '}');
-	error->detail = detail.data;
+	error->detail = error_detail_at(item->index, error->detail);
 	error->detail_log = NULL;
 	ReThrowError(error);
 }
@@ -101,8 +97,15 @@ sent_id(JsonbValue *body)
 	{
 		if (pair->key.val.string.len != 2 || pg_strncasecmp(pair->key.val.string.val, "id", 2) != 0)
 			continue;
-		if (pair->value.type == jbvString || pair->value.type == jbvNumeric)
+		if (pair->value.type == jbvString)
 			return read_body_id(&pair->value);
+		if (pair->value.type == jbvNumeric)
+		{
+			char	   *id = read_body_id(&pair->value);
+
+			/* a few bytes of a request can be a number of 131,072 digits */
+			return strlen(id) <= MAX_SHOWN_NUMBER ? id : NULL;
+		}
 	}
 	return NULL;
 }

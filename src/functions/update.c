@@ -165,7 +165,7 @@ append_history(Road *road, const char *operation, JsonbValue *before, bool new_p
 	 * inserted it anew with a version that history has seen: go on after the
 	 * newest.
 	 */
-	entry.version = history_newest_version(road->table, road->id, &newest_at) + 1;
+	entry.version = next_version(history_newest_version(road->table, road->id, &newest_at));
 	road->row.modified = Max(road->row.modified, newest_at + 1);
 	entry.changed_at = road->row.modified;
 	if (before == NULL)
@@ -270,7 +270,7 @@ create(Road *road, bool if_none)
 	 */
 	if (road->has_id)
 		newest = history_newest_version(road->table, road->id, &newest_at);
-	road->row.version = newest + 1;
+	road->row.version = next_version(newest);
 	road->row.modified = newest > 0 ? Max(GetCurrentTimestamp(), newest_at + 1) :
 		GetCurrentTimestamp();
 	if (!user_insert(road->table, &road->id, road->has_id, if_none, jsonb,
@@ -369,11 +369,12 @@ static bool
 delete(Road *road)
 {
 	JsonbValue *before = document_from_jsonb(road->row.document);
+	int64		version = next_version(road->row.version);
 
 	if (!user_remove(road->table, road->id, &road->row))
 		return false;
 	road->document = NULL;
-	road->row.version++;
+	road->row.version = version;
 	road->row.modified = Max(GetCurrentTimestamp(), road->row.modified + 1);
 	append_history(road, operation_names[OPERATION_DELETE], before, false);
 	return true;

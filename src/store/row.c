@@ -211,6 +211,21 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
 }
 
 /*
+ * The version that follows one.
+ */
+int64
+next_version(int64 version)
+{
+	if (version == PG_INT64_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the version of the user is out of range"),
+				 errdetail_path("meta.version", NULL),
+				 errhint("Plain SQL has set the column \"version\" to the largest there is.")));
+	return version + 1;
+}
+
+/*
  * Write a new document over the row that was read, with the next version.
  * Gives false when that row is not the one that stands now.
  *
@@ -228,7 +243,7 @@ user_write(Binding *binding, Datum id, Jsonb *document, const NewPassword *passw
 
 	values[0] = id;
 	values[1] = JsonbPGetDatum(document);
-	values[2] = Int64GetDatum(before->version + 1);
+	values[2] = Int64GetDatum(next_version(before->version));
 	values[3] = TimestampTzGetDatum(Max(GetCurrentTimestamp(), before->modified + 1));
 	values[4] = TransactionIdGetDatum(before->xmin);
 	if (password != NULL)

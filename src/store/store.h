@@ -244,6 +244,7 @@ extern void require_object_document(Jsonb *document);
 extern bool user_exists(Binding *binding, Datum id);
 extern bool user_insert(Binding *binding, Datum *id, bool has_id, bool if_none,
 						Jsonb *document, const NewPassword *password, UserRow *row);
+extern int64 next_version(int64 version);
 extern bool user_write(Binding *binding, Datum id, Jsonb *document,
 					   const NewPassword *password, const UserRow *before,
 					   UserRow *row);
