@@ -277,6 +277,7 @@ value_text(JsonbValue *value)
 	if (value->type == jbvString)
 		return shown_name(value->val.string.val, value->val.string.len);
 	text = JsonbToCString(NULL, &document_to_jsonb(value)->root, 0);
+
 	return shown_name(text, strlen(text));
 }
 
