@@ -57,6 +57,9 @@ typedef struct BodyShape
 	 * known without it, it says nothing.
 	 */
 	bool		ignores_id;
+
+	/* Can an array of operations (RFC 6902) take the place of a body? */
+	bool		takes_json_patch;
 	JsonbValue *(*read_user) (const Schema *schema, const Profile *profile,
 							  JsonbValue *body, char **body_id);
 

@@ -113,6 +113,7 @@ const BodyShape object_shape = {
 	.name = "object",
 	.read_user = object_read_user,
 	.show_user = object_show_user,
+	.takes_json_patch = true,
 	.show_item = object_show_item,
 	.show_bulk = object_show_bulk,
 };

@@ -39,6 +39,14 @@ typedef struct UserCall
 	bool		hides;			/* the statement is hidden for this call */
 } UserCall;
 
+/* How a partial update is said. */
+typedef enum PatchForm
+{
+	PATCH_MERGE,				/* by attributes */
+	PATCH_SCIM,					/* by a PatchOp message */
+	PATCH_JSON					/* by a JSON Patch */
+} PatchForm;
+
 /* The update of one user on its way. */
 typedef struct Road
 {
@@ -52,8 +60,8 @@ typedef struct Road
 	Update		update;
 	JsonbValue *body;			/* as it was sent */
 	JsonbValue *sent;			/* the attributes in it */
-	bool		is_patch_message;	/* rather than attributes: */
-	List	   *operations;		/* of PatchOperation * */
+	PatchForm	patch;			/* a partial update by attributes, or by: */
+	List	   *operations;		/* of PatchOperation * or JsonPatchOperation * */
 	List	   *passed_over;	/* paths (char *) in them that nobody knows */
 	SentUnstored unstored;		/* and what is no part of a document */
 	NewPassword password;		/* what that comes to */

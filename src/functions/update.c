@@ -208,16 +208,19 @@ replaces(const Road *road)
 	return road->call->operation == OPERATION_PUT && !road->profile->put_merges;
 }
 
-/* What the operations of a message make of a user, who may be new. */
+/* What operations make of a user, who may be new. */
 static JsonbValue *
-patch_by_message(Road *road, JsonbValue *before)
+patch_by_operations(Road *road, JsonbValue *before)
 {
+	JsonbValue *start = before != NULL ? before : document_new_object();
 	JsonbValue *after;
 
-	if (before != NULL)
-		return scim_patch_document(&road->update, before, road->operations);
-	after = scim_patch_document(&road->update, document_new_object(), road->operations);
-	validate_document(&road->update.validation, road->schema, after);
+	if (road->patch == PATCH_JSON)
+		after = json_patch_document(&road->update, start, road->operations);
+	else
+		after = scim_patch_document(&road->update, start, road->operations);
+	if (before == NULL)
+		validate_document(&road->update.validation, road->schema, after);
 	return after;
 }
 
@@ -232,8 +235,8 @@ road_document(Road *road, JsonbValue *before)
 
 	if (before == NULL)
 		unstored_require(&road->update, &road->unstored);
-	if (road->is_patch_message)
-		after = patch_by_message(road, before);
+	if (road->patch != PATCH_MERGE)
+		after = patch_by_operations(road, before);
 	else if (replaces(road))
 		after = replace_document(&road->update, before, road->sent);
 	else if (before == NULL)
@@ -503,17 +506,36 @@ forget_needless(Road *road)
 		road->unstored.has_password = false;
 }
 
-/* A PatchOp message (RFC 7644 section 3.5.2). */
+/* Operations: a PatchOp message (RFC 7644 section 3.5.2) or a JSON Patch (RFC 6902). */
 static void
-read_message(Road *road)
+read_operations(Road *road)
 {
-	road->is_patch_message = true;
-	road->operations = scim_patch_read(&road->update, road->body, road->id_text);
-	road->operations = scim_patch_take_unstored(&road->update, road->operations, road->body,
-												&road->unstored);
+	if (road->patch == PATCH_JSON)
+	{
+		road->operations = json_patch_read(&road->update, road->body);
+		road->operations = json_patch_take_unstored(&road->update, road->operations, road->body,
+													&road->unstored);
+	}
+	else
+	{
+		road->operations = scim_patch_read(&road->update, road->body, road->id_text);
+		road->operations = scim_patch_take_unstored(&road->update, road->operations, road->body,
+													&road->unstored);
+	}
 	forget_needless(road);
 	road->passed_over = road->update.ignored;
 	road->sent = document_new_object();
+}
+
+/* Which kind of partial update a body is. */
+static PatchForm
+patch_form(const Road *road)
+{
+	if (road->call->operation != OPERATION_PATCH)
+		return PATCH_MERGE;
+	if (is_scim_patch(road->body))
+		return PATCH_SCIM;
+	return road->body->type == jbvArray && road->shape->takes_json_patch ? PATCH_JSON : PATCH_MERGE;
 }
 
 /*
@@ -535,9 +557,10 @@ road_read(Road *road, JsonbValue *body, int64 size)
 	road->body = body;
 	if (road->call->operation != OPERATION_CREATE && !replaces(road))
 		road->update.clear_token = road->profile->clear_token;
-	if (road->call->operation == OPERATION_PATCH && is_scim_patch(body))
+	road->patch = patch_form(road);
+	if (road->patch != PATCH_MERGE)
 	{
-		read_message(road);
+		read_operations(road);
 		return;
 	}
 	road->sent = road->shape->read_user(road->schema, road->profile, road->body, &body_id);

@@ -71,6 +71,15 @@ extern List *scim_patch_take_unstored(Update *update, List *operations, JsonbVal
 extern JsonbValue *scim_patch_document(Update *update, JsonbValue *before,
 									   List *operations);
 
+/* json_patch.c */
+typedef struct JsonPatchOperation JsonPatchOperation;
+
+extern List *json_patch_read(Update *update, JsonbValue *body);
+extern List *json_patch_take_unstored(Update *update, List *operations, JsonbValue *body,
+									  SentUnstored *taken);
+extern JsonbValue *json_patch_document(Update *update, JsonbValue *before,
+									   List *operations);
+
 /* changes.c */
 extern List *changes_between(const Schema *schema, JsonbValue *before,
 							 JsonbValue *after);
