@@ -96,6 +96,31 @@ password_function_name(const char *name)
 }
 
 /*
+ * A table knows its function by name.  Under that name somebody else could come
+ * to have one, which would run as the table's owner and be told passwords.
+ */
+static void
+require_trusted(Binding *binding, Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);	/* can't happen */
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	if (!superuser_arg(owner) && !has_privs_of_role(owner, binding->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("function %s belongs to \"%s\", who may not act for the owner of table \"%s\"",
+						binding->password_function, GetUserNameFromId(owner, false), binding->name),
+				 errdetail_path(NULL, NULL),
+				 errhint("It has to belong to that owner or to a superuser.")));
+	if (pg_proc_aclcheck(function, binding->owner, ACL_EXECUTE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, binding->password_function);
+}
+
+/*
  * Call the function of a table.  It is the owner's choice, so it runs as the
  * owner, and the caller's settings and temporary objects are kept from it.
  * Gives NULL when the function does.
@@ -103,8 +128,8 @@ password_function_name(const char *name)
 static char *
 call_function(Binding *binding, const char *password, const char *hash)
 {
-	Oid			function = named_function(binding->password_function);
 	int			nest_level = NewGUCNestLevel();
+	Oid			function;
 	SavedUser	saved;
 	FmgrInfo	info;
 	Datum		result;
@@ -115,8 +140,8 @@ call_function(Binding *binding, const char *password, const char *hash)
 	GetUserIdAndSecContext(&saved.userid, &saved.sec_context);
 	SetUserIdAndSecContext(binding->owner, saved.sec_context |
 						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	if (pg_proc_aclcheck(function, binding->owner, ACL_EXECUTE) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, binding->password_function);
+	function = named_function(binding->password_function);
+	require_trusted(binding, function);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	fmgr_info(function, &info);
