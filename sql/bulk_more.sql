@@ -178,6 +178,25 @@ SELECT left(item ->> 'reason', 50) AS reason, length(item::text) < 600 AS "short
 	FROM jsonb_array_elements(users_bulk_put('fielded', '{"users": [{"id": "ann", "fields": [{"name": "First Name", "value": 1e131000}]}]}') -> 'users') AS item;
 DROP TABLE people, fielded;
 
+--
+-- A policy that raises an error for one user fails the items of that user
+--
+SELECT user_table_create('people');
+SELECT users_bulk_put('people', '[{"id": "ann", "email": "a"}, {"id": "bob", "email": "b"}, {"id": "cid", "email": "c"}]') IS NULL AS none;
+CREATE FUNCTION may_see(id text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	IF id = 'bob' THEN
+		RAISE EXCEPTION 'not for you';
+	END IF;
+	RETURN true;
+END $$;
+ALTER TABLE people ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY see ON people USING (may_see(id));
+SELECT jsonb_array_elements(users_bulk_put('people', '[{"id": "ann", "n": 1}, {"id": "bob", "n": 1}, {"id": "cid", "n": 1}, {"id": "ann", "n": 2}]')) AS item;
+SELECT users_bulk_put('people', '[{"id": "ann", "n": 3}, {"id": "bob", "n": 3}]', atomic => true);
+SELECT user_id, max(version) AS version FROM people_history GROUP BY 1 ORDER BY 1;
+DROP TABLE people;
+
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = warning;
 DROP SCHEMA regress_bulk_more CASCADE;

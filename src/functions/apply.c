@@ -371,6 +371,7 @@ typedef struct Alone
 {
 	Bulk	   *bulk;
 	BulkItem   *item;
+	bool		from_scratch;
 } Alone;
 
 static void
@@ -378,6 +379,8 @@ travel_alone(void *arg)
 {
 	Alone	   *alone = arg;
 
+	if (alone->bulk->match != NULL && alone->from_scratch)
+		match_load(alone->bulk, alone->item, 0, 1);
 	if (alone->bulk->match != NULL)
 		match_item(alone->bulk, alone->item);
 	road_hash_password(&alone->item->road);
@@ -392,13 +395,11 @@ do_alone(Bulk *bulk, BulkItem *items, int at, bool from_scratch)
 {
 	BulkItem   *item = &items[at];
 	MemoryContext old = MemoryContextSwitchTo(bulk->item);
-	Alone		alone = {bulk, item};
+	Alone		alone = {bulk, item, from_scratch};
 
 	item->alone = true;
 	item->error = item->unreadable;
 	item->writes = false;
-	if (bulk->match != NULL && from_scratch && item->error == NULL)
-		match_load(bulk, items, at, at + 1);
 	if (item->error == NULL)
 		item->error = attempt(travel_alone, &alone);
 	if (item->error != NULL && !is_items_own(item->error->sqlerrcode))
@@ -413,6 +414,15 @@ do_alone(Bulk *bulk, BulkItem *items, int at, bool from_scratch)
 	MemoryContextReset(bulk->item);
 }
 
+/* Reading may fail, too: a policy may raise an error for one of the users. */
+static void
+load(void *arg)
+{
+	Batch	   *batch = arg;
+
+	known_load(batch->bulk, batch->items, batch->from, batch->to);
+}
+
 /*
  * Apply items, in their order.
  */
@@ -421,10 +431,9 @@ apply_items(Bulk *bulk, BulkItem *items, int from, int to)
 {
 	while (from < to)
 	{
-		Batch		batch = {bulk, items, from};
-		ErrorData  *error = NULL;
+		Batch		batch = {bulk, items, from, to};
+		ErrorData  *error = attempt(load, &batch);
 
-		known_load(bulk, items, from, to);
 		while (batch.from < to && error == NULL)
 		{
 			plan_items(&batch, to);
