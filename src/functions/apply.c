@@ -414,13 +414,17 @@ do_alone(Bulk *bulk, BulkItem *items, int at, bool from_scratch)
 	MemoryContextReset(bulk->item);
 }
 
-/* Reading may fail, too: a policy may raise an error for one of the users. */
+/*
+ * Read what there is for the items of a batch, or the first of them.  This may
+ * fail, too: a policy may raise an error for one of the users.
+ */
 static void
 load(void *arg)
 {
 	Batch	   *batch = arg;
 
-	known_load(batch->bulk, batch->items, batch->from, batch->to);
+	while (!known_load(batch->bulk, batch->items, batch->from, batch->to))
+		batch->to = batch->from + (batch->to - batch->from) / 2;
 }
 
 /*
@@ -433,10 +437,11 @@ apply_items(Bulk *bulk, BulkItem *items, int from, int to)
 	{
 		Batch		batch = {bulk, items, from, to};
 		ErrorData  *error = attempt(load, &batch);
+		int			end = batch.to;
 
-		while (batch.from < to && error == NULL)
+		while (batch.from < end && error == NULL)
 		{
-			plan_items(&batch, to);
+			plan_items(&batch, end);
 			if (batch.waves > 0)
 				error = attempt(write_batch, &batch);
 			if (error != NULL)
@@ -445,7 +450,7 @@ apply_items(Bulk *bulk, BulkItem *items, int from, int to)
 			for (int i = batch.from; i < batch.to; i++)
 				finish_item(bulk, &items[i]);
 			batch.from = batch.to;
-			if (batch.from < to && items[batch.from].alone)
+			if (batch.from < end && items[batch.from].alone)
 				do_alone(bulk, items, batch.from++, false);
 		}
 		from = batch.from;

@@ -99,7 +99,7 @@ extern void apply_items(Bulk *bulk, BulkItem *items, int from, int to);
 /*
  * known.c
  */
-extern void known_load(Bulk *bulk, BulkItem *items, int from, int to);
+extern bool known_load(Bulk *bulk, BulkItem *items, int from, int to);
 extern MemoryContext known_context(Bulk *bulk);
 extern bool known_has(Bulk *bulk, const char *id_text);
 extern KnownUser *known_user(Bulk *bulk, const char *id_text, Datum id);

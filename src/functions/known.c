@@ -14,6 +14,9 @@
 #include "functions/bulk.h"
 #include "functions/string_map.h"
 
+/* Documents of users that are read for a set of items; as many are written. */
+#define MAX_READ_BYTES		(64 * 1024 * 1024)
+
 /* Who has a value of a unique attribute. */
 typedef struct ValueHolder
 {
@@ -84,8 +87,9 @@ known_user(Bulk *bulk, const char *id_text, Datum id)
  * Users
  */
 
-static void
-load_users(Bulk *bulk, List *wanted)
+/* Gives false when there is too much to read. */
+static bool
+load_users(Bulk *bulk, List *wanted, bool is_one)
 {
 	Datum	   *ids = palloc(sizeof(Datum) * Max(list_length(wanted), 1));
 	FoundRow   *rows;
@@ -96,10 +100,12 @@ load_users(Bulk *bulk, List *wanted)
 	int			number;
 
 	if (wanted == NIL)
-		return;
+		return true;
 	foreach(lc, wanted)
 		ids[count++] = ((KnownUser *) lfirst(lc))->id;
-	number = set_read_locked(bulk->table, ids, count, &rows);
+	number = set_read_locked(bulk->table, ids, count, is_one ? 0 : MAX_READ_BYTES, &rows);
+	if (number < 0)
+		return false;
 	for (int i = 0; i < number; i++)
 	{
 		KnownUser  *user = known_user(bulk, binding_id_to_text(bulk->table, rows[i].id), rows[i].id);
@@ -117,7 +123,7 @@ load_users(Bulk *bulk, List *wanted)
 			ids[count++] = user->id;
 	}
 	if (count == 0)
-		return;
+		return true;
 	if (binding_hides_rows(bulk->table))
 	{
 		number = set_existing(bulk->table, ids, count, &hidden);
@@ -125,7 +131,7 @@ load_users(Bulk *bulk, List *wanted)
 			known_user(bulk, binding_id_to_text(bulk->table, hidden[i]), hidden[i])->hidden = true;
 	}
 	if (!bulk->creates)
-		return;
+		return true;
 	number = history_newest_versions(bulk->table, ids, count, &newest);
 	for (int i = 0; i < number; i++)
 	{
@@ -135,6 +141,7 @@ load_users(Bulk *bulk, List *wanted)
 		user->newest = newest[i].version;
 		user->newest_at = newest[i].changed_at;
 	}
+	return true;
 }
 
 /*
@@ -182,9 +189,10 @@ load_values(Bulk *bulk, ValueMap *map, BulkItem *items, int from, int to)
 }
 
 /*
- * Learn what there is to know for these items, and forget all else.
+ * Learn what there is to know for these items, and forget all else.  Gives
+ * false when that is too much for the memory: then there have to be fewer.
  */
-void
+bool
 known_load(Bulk *bulk, BulkItem *items, int from, int to)
 {
 	Known	   *known = bulk->known;
@@ -220,7 +228,11 @@ known_load(Bulk *bulk, BulkItem *items, int from, int to)
 	}
 	foreach(lc, wanted)
 		((KnownUser *) lfirst(lc))->planned = 0;
-	load_users(bulk, wanted);
+	if (!load_users(bulk, wanted, to - from == 1))
+	{
+		MemoryContextSwitchTo(old);
+		return false;
+	}
 	foreach(lc, bulk->table->unique_indexes)
 	{
 		ValueMap   *map = palloc(sizeof(ValueMap));
@@ -234,6 +246,7 @@ known_load(Bulk *bulk, BulkItem *items, int from, int to)
 		known->values = lappend(known->values, map);
 	}
 	MemoryContextSwitchTo(old);
+	return true;
 }
 
 static void

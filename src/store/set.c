@@ -29,6 +29,9 @@
 /* See KEY_LOCK_CLASS. */
 #define SET_LOCK_CLASS		0x5554
 
+/* Rows that are fetched at once; one may be as large as a user can be. */
+#define READ_AT_ONCE		100
+
 /* Columns of what the statements on rows give. */
 enum
 {
@@ -149,19 +152,44 @@ set_lock(Binding *binding, const Datum *ids, int count)
 }
 
 /*
- * The same, and read them as they stand then.  Gives their number.
+ * The same, and read them as they stand then.  Gives their number, or -1 when
+ * their documents would take more memory than max_bytes (0: no matter).
  */
 int
-set_read_locked(Binding *binding, const Datum *ids, int count, FoundRow **found)
+set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes, FoundRow **found)
 {
+	MemoryContext context = CurrentMemoryContext;
+	SPIPlanPtr	plan = binding_plan(binding, STATEMENT_SET_READ_LOCKED);
 	Datum		values[1];
-	int			number;
+	Portal		portal;
+	int64		bytes = 0;
+	int			number = 0;
 
 	values[0] = array_of(binding->id_type, unconstify(Datum *, ids), count);
-	run(binding_plan(binding, STATEMENT_SET_READ_LOCKED), values, NULL);
-	number = SPI_processed;
-	*found = take_rows(binding);
-	return number;
+	plan_by_index(plan);
+	portal = SPI_cursor_open(NULL, plan, values, NULL, false);
+	*found = MemoryContextAllocHuge(context, sizeof(FoundRow) * Max(count, 1));
+	for (;;)
+	{
+		FoundRow   *rows;
+		int			fetched;
+
+		SPI_cursor_fetch(portal, true, READ_AT_ONCE);
+		MemoryContextSwitchTo(context);
+		fetched = SPI_processed;
+		rows = take_rows(binding);
+		for (int i = 0; i < fetched; i++)
+		{
+			bytes += VARSIZE(rows[i].row.document);
+			(*found)[number++] = rows[i];
+		}
+		pfree(rows);
+		if (fetched == 0 || (max_bytes > 0 && bytes > max_bytes))
+			break;
+	}
+	SPI_cursor_close(portal);
+	MemoryContextSwitchTo(context);
+	return max_bytes > 0 && bytes > max_bytes ? -1 : number;
 }
 
 /*

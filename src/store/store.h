@@ -323,7 +323,8 @@ extern void plan_by_index(SPIPlanPtr plan);
 extern Datum array_of(Oid type, Datum *elems, int count);
 extern void set_wait(Binding *binding);
 extern void set_lock(Binding *binding, const Datum *ids, int count);
-extern int	set_read_locked(Binding *binding, const Datum *ids, int count, FoundRow **found);
+extern int	set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes,
+							FoundRow **found);
 extern int	set_existing(Binding *binding, const Datum *ids, int count, Datum **found);
 extern int	set_write(Binding *binding, bool inserts, const NewRow *rows, int count,
 					  FoundRow **written);
