@@ -25,4 +25,18 @@
 #define MY_LOCAL_TRANSACTION_ID	(MyProc->lxid)
 #endif
 
+/*
+ * PostgreSQL 16 can report a bad name other than by an error, and has one
+ * function for the privileges on objects of every kind.
+ */
+#if PG_VERSION_NUM >= 160000
+#define QUALIFIED_NAME_LIST(name)	stringToQualifiedNameList(name, NULL)
+#define FUNCTION_ACLCHECK(function, role) \
+	object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE)
+#else
+#define QUALIFIED_NAME_LIST(name)	stringToQualifiedNameList(name)
+#define FUNCTION_ACLCHECK(function, role) \
+	pg_proc_aclcheck(function, role, ACL_EXECUTE)
+#endif
+
 #endif							/* USERSTORE_COMPAT_H */

@@ -26,6 +26,7 @@
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 
+#include "core/compat.h"
 #include "core/errors.h"
 #include "store/store.h"
 
@@ -73,7 +74,7 @@ static Oid
 named_function(const char *name)
 {
 	Oid			types[2] = {TEXTOID, TEXTOID};
-	Oid			function = LookupFuncName(stringToQualifiedNameList(name), 2, types, true);
+	Oid			function = LookupFuncName(QUALIFIED_NAME_LIST(name), 2, types, true);
 
 	if (!OidIsValid(function) || get_func_rettype(function) != TEXTOID ||
 		get_func_prokind(function) != PROKIND_FUNCTION || get_func_retset(function))
@@ -116,7 +117,7 @@ require_trusted(Binding *binding, Oid function)
 						binding->password_function, GetUserNameFromId(owner, false), binding->name),
 				 errdetail_path(NULL, NULL),
 				 errhint("It has to belong to that owner or to a superuser.")));
-	if (pg_proc_aclcheck(function, binding->owner, ACL_EXECUTE) != ACLCHECK_OK)
+	if (FUNCTION_ACLCHECK(function, binding->owner) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, binding->password_function);
 }
 

@@ -637,19 +637,19 @@ registration_guard(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	TupleDesc	desc;
-	Oid			relid;
+	Oid			catalog;
 	int			last;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
 		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
-		((relid = RelationGetRelid(trigger->tg_relation)) != catalog_relid(CATALOG_USER_TABLE) &&
-		 relid != catalog_relid(CATALOG_ATTRIBUTE_LOOKUP)))
+		((catalog = RelationGetRelid(trigger->tg_relation)) != catalog_relid(CATALOG_USER_TABLE) &&
+		 catalog != catalog_relid(CATALOG_ATTRIBUTE_LOOKUP)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"registration_guard\" was not called as a trigger of userstore.user_table or attribute_lookup")));
 	desc = RelationGetDescr(trigger->tg_relation);
 	/* the first column of both is the user table */
-	last = relid == catalog_relid(CATALOG_USER_TABLE) ? Anum_user_table_idempotency :
+	last = catalog == catalog_relid(CATALOG_USER_TABLE) ? Anum_user_table_idempotency :
 		Anum_attribute_lookup_users;
 	for (int i = Anum_user_table_users; i <= last; i++)
 	{
