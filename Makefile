@@ -26,7 +26,8 @@ SQL_PARTS = \
 	src/store/idempotency.sql \
 	src/functions/user.sql \
 	src/functions/bulk.sql \
-	src/functions/match.sql
+	src/functions/match.sql \
+	src/functions/list.sql
 SCHEMA_DOCUMENTS = $(sort $(wildcard src/schemas/*.json))
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql

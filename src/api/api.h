@@ -46,6 +46,15 @@ typedef struct ItemResult
 	const Failure *failure;		/* or NULL */
 } ItemResult;
 
+/* A page of a list of users. */
+typedef struct ListPage
+{
+	JsonbValue *items;			/* an array */
+	int64		start;			/* place of the first of them, from 1 */
+	int64		limit;			/* how many were asked for */
+	int64		total;			/* users on all pages */
+} ListPage;
+
 typedef struct BodyShape
 {
 	const char *name;			/* as a profile's "body" gives it */
@@ -77,6 +86,9 @@ typedef struct BodyShape
 	JsonbValue *(*show_item) (const Schema *schema, const Profile *profile,
 							  const ItemResult *item);
 	JsonbValue *(*show_bulk) (const Profile *profile, JsonbValue *items);
+
+	/* A page of users: the items are as show_user has them. */
+	JsonbValue *(*show_list) (const Profile *profile, const ListPage *page);
 } BodyShape;
 
 extern const BodyShape scim_shape;

@@ -378,6 +378,20 @@ fields_show_bulk(const Profile *profile, JsonbValue *items)
 	return answer;
 }
 
+static JsonbValue *
+fields_show_list(const Profile *profile, const ListPage *page)
+{
+	JsonbValue *list = document_new_object();
+	int			count = page->items->val.array.nElems;
+
+	document_add(list, "count", document_integer(count));
+	document_add(list, "hasMore", document_boolean(page->start - 1 + count < page->total));
+	document_add(list, "links", document_new_array());
+	document_add(list, "totalResult", document_integer(page->total));
+	document_add(list, "users", page->items);
+	return list;
+}
+
 const BodyShape fields_shape = {
 	.name = "fields",
 	.read_user = fields_read_user,
@@ -386,4 +400,5 @@ const BodyShape fields_shape = {
 	.bulk_shows_users = true,
 	.show_item = fields_show_item,
 	.show_bulk = fields_show_bulk,
+	.show_list = fields_show_list,
 };

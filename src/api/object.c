@@ -109,6 +109,22 @@ object_show_bulk(const Profile *profile, JsonbValue *items)
 	return items;
 }
 
+/* As Oracle's REST APIs have it, offset counted from 0. */
+static JsonbValue *
+object_show_list(const Profile *profile, const ListPage *page)
+{
+	JsonbValue *list = document_new_object();
+	int			count = page->items->val.array.nElems;
+
+	document_add(list, "items", page->items);
+	document_add(list, "count", document_integer(count));
+	document_add(list, "offset", document_integer(page->start - 1));
+	document_add(list, "limit", document_integer(page->limit));
+	document_add(list, "hasMore", document_boolean(page->start - 1 + count < page->total));
+	document_add(list, "totalResults", document_integer(page->total));
+	return list;
+}
+
 const BodyShape object_shape = {
 	.name = "object",
 	.read_user = object_read_user,
@@ -116,4 +132,5 @@ const BodyShape object_shape = {
 	.takes_json_patch = true,
 	.show_item = object_show_item,
 	.show_bulk = object_show_bulk,
+	.show_list = object_show_list,
 };

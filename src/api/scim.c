@@ -165,20 +165,28 @@ scim_show_item(const Schema *schema, const Profile *profile, const ItemResult *i
 	return error;
 }
 
-/* A ListResponse (RFC 7644 section 3.4.2) of all that was sent. */
+/* A ListResponse (RFC 7644 section 3.4.2). */
 static JsonbValue *
-scim_show_bulk(const Profile *profile, JsonbValue *items)
+scim_show_list(const Profile *profile, const ListPage *page)
 {
 	JsonbValue *list = document_new_object();
-	JsonbValue *count = document_integer(items->val.array.nElems);
 
 	document_add(list, "schemas",
 				 message_schemas("urn:ietf:params:scim:api:messages:2.0:ListResponse"));
-	document_add(list, "totalResults", count);
-	document_add(list, profile->resources_member, items);
-	document_add(list, "startIndex", document_integer(1));
-	document_add(list, "itemsPerPage", count);
+	document_add(list, "totalResults", document_integer(page->total));
+	document_add(list, profile->resources_member, page->items);
+	document_add(list, "startIndex", document_integer(page->start));
+	document_add(list, "itemsPerPage", document_integer(page->items->val.array.nElems));
 	return list;
+}
+
+/* All that was sent is on one page. */
+static JsonbValue *
+scim_show_bulk(const Profile *profile, JsonbValue *items)
+{
+	ListPage	page = {items, 1, items->val.array.nElems, items->val.array.nElems};
+
+	return scim_show_list(profile, &page);
 }
 
 const BodyShape scim_shape = {
@@ -189,4 +197,5 @@ const BodyShape scim_shape = {
 	.bulk_shows_users = true,
 	.show_item = scim_show_item,
 	.show_bulk = scim_show_bulk,
+	.show_list = scim_show_list,
 };

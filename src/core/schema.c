@@ -316,6 +316,21 @@ schema_compile(List *documents, bool scim_common)
 }
 
 /*
+ * A schema whose attributes may be called as the API's own are.
+ */
+Schema *
+schema_compile_plain(JsonbValue *document)
+{
+	Schema	   *schema = palloc0(sizeof(Schema));
+
+	schema->ids = list_make1(schema_id(document));
+	read_attributes(&schema->attributes, document_member(document, "attributes"), NULL,
+					"attributes", false);
+	schema_link(schema);
+	return schema;
+}
+
+/*
  * Second step: lay the rules of a profile (path → words) over the schema.  A
  * path that the schema lacks is an error, or passed over where a profile
  * serves tables with other schemas.

@@ -143,6 +143,7 @@ typedef struct Schema
 } Schema;
 
 extern Schema *schema_compile(List *documents, bool scim_common);
+extern Schema *schema_compile_plain(JsonbValue *document);
 extern void schema_apply_rules(Schema *schema, JsonbValue *rules, bool strict);
 extern void schema_apply_lookups(Schema *schema, JsonbValue *lookups);
 extern void schema_apply_writable(Schema *schema, List *paths);

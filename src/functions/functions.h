@@ -102,6 +102,8 @@ extern UserState road_user(const Road *road);
  * user.c
  */
 extern char *text_argument(FunctionCallInfo fcinfo, int arg);
+extern void selection_arguments(FunctionCallInfo fcinfo, int wanted, int excluded,
+								const Schema *schema, Selection *selection);
 extern char *request_id_argument(FunctionCallInfo fcinfo, int arg);
 
 /*

@@ -47,7 +47,7 @@ bind(FunctionCallInfo fcinfo, Oid users, const char *text, int len)
 	old = MemoryContextSwitchTo(bound->context);
 	bound->text = pnstrdup(text, len);
 	bound->filter = filter_parse(bound->text);
-	filter_bind(bound->filter, binding_api(table, NULL)->schema, NULL);
+	filter_bind(bound->filter, binding_api(table, NULL)->schema, NULL, NULL);
 	bound->generation = table->generation;
 	bound->users = users;
 	MemoryContextSwitchTo(old);

@@ -148,7 +148,7 @@ static void
 append_history(Road *road, const char *operation, JsonbValue *before, bool new_password)
 {
 	HistoryEntry entry = {0};
-	TimestampTz newest_at;
+	TimestampTz newest_at = DT_NOBEGIN;
 
 	entry.user_id = road->id;
 	entry.version = road->row.version;

@@ -182,6 +182,23 @@ add_paths(PathSet *set, const Schema *schema, Datum array)
 		path_set_add(set, schema, lfirst(lc));
 }
 
+/* The arguments attributes and excluded_attributes. */
+void
+selection_arguments(FunctionCallInfo fcinfo, int wanted, int excluded, const Schema *schema,
+					Selection *selection)
+{
+	if (!PG_ARGISNULL(wanted) && !PG_ARGISNULL(excluded))
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("attributes and excluded_attributes cannot go together"),
+				 errdetail_path("attributes", SCIM_INVALID_VALUE),
+				 errhint("Name the attributes to show, or those to leave out.")));
+	if (!PG_ARGISNULL(wanted))
+		add_paths(&selection->wanted, schema, PG_GETARG_DATUM(wanted));
+	if (!PG_ARGISNULL(excluded))
+		add_paths(&selection->excluded, schema, PG_GETARG_DATUM(excluded));
+}
+
 /*
  * user_get(users regclass, id text, attributes text[],
  *		excluded_attributes text[], api text)
@@ -198,19 +215,10 @@ user_get(PG_FUNCTION_ARGS)
 	Jsonb	   *shown;
 	Jsonb	   *answer;
 
-	if (!PG_ARGISNULL(2) && !PG_ARGISNULL(3))
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("attributes and excluded_attributes cannot go together"),
-				 errdetail_path("attributes", SCIM_INVALID_VALUE),
-				 errhint("Name the attributes to show, or those to leave out.")));
 	SPI_connect();
 	table = read_user(fcinfo, &user, &row);
 	api = binding_api(table, text_argument(fcinfo, 4));
-	if (!PG_ARGISNULL(2))
-		add_paths(&selection.wanted, api->schema, PG_GETARG_DATUM(2));
-	if (!PG_ARGISNULL(3))
-		add_paths(&selection.excluded, api->schema, PG_GETARG_DATUM(3));
+	selection_arguments(fcinfo, 2, 3, api->schema, &selection);
 	user.document = document_from_jsonb(row.document);
 	shown = document_to_jsonb(body_shape(api->profile->body)->show_user(api->schema, api->profile,
 																		&user, &selection));

@@ -69,6 +69,7 @@ my %calls = (
 	q{userstore.user_password_verify('app.people', 'ann', 'x')} => $denied,
 	q{userstore.users_bulk_put('app.people', '[]')} => $denied,
 	# shows nothing but what the caller has already
+	q{userstore.users_list('app.people')} => $denied,
 	q{userstore.user_matches('app.people', '{}', 'a pr')} => 'f',
 	q{userstore.users_bulk_put('app.people', '[{"id": "ann"}]', 'k')} => $denied,
 	q{userstore.users_bulk_patch('app.people', '[{"id": "ann"}]', match => 'secret')} => $denied,

@@ -88,7 +88,8 @@ resolve_below(const Attribute *parent, const char *path)
 }
 
 static void
-bind_attribute(Filter *filter, const Schema *schema, const Attribute *parent)
+bind_attribute(Filter *filter, const Schema *schema, const Schema *common,
+			   const Attribute *parent)
 {
 	Attribute  *attribute;
 
@@ -99,6 +100,11 @@ bind_attribute(Filter *filter, const Schema *schema, const Attribute *parent)
 	}
 	attribute = parent != NULL ? resolve_below(parent, filter->path) :
 		path_resolve(schema, filter->path);
+	if (attribute == NULL && parent == NULL && common != NULL)
+	{
+		attribute = path_resolve(common, filter->path);
+		schema = common;
+	}
 	/* what is never shown must not be found out by asking either */
 	if (attribute == NULL || attribute->returned == RETURNED_NEVER)
 		REFUSE(filter, "Name an attribute of the table's schemas.",
@@ -233,11 +239,12 @@ bind_comparison(Filter *filter)
 }
 
 /*
- * Find the attributes that a filter names: in the schema, or below the parent
- * that a value path names.  Refuses what makes no sense for them.
+ * Find the attributes that a filter names: in the schema, among the common ones
+ * (or NULL), or below the parent that a value path names.  Refuses what makes
+ * no sense for them.
  */
 void
-filter_bind(Filter *filter, const Schema *schema, const Attribute *parent)
+filter_bind(Filter *filter, const Schema *schema, const Schema *common, const Attribute *parent)
 {
 	ListCell   *lc;
 
@@ -248,25 +255,25 @@ filter_bind(Filter *filter, const Schema *schema, const Attribute *parent)
 		case FILTER_OR:
 		case FILTER_NOT:
 			foreach(lc, filter->parts)
-				filter_bind(lfirst(lc), schema, parent);
+				filter_bind(lfirst(lc), schema, common, parent);
 			break;
 		case FILTER_PRESENT:
-			bind_attribute(filter, schema, parent);
+			bind_attribute(filter, schema, common, parent);
 			break;
 		case FILTER_COMPARE:
-			bind_attribute(filter, schema, parent);
+			bind_attribute(filter, schema, common, parent);
 			bind_default_value(filter);
 			bind_comparison(filter);
 			break;
 		case FILTER_VALUES:
-			bind_attribute(filter, schema, parent);
+			bind_attribute(filter, schema, common, parent);
 			if (filter->attribute != NULL && filter->attribute->type == TYPE_COMPLEX)
-				filter_bind(linitial(filter->parts), schema, filter->attribute);
+				filter_bind(linitial(filter->parts), schema, NULL, filter->attribute);
 			else if (filter->attribute == NULL || filter->attribute->type == TYPE_ANY)
 			{
 				Schema		none = {0};
 
-				filter_bind(linitial(filter->parts), &none, NULL);
+				filter_bind(linitial(filter->parts), &none, NULL, NULL);
 			}
 			else
 				REFUSE(filter, "Only a complex attribute has sub-attributes to look at.",

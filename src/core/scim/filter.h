@@ -69,7 +69,8 @@ extern void bad_filter(const char *scim_type, int position, const char *hint,
 					   const char *format,...) pg_attribute_printf(4, 5);
 
 /* filter.c */
-extern void filter_bind(Filter *filter, const Schema *schema, const Attribute *parent);
+extern void filter_bind(Filter *filter, const Schema *schema, const Schema *common,
+						const Attribute *parent);
 extern bool filter_matches(const Filter *filter, JsonbValue *document);
 
 #endif							/* USERSTORE_FILTER_H */

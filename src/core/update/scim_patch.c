@@ -282,7 +282,7 @@ read_target(Update *update, PatchKind kind, const char *path, JsonbValue *value,
 		if (last->attribute != NULL && !is_complex && last->attribute->type != TYPE_ANY)
 			BAD_PATCH(operation->path, SCIM_INVALID_PATH, "Only values of complex attributes are selected.",
 					  "attribute \"%s\" is not complex", last->attribute->path);
-		filter_bind(operation->filter, is_complex ? update->schema : &none,
+		filter_bind(operation->filter, is_complex ? update->schema : &none, NULL,
 					is_complex ? last->attribute : NULL);
 		if (parsed->sub != NULL &&
 			!steps_below(is_complex ? &last->attribute->subs : NULL, parsed->sub,

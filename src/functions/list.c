@@ -1,0 +1,347 @@
+/*
+ * list.c
+ *	  users_list: the users that match a filter, page by page (RFC 7644 section
+ *	  3.4.2).
+ *
+ * PostgreSQL finds the rows and sorts them, by the index of a unique attribute
+ * where the filter says what that is equal to; the filter is evaluated here.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+
+#include "core/errors.h"
+#include "core/scim/common.h"
+#include "core/scim/filter.h"
+#include "core/scim/path.h"
+#include "functions/functions.h"
+
+PG_FUNCTION_INFO_V1(users_list);
+
+/* Users on a page, if none are asked for, and at most. */
+#define DEFAULT_COUNT		100
+#define MAX_COUNT			1000
+
+/* Rows that are fetched at once. */
+#define ROWS_AT_ONCE		100
+
+typedef struct Listing
+{
+	Binding    *table;
+	const BoundApi *api;
+	const BodyShape *shape;
+	Filter	   *filter;			/* or NULL: all users */
+	Selection	selection;
+	char	   *order;			/* of SQL */
+	char	   *condition;		/* of SQL, with a parameter, or "" */
+	Oid			parameter_type;
+	Datum		parameter;
+	ListPage	page;
+	MemoryContext row;			/* for one row */
+} Listing;
+
+/*
+ * What to list
+ */
+
+/* A unique attribute that the filter says the value of, or NULL. */
+static const Filter *
+find_equality(const Filter *filter, const UniqueIndex *index)
+{
+	ListCell   *lc;
+
+	if (filter->type == FILTER_AND)
+	{
+		foreach(lc, filter->parts)
+		{
+			const Filter *found = find_equality(lfirst(lc), index);
+
+			if (found != NULL)
+				return found;
+		}
+	}
+	if (filter->type == FILTER_COMPARE && filter->op == OPERATOR_EQ && filter->attribute != NULL &&
+		strcmp(filter->attribute->path, index->path) == 0 && filter->value->type != jbvNull)
+		return filter;
+	return NULL;
+}
+
+/* Let an index find the only user who can match. */
+static void
+use_index(Listing *listing)
+{
+	ListCell   *lc;
+
+	listing->condition = "";
+	foreach(lc, listing->table->unique_indexes)
+	{
+		UniqueIndex *index = lfirst(lc);
+		const Filter *equality = listing->filter != NULL ? find_equality(listing->filter, index) : NULL;
+		char	   *key = equality == NULL ? NULL :
+		unique_key(index->type, equality->attribute->case_exact, equality->value);
+
+		if (key == NULL)
+			continue;
+		listing->condition = psprintf(" WHERE u.%s OPERATOR(pg_catalog.=) $1",
+									  quote_identifier(index->column));
+		listing->parameter_type = index->type;
+		listing->parameter = index->type == NUMERICOID ?
+			DirectFunctionCall3(numeric_in, CStringGetDatum(key), ObjectIdGetDatum(InvalidOid),
+								Int32GetDatum(-1)) : CStringGetTextDatum(key);
+		return;
+	}
+}
+
+static void
+refuse_sort(const char *path, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_BAD_REQUEST),
+			 errmsg("users cannot be sorted by \"%s\"", shown_name(path, strlen(path))),
+			 errdetail_path(shown_name(path, strlen(path)), SCIM_INVALID_PATH),
+			 errhint("%s", hint)));
+}
+
+/* Of a list, the primary value counts, or else the first (RFC 7644 section 3.4.2.3). */
+static char *
+step_expression(const char *value, const Attribute *step, bool is_last, bool as_text)
+{
+	char	   *member = psprintf("%s OPERATOR(pg_catalog.%s) %s", value,
+								  is_last && as_text && !step->multi_valued ? "->>" : "->",
+								  quote_literal_cstr(step->name));
+
+	if (!step->multi_valued)
+		return member;
+	return psprintf("coalesce(pg_catalog.jsonb_path_query_first(%s, '$[*] ? (@.primary == true)'), %s OPERATOR(pg_catalog.->) 0)",
+					member, member);
+}
+
+static char *
+attribute_expression(const Schema *schema, const Attribute *attribute)
+{
+	List	   *way = attribute_way(schema, attribute);
+	bool		as_text = attribute->type != TYPE_BOOLEAN && attribute->type != TYPE_INTEGER &&
+	attribute->type != TYPE_DECIMAL;
+	char	   *value = "u.document";
+	ListCell   *lc;
+
+	foreach(lc, way)
+		value = step_expression(value, lfirst(lc), foreach_current_index(lc) == list_length(way) - 1,
+								as_text);
+	return as_text && attribute->type == TYPE_STRING && !attribute->case_exact &&
+		!attribute->multi_valued ? psprintf("pg_catalog.lower(%s)", value) : psprintf("(%s)", value);
+}
+
+static char *
+sort_expression(Listing *listing, const char *path)
+{
+	static const struct
+	{
+		const char *path;
+		const char *column;
+	}			columns[] = {
+		{"id", "u.id"},
+		{"meta.created", "u.created_at"},
+		{"meta.lastModified", "u.modified_at"},
+		{"meta.version", "u.version"},
+	};
+	const Schema *schema = listing->api->schema;
+	Attribute  *attribute = path_resolve(schema, path);
+
+	for (int i = 0; i < lengthof(columns); i++)
+	{
+		if (attribute == NULL && pg_strcasecmp(columns[i].path, path) == 0)
+			return pstrdup(columns[i].column);
+	}
+	/* without a schema names are exact, and a dot goes down */
+	if (schema->ids == NIL)
+		return psprintf("(u.document OPERATOR(pg_catalog.#>) pg_catalog.string_to_array(%s, '.'))",
+						quote_literal_cstr(path));
+	if (attribute != NULL && attribute->type == TYPE_COMPLEX)
+		attribute = attribute_member(&attribute->subs, "value");
+	if (attribute == NULL || attribute->returned == RETURNED_NEVER)
+		refuse_sort(path, "Name an attribute of the table's schemas that has simple values.");
+	return attribute_expression(schema, attribute);
+}
+
+static void
+set_order(Listing *listing, const char *sort_by, const char *sort_order)
+{
+	bool		descends = pg_strcasecmp(sort_order, "descending") == 0;
+
+	if (!descends && pg_strcasecmp(sort_order, "ascending") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("argument \"%s\" is not known: \"%s\"", "sort_order",
+						shown_name(sort_order, strlen(sort_order))),
+				 errdetail_path("sort_order", SCIM_INVALID_VALUE),
+				 errhint("It is ascending or descending.")));
+	/* users without the attribute come last, or first in the other direction */
+	listing->order = sort_by == NULL ? "u.id" :
+		psprintf("%s %s, u.id", sort_expression(listing, sort_by),
+				 descends ? "DESC NULLS FIRST" : "ASC NULLS LAST");
+}
+
+/*
+ * Listing
+ */
+
+/* A document with what no document holds, for the filter to look at. */
+static JsonbValue *
+with_common(const UserState *user)
+{
+	JsonbValue *resource = document_copy_top(user->document);
+	JsonbValue *meta = document_new_object();
+
+	document_add(meta, "resourceType", document_string("User"));
+	document_add(meta, "created", document_string(show_timestamp(user->created)));
+	document_add(meta, "lastModified", document_string(show_timestamp(user->modified)));
+	document_add(meta, "version", document_string(psprintf("W/\"" INT64_FORMAT "\"", user->version)));
+	document_set(resource, "id", strlen("id"), document_string(user->id));
+	document_set(resource, "meta", strlen("meta"), meta);
+	return resource;
+}
+
+static void
+take_user(Listing *listing, HeapTuple tuple, TupleDesc desc)
+{
+	UserState	user = {0};
+	Jsonb	   *document = DatumGetJsonbPCopy(result_column(tuple, desc, 1, JSONBOID, NULL));
+	ListPage   *page = &listing->page;
+	MemoryContext old;
+
+	require_object_document(document);
+	user.document = document_from_jsonb(document);
+	user.version = DatumGetInt64(result_column(tuple, desc, 2, INT8OID, NULL));
+	user.created = DatumGetTimestampTz(result_column(tuple, desc, 3, TIMESTAMPTZOID, NULL));
+	user.modified = DatumGetTimestampTz(result_column(tuple, desc, 4, TIMESTAMPTZOID, NULL));
+	user.id = binding_id_to_text(listing->table,
+								 result_column(tuple, desc, 5, listing->table->id_type, NULL));
+	if (listing->filter != NULL && !filter_matches(listing->filter, with_common(&user)))
+		return;
+	page->total++;
+	if (page->total < page->start || page->total >= page->start + page->limit)
+		return;
+	old = MemoryContextSwitchTo(GetMemoryChunkContext(page->items));
+	document_push(page->items,
+				  document_copy(listing->shape->show_user(listing->api->schema, listing->api->profile,
+														  &user, &listing->selection)));
+	MemoryContextSwitchTo(old);
+}
+
+/* How many users there are, when nobody asks which. */
+static int64
+count_users(Listing *listing)
+{
+	bool		isnull;
+	int64		count;
+
+	if (SPI_execute(psprintf("SELECT pg_catalog.count(*) FROM %s u", listing->table->users_sql),
+					true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "counting users failed");	/* can't happen */
+	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return count;
+}
+
+static void
+go_through(Listing *listing)
+{
+	MemoryContext context = CurrentMemoryContext;
+	bool		has_parameter = listing->condition[0] != '\0';
+	ListPage   *page = &listing->page;
+	StringInfoData query;
+	SPIPlanPtr	plan;
+	Portal		portal;
+
+	initStringInfo(&query);
+	appendStringInfo(&query, "SELECT u.document, u.version, u.created_at, u.modified_at, u.id FROM %s u%s ORDER BY %s",
+					 listing->table->users_sql, listing->condition, listing->order);
+	if (listing->filter == NULL)
+		appendStringInfo(&query, " OFFSET " INT64_FORMAT " LIMIT " INT64_FORMAT, page->start - 1,
+						 page->limit);
+	plan = SPI_prepare(query.data, has_parameter ? 1 : 0, &listing->parameter_type);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s: %s", SPI_result_code_string(SPI_result), query.data);	/* can't happen */
+	portal = SPI_cursor_open(NULL, plan, &listing->parameter, NULL, true);
+	/* of all users, those before the page are passed over by PostgreSQL */
+	if (listing->filter == NULL)
+		page->total = page->start - 1;
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
+		if (SPI_processed == 0)
+			break;
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			MemoryContextSwitchTo(listing->row);
+			take_user(listing, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+			MemoryContextReset(listing->row);
+		}
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	MemoryContextSwitchTo(context);
+	if (listing->filter == NULL)
+		page->total = count_users(listing);
+	MemoryContextSwitchTo(context);
+}
+
+static int64
+count_argument(FunctionCallInfo fcinfo, int arg)
+{
+	int64		count = PG_ARGISNULL(arg) ? DEFAULT_COUNT : PG_GETARG_INT64(arg);
+
+	/* negative is 0 (RFC 7644 section 3.4.2.4) */
+	return Min(Max(count, 0), MAX_COUNT);
+}
+
+/*
+ * users_list(users regclass, filter text, sort_by text, sort_order text,
+ *		start_index bigint, count bigint, attributes text[],
+ *		excluded_attributes text[], api text)
+ */
+Datum
+users_list(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Listing		listing = {0};
+	char	   *filter;
+	Jsonb	   *shown;
+	Jsonb	   *answer;
+
+	require_argument(fcinfo, 0, "users");
+	require_argument(fcinfo, 3, "sort_order");
+	require_argument(fcinfo, 4, "start_index");
+	SPI_connect();
+	listing.table = binding_open(PG_GETARG_OID(0));
+	listing.api = binding_api(listing.table, text_argument(fcinfo, 8));
+	listing.shape = body_shape(listing.api->profile->body);
+	binding_require_privileges(listing.table, ACL_SELECT);
+	filter = text_argument(fcinfo, 1);
+	if (filter != NULL)
+	{
+		listing.filter = filter_parse(filter);
+		filter_bind(listing.filter, listing.api->schema, common_schema(), NULL);
+	}
+	use_index(&listing);
+	set_order(&listing, text_argument(fcinfo, 2), text_argument(fcinfo, 3));
+	selection_arguments(fcinfo, 6, 7, listing.api->schema, &listing.selection);
+	listing.page.start = Max(PG_GETARG_INT64(4), 1);
+	listing.page.limit = count_argument(fcinfo, 5);
+	listing.page.items = document_new_array();
+	listing.row = AllocSetContextCreate(CurrentMemoryContext, "userstore listed user",
+										ALLOCSET_DEFAULT_SIZES);
+	go_through(&listing);
+	shown = document_to_jsonb(listing.shape->show_list(listing.api->profile, &listing.page));
+	answer = MemoryContextAllocHuge(caller, VARSIZE(shown));
+	memcpy(answer, shown, VARSIZE(shown));
+	SPI_finish();
+	PG_RETURN_JSONB_P(answer);
+}
