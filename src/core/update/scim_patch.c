@@ -31,6 +31,9 @@ typedef struct PatchStep
 	const Attribute *attribute;
 } PatchStep;
 
+/* With what the URNs of core schemas begin. */
+static const char core_urn[] = "urn:ietf:params:scim:schemas:core:";
+
 struct PatchOperation
 {
 	PatchKind	kind;
@@ -162,7 +165,6 @@ steps_below(const AttributeSet *set, const char *path, List **steps)
 static bool
 steps_of(const Schema *schema, const char *path, List **steps)
 {
-	static const char core[] = "urn:ietf:params:scim:schemas:core:";
 	Attribute  *attribute = path_resolve(schema, path);
 	ListCell   *lc;
 	int			len;
@@ -179,7 +181,7 @@ steps_of(const Schema *schema, const char *path, List **steps)
 	{
 		Attribute  *extension = attribute_find(&schema->attributes, path, len);
 
-		if (pg_strncasecmp(path, core, strlen(core)) != 0)
+		if (pg_strncasecmp(path, core_urn, strlen(core_urn)) != 0)
 			add_step(steps, path, len, extension);
 		if (path[len] != '\0')
 			(void) steps_below(extension != NULL ? &extension->subs : NULL, path + len + 1, steps);
@@ -247,6 +249,7 @@ read_target(Update *update, PatchKind kind, const char *path, JsonbValue *value,
 	PatchStep  *last;
 	PatchPath  *parsed;
 	bool		is_known;
+	int			len;
 
 	/* as some clients write it */
 	if (update->profile->lenient && *path == '/')
@@ -256,6 +259,10 @@ read_target(Update *update, PatchKind kind, const char *path, JsonbValue *value,
 	operation->value = value;
 	if (is_common(update, path, value, has_path, id))
 		return NULL;
+	len = strlen(path);
+	if (!has_path && (len == 0 || (path[len - 1] == ':' && urn_length(path) > 0)))
+		BAD_PATCH(operation->path, SCIM_INVALID_PATH, "Give each member of the value a name.",
+				  "an attribute without a name was sent");
 	if (strchr(path, '[') != NULL || has_path)
 	{
 		parsed = patch_path_parse(path);
@@ -294,14 +301,54 @@ read_target(Update *update, PatchKind kind, const char *path, JsonbValue *value,
 	return operation;
 }
 
+/* Is a path the URN of the core schema, which stands for the user? */
+static bool
+is_core_schema(const Schema *schema, const char *path)
+{
+	if (schema->ids != NIL)
+		return pg_strcasecmp(path, linitial(schema->ids)) == 0;
+	return pg_strncasecmp(path, core_urn, strlen(core_urn)) == 0 &&
+		urn_length(path) == strlen(path);
+}
+
+/* An extension is a namespace rather than a value. */
+static bool
+is_of_extension(const PatchOperation *operation)
+{
+	const PatchStep *last = llast(operation->steps);
+
+	return last->attribute != NULL && last->attribute->is_extension;
+}
+
+/*
+ * What is done to a schema's attributes as a whole is done to those that the
+ * value has, as where there is no path.
+ */
 static void
 add_target(Update *update, List **operations, PatchKind kind, const char *path,
 		   JsonbValue *value, bool has_path, const char *id)
 {
-	PatchOperation *operation = read_target(update, kind, path, value, has_path, id);
+	bool		is_whole = kind != PATCH_REMOVE && value->type == jbvObject;
+	PatchOperation *operation;
 
-	if (operation != NULL)
+	check_stack_depth();
+	if (is_whole && is_core_schema(update->schema, path))
+	{
+		document_foreach(pair, value)
+			add_target(update, operations, kind, document_cstring(&pair->key), &pair->value, false, id);
+		return;
+	}
+	operation = read_target(update, kind, path, value, has_path, id);
+	if (operation == NULL)
+		return;
+	if (!is_whole || operation->filter != NULL || !is_of_extension(operation))
+	{
 		*operations = lappend(*operations, operation);
+		return;
+	}
+	document_foreach(pair, value)
+		add_target(update, operations, kind,
+				   psprintf("%s:%s", path, document_cstring(&pair->key)), &pair->value, false, id);
 }
 
 static PatchKind
@@ -358,10 +405,9 @@ read_operation(Update *update, List **operations, JsonbValue *sent, const char *
 	if (kind != PATCH_REMOVE && value == NULL)
 		BAD_PATCH("Operations", SCIM_INVALID_VALUE, "Send what is to be there as \"value\".",
 				  "an operation has no value");
-	/* the URN of the core schema alone stands for the user */
-	if (path != NULL && update->schema->ids != NIL && is_named(path, linitial(update->schema->ids)))
+	if (path != NULL && is_core_schema(update->schema, document_cstring(path)))
 		path = NULL;
-	if (path != NULL && path->val.string.len > 0)
+	if (path != NULL && (path->val.string.len > 0 || !update->profile->lenient))
 	{
 		char	   *text = document_cstring(path);
 
