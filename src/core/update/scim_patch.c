@@ -619,7 +619,10 @@ add_values(Update *update, const Attribute *attribute, JsonbValue *before, Jsonb
 	return after;
 }
 
-/* Values named in a remove, as one of the big clients sends it. */
+/*
+ * Values named in a remove, which the RFC does not speak of but one of the big
+ * clients sends: no more than these may go.
+ */
 static JsonbValue *
 remove_values(Update *update, const Attribute *attribute, JsonbValue *before, JsonbValue *value)
 {
@@ -786,8 +789,7 @@ patch_value(Update *update, PatchOperation *operation, const Attribute *attribut
 	JsonbValue *value = operation->kind == PATCH_REMOVE ? &none : operation->value;
 
 	if (operation->kind == PATCH_REMOVE && operation->value != NULL &&
-		operation->value->type != jbvNull && before != NULL && before->type == jbvArray &&
-		update->profile->lenient)
+		operation->value->type != jbvNull && before != NULL && before->type == jbvArray)
 		return remove_values(update, attribute, before, operation->value);
 	if (attribute == NULL)
 		return patch_any(operation, before);
