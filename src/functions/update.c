@@ -560,12 +560,18 @@ road_read(Road *road, JsonbValue *body, int64 size)
 	road->patch = patch_form(road);
 	if (road->patch != PATCH_MERGE)
 	{
+		JsonbValue *item_id = document_member(body, "id");
+
 		read_operations(road);
-		return;
+		if (road->is_item && item_id != NULL && item_id->type == jbvString)
+			body_id = document_cstring(item_id);
 	}
-	road->sent = road->shape->read_user(road->schema, road->profile, road->body, &body_id);
-	unstored_take(&road->update, road->sent, road->body, &road->unstored);
-	forget_needless(road);
+	else
+	{
+		road->sent = road->shape->read_user(road->schema, road->profile, road->body, &body_id);
+		unstored_take(&road->update, road->sent, road->body, &road->unstored);
+		forget_needless(road);
+	}
 	if (body_id == NULL || (road->shape->ignores_id && !road->is_item))
 		return;
 	if (!road->has_id)

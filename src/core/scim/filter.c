@@ -146,6 +146,13 @@ refuse_value(const Filter *filter, const char *hint)
 		   filter->attribute->path, attribute_type_name(filter->attribute->type));
 }
 
+/* The offset from UTC is there, or else it is none, whatever the session's. */
+static bool
+has_offset(const char *date_time)
+{
+	return strpbrk(strchr(date_time, 'T'), "Z+-") != NULL;
+}
+
 static bool
 read_instant(const JsonbValue *value, int64 *instant)
 {
@@ -156,6 +163,9 @@ read_instant(const JsonbValue *value, int64 *instant)
 	if (value->type != jbvString || !is_date_time(value->val.string.val, value->val.string.len))
 		return false;
 	text = pnstrdup(value->val.string.val, value->val.string.len);
+
+	if (!has_offset(text))
+		text = psprintf("%sZ", text);
 
 	PG_TRY();
 	{

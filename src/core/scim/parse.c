@@ -195,6 +195,9 @@ parse_value(Parser *parser)
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	if (value == NULL && *start == '"')
+		BAD_SYNTAX(parser, start, "Write control characters, quotes and backslashes in it as in JSON.",
+				   "a string is not one of JSON");
 	if (value == NULL)
 		BAD_SYNTAX(parser, start, "It is a string in double quotes, a number, true, false or null.",
 				   "%s is no value", shown_here(start));

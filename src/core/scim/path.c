@@ -25,18 +25,18 @@ after_urn(const char *path, const char *urn)
 }
 
 /*
- * The attribute that a path names, or NULL.  Names match in any case; those of
- * the core schema may have its URN before them.
+ * The part of a path behind the URN of one of the schemas, or the whole where
+ * it does not begin with one.  The extension is NULL for the core schema.
  */
-Attribute *
-path_resolve(const Schema *schema, const char *path)
+const char *
+path_after_schema(const Schema *schema, const char *path, Attribute **extension)
 {
 	const AttributeSet *set = &schema->attributes;
-	Attribute  *attribute = NULL;
 	const char *after = NULL;
 	const char *rest;
 
 	/* of URNs that begin alike, the longest one is meant */
+	*extension = NULL;
 	if (schema->ids != NIL)
 		after = after_urn(path, linitial(schema->ids));
 	for (int i = 0; i < set->count; i++)
@@ -45,17 +45,29 @@ path_resolve(const Schema *schema, const char *path)
 			(rest = after_urn(path, set->attributes[i].name)) == NULL ||
 			(after != NULL && rest < after))
 			continue;
-		attribute = &set->attributes[i];
+		*extension = &set->attributes[i];
 		after = rest;
 	}
+	return after != NULL ? after : path;
+}
+
+/*
+ * The attribute that a path names, or NULL.  Names match in any case; those of
+ * the core schema may have its URN before them.
+ */
+Attribute *
+path_resolve(const Schema *schema, const char *path)
+{
+	const AttributeSet *set = &schema->attributes;
+	Attribute  *attribute;
+
+	path = path_after_schema(schema, path, &attribute);
 	if (attribute != NULL)
 	{
-		if (*after == '\0')
+		if (*path == '\0')
 			return attribute;
 		set = &attribute->subs;
 	}
-	if (after != NULL)
-		path = after;
 
 	for (;;)
 	{

@@ -9,6 +9,8 @@
 
 #include "core/schema.h"
 
+extern const char *path_after_schema(const Schema *schema, const char *path,
+									 Attribute **extension);
 extern Attribute *path_resolve(const Schema *schema, const char *path);
 
 #endif							/* USERSTORE_PATH_H */

@@ -31,6 +31,9 @@ typedef struct PatchStep
 	const Attribute *attribute;
 } PatchStep;
 
+/* With what the URNs of core schemas begin. */
+static const char core_urn[] = "urn:ietf:params:scim:schemas:core:";
+
 struct PatchOperation
 {
 	PatchKind	kind;
@@ -162,8 +165,9 @@ steps_below(const AttributeSet *set, const char *path, List **steps)
 static bool
 steps_of(const Schema *schema, const char *path, List **steps)
 {
-	static const char core[] = "urn:ietf:params:scim:schemas:core:";
 	Attribute  *attribute = path_resolve(schema, path);
+	Attribute  *extension;
+	const char *after;
 	ListCell   *lc;
 	int			len;
 
@@ -174,17 +178,24 @@ steps_of(const Schema *schema, const char *path, List **steps)
 			add_step(steps, NULL, 0, lfirst(lc));
 		return true;
 	}
-	len = urn_length(path);
-	if (len > 0)
+	/* none that is known, but perhaps below one that takes any name */
+	after = path_after_schema(schema, path, &extension);
+	if (extension != NULL)
 	{
-		Attribute  *extension = attribute_find(&schema->attributes, path, len);
-
-		if (pg_strncasecmp(path, core, strlen(core)) != 0)
-			add_step(steps, path, len, extension);
-		if (path[len] != '\0')
-			(void) steps_below(extension != NULL ? &extension->subs : NULL, path + len + 1, steps);
+		add_step(steps, NULL, 0, extension);
+		(void) steps_below(&extension->subs, after, steps);
 		return false;
 	}
+	len = after == path ? urn_length(path) : 0;
+	if (len > 0)
+	{
+		if (pg_strncasecmp(path, core_urn, strlen(core_urn)) != 0)
+			add_step(steps, path, len, NULL);
+		if (path[len] != '\0')
+			(void) steps_below(NULL, path + len + 1, steps);
+		return false;
+	}
+	path = after;
 	(void) steps_below(&schema->attributes, path, steps);
 	return false;
 }
@@ -247,6 +258,7 @@ read_target(Update *update, PatchKind kind, const char *path, JsonbValue *value,
 	PatchStep  *last;
 	PatchPath  *parsed;
 	bool		is_known;
+	int			len;
 
 	/* as some clients write it */
 	if (update->profile->lenient && *path == '/')
@@ -256,6 +268,10 @@ read_target(Update *update, PatchKind kind, const char *path, JsonbValue *value,
 	operation->value = value;
 	if (is_common(update, path, value, has_path, id))
 		return NULL;
+	len = strlen(path);
+	if (!has_path && (len == 0 || (path[len - 1] == ':' && urn_length(path) > 0)))
+		BAD_PATCH(operation->path, SCIM_INVALID_PATH, "Give each member of the value a name.",
+				  "an attribute without a name was sent");
 	if (strchr(path, '[') != NULL || has_path)
 	{
 		parsed = patch_path_parse(path);
@@ -294,14 +310,54 @@ read_target(Update *update, PatchKind kind, const char *path, JsonbValue *value,
 	return operation;
 }
 
+/* Is a path the URN of the core schema, which stands for the user? */
+static bool
+is_core_schema(const Schema *schema, const char *path)
+{
+	if (schema->ids != NIL)
+		return pg_strcasecmp(path, linitial(schema->ids)) == 0;
+	return pg_strncasecmp(path, core_urn, strlen(core_urn)) == 0 &&
+		urn_length(path) == strlen(path);
+}
+
+/* An extension is a namespace rather than a value. */
+static bool
+is_of_extension(const PatchOperation *operation)
+{
+	const PatchStep *last = llast(operation->steps);
+
+	return last->attribute != NULL && last->attribute->is_extension;
+}
+
+/*
+ * What is done to a schema's attributes as a whole is done to those that the
+ * value has, as where there is no path.
+ */
 static void
 add_target(Update *update, List **operations, PatchKind kind, const char *path,
 		   JsonbValue *value, bool has_path, const char *id)
 {
-	PatchOperation *operation = read_target(update, kind, path, value, has_path, id);
+	bool		is_whole = kind != PATCH_REMOVE && value->type == jbvObject;
+	PatchOperation *operation;
 
-	if (operation != NULL)
+	check_stack_depth();
+	if (is_whole && is_core_schema(update->schema, path))
+	{
+		document_foreach(pair, value)
+			add_target(update, operations, kind, document_cstring(&pair->key), &pair->value, false, id);
+		return;
+	}
+	operation = read_target(update, kind, path, value, has_path, id);
+	if (operation == NULL)
+		return;
+	if (!is_whole || operation->filter != NULL || !is_of_extension(operation))
+	{
 		*operations = lappend(*operations, operation);
+		return;
+	}
+	document_foreach(pair, value)
+		add_target(update, operations, kind,
+				   psprintf("%s:%s", path, document_cstring(&pair->key)), &pair->value, false, id);
 }
 
 static PatchKind
@@ -358,10 +414,9 @@ read_operation(Update *update, List **operations, JsonbValue *sent, const char *
 	if (kind != PATCH_REMOVE && value == NULL)
 		BAD_PATCH("Operations", SCIM_INVALID_VALUE, "Send what is to be there as \"value\".",
 				  "an operation has no value");
-	/* the URN of the core schema alone stands for the user */
-	if (path != NULL && update->schema->ids != NIL && is_named(path, linitial(update->schema->ids)))
+	if (path != NULL && is_core_schema(update->schema, document_cstring(path)))
 		path = NULL;
-	if (path != NULL && path->val.string.len > 0)
+	if (path != NULL && (path->val.string.len > 0 || !update->profile->lenient))
 	{
 		char	   *text = document_cstring(path);
 
@@ -564,7 +619,10 @@ add_values(Update *update, const Attribute *attribute, JsonbValue *before, Jsonb
 	return after;
 }
 
-/* Values named in a remove, as one of the big clients sends it. */
+/*
+ * Values named in a remove, which the RFC does not speak of but one of the big
+ * clients sends: no more than these may go.
+ */
 static JsonbValue *
 remove_values(Update *update, const Attribute *attribute, JsonbValue *before, JsonbValue *value)
 {
@@ -590,11 +648,14 @@ remove_values(Update *update, const Attribute *attribute, JsonbValue *before, Js
 	return after->val.array.nElems > 0 ? after : NULL;
 }
 
+/* Of the values that an operation makes primary there is one at most. */
 static void
-refuse_required(Update *update, const Attribute *attribute)
+refuse_primaries(Update *update, const Attribute *attribute, int made, int all)
 {
-	if (attribute != NULL && attribute->required)
-		refuse_change(update, attribute->path, "The attribute is required.");
+	if (attribute != NULL && made > 0 && all > 1)
+		validation_problem(&update->validation, attribute->path, SCIM_INVALID_VALUE,
+						   "Set \"primary\" to true in one value only.",
+						   "attribute \"%s\" has more than one primary value", attribute->path);
 }
 
 /*
@@ -630,7 +691,7 @@ patch_selected(Update *update, PatchOperation *operation, const Attribute *attri
 
 	if (operation->sub_steps != NIL)
 		after = patch_object(update, operation, operation->sub_steps, 0, attribute, item);
-	else if (operation->kind == PATCH_REMOVE)
+	else if (operation->kind == PATCH_REMOVE || operation->value->type == jbvNull)
 		return NULL;
 	else if (attribute == NULL)
 		after = operation->kind == PATCH_ADD ? merge_any(item, operation->value) :
@@ -661,6 +722,8 @@ patch_values(Update *update, PatchOperation *operation, const Attribute *attribu
 	JsonbValue *after = document_new_array();
 	bool		is_list = before == NULL || before->type == jbvArray;
 	bool		found = false;
+	int			primaries = 0;
+	int			made_primary = 0;
 
 	for (int i = 0; i < items->val.array.nElems; i++)
 	{
@@ -669,8 +732,15 @@ patch_values(Update *update, PatchOperation *operation, const Attribute *attribu
 		CHECK_FOR_INTERRUPTS();
 		if (filter_matches(operation->filter, item))
 		{
+			bool		was = is_primary(item);
+
 			found = true;
 			item = patch_selected(update, operation, attribute, item);
+			if (item != NULL && is_primary(item))
+			{
+				primaries++;
+				made_primary += !was;
+			}
 		}
 		if (item != NULL)
 			document_push(after, item);
@@ -691,11 +761,9 @@ patch_values(Update *update, PatchOperation *operation, const Attribute *attribu
 			item = patch_object(update, operation, operation->sub_steps, 0, attribute, item);
 		after = add_values(update, attribute, after, item);
 	}
+	refuse_primaries(update, attribute, made_primary, primaries);
 	if (after->val.array.nElems == 0)
-	{
-		refuse_required(update, attribute);
 		return NULL;
-	}
 	return is_list ? after : &after->val.array.elems[0];
 }
 
@@ -703,10 +771,13 @@ patch_values(Update *update, PatchOperation *operation, const Attribute *attribu
 static JsonbValue *
 patch_any(PatchOperation *operation, JsonbValue *before)
 {
+	bool		is_list = before != NULL && before->type == jbvArray;
+
+	if (operation->kind == PATCH_ADD && is_list)
+		return operation->value->type == jbvNull ? before :
+			add_values(NULL, NULL, before, operation->value);
 	if (operation->kind == PATCH_REMOVE || operation->value->type == jbvNull)
 		return NULL;
-	if (operation->kind == PATCH_ADD && before != NULL && before->type == jbvArray)
-		return add_values(NULL, NULL, before, operation->value);
 	return merge_any(before, operation->value);
 }
 
@@ -718,23 +789,59 @@ patch_value(Update *update, PatchOperation *operation, const Attribute *attribut
 	JsonbValue *value = operation->kind == PATCH_REMOVE ? &none : operation->value;
 
 	if (operation->kind == PATCH_REMOVE && operation->value != NULL &&
-		operation->value->type != jbvNull && before != NULL && before->type == jbvArray &&
-		update->profile->lenient)
+		operation->value->type != jbvNull && before != NULL && before->type == jbvArray)
 		return remove_values(update, attribute, before, operation->value);
-	if (operation->kind == PATCH_REMOVE && before != NULL)
-		refuse_required(update, attribute);
 	if (attribute == NULL)
 		return patch_any(operation, before);
-	if (attribute->multi_valued && !clears(update, attribute, value))
+	if (attribute->multi_valued)
 	{
+		bool		is_nothing = clears(update, attribute, value);
+
+		if (operation->kind == PATCH_ADD && is_nothing)
+			return before;
 		if (operation->kind == PATCH_ADD && attribute->writable != WRITABLE_NOT)
 			return add_values(update, attribute, before, value);
 		/* one value stands for a list of it */
-		if (value->type != jbvArray)
+		if (!is_nothing && value->type != jbvArray)
 			value = values_of(value);
-		value = settle_primary(before, value);
 	}
 	return merge_attribute(update, attribute, before, value);
+}
+
+/* All values of a list, when a path goes on below it; where there is none, a new one. */
+static JsonbValue *
+patch_each(Update *update, PatchOperation *operation, List *steps, int step,
+		   const Attribute *attribute, JsonbValue *before)
+{
+	JsonbValue *items = values_of(before);
+	JsonbValue *after = document_new_array();
+	bool		is_new = items->val.array.nElems == 0 && operation->kind != PATCH_REMOVE;
+	int			primaries = 0;
+	int			made_primary = 0;
+
+	if (is_new)
+		document_push(items, document_new_object());
+	for (int i = 0; i < items->val.array.nElems; i++)
+	{
+		JsonbValue *item = &items->val.array.elems[i];
+		bool		was = is_primary(item);
+
+		CHECK_FOR_INTERRUPTS();
+		if (item->type == jbvObject)
+			item = patch_object(update, operation, steps, step + 1, attribute, item);
+		if (is_empty_object(item))
+			continue;
+		if (is_new && attribute != NULL)
+			validate_item(&update->validation, attribute, item);
+		if (is_primary(item))
+		{
+			primaries++;
+			made_primary += !was;
+		}
+		document_push(after, item);
+	}
+	refuse_primaries(update, attribute, made_primary, primaries);
+	return after->val.array.nElems > 0 ? after : NULL;
 }
 
 /*
@@ -760,18 +867,9 @@ patch_object(Update *update, PatchOperation *operation, List *steps, int step,
 		after = patch_values(update, operation, attribute, before);
 	else if (is_last)
 		after = patch_value(update, operation, attribute, before);
-	else if (before != NULL && before->type == jbvArray)
-	{
-		after = document_new_array();
-		for (int i = 0; i < before->val.array.nElems; i++)
-		{
-			JsonbValue *item = &before->val.array.elems[i];
-
-			if (item->type == jbvObject)
-				item = patch_object(update, operation, steps, step + 1, attribute, item);
-			document_push(after, item);
-		}
-	}
+	else if ((before != NULL && before->type == jbvArray) ||
+			 (before == NULL && attribute != NULL && attribute->multi_valued))
+		after = patch_each(update, operation, steps, step, attribute, before);
 	else
 	{
 		if (before == NULL || before->type != jbvObject)
@@ -784,7 +882,11 @@ patch_object(Update *update, PatchOperation *operation, List *steps, int step,
 		if (is_empty_object(after))
 			after = NULL;
 	}
-	after = settle_primary(before, after);
+	/* who sends all values says of each whether it is */
+	if (!is_last || operation->filter != NULL || operation->kind != PATCH_REPLACE)
+		after = settle_primary(before, after);
+	if (attribute != NULL && attribute->required && before != NULL && after == NULL)
+		refuse_change(update, attribute->path, "The attribute is required.");
 	if (attribute != NULL && attribute->multi_valued && after != NULL && after->type == jbvArray)
 		validate_primary(&update->validation, attribute, after);
 	if (attribute != NULL && attribute->mutability == MUTABILITY_IMMUTABLE && before != NULL &&
