@@ -463,6 +463,14 @@ SELECT user_put('plain', 'ann', message('[{"op": "add", "path": "a", "value": 1}
 -- tables of other shapes take messages, too
 SELECT user_patch('plain', 'ann', message('[{"op": "remove", "path": "b"}, {"op": "add", "path": "a", "value": 1}]')) - 'meta';
 
+-- without a schema values may be anything, also where a path goes on below them
+SELECT user_put('plain', 'bob', '{"list": ["a", {"k": 1}], "word": "w"}') - 'meta';
+SELECT user_patch('plain', 'bob', message('[{"op": "remove", "path": "list[not (k eq 1)].sub"}, {"op": "remove", "path": "word.sub"}]')) - 'meta';
+SELECT user_patch('plain', 'bob', message('[{"op": "add", "path": "list[not (k eq 1)]", "value": {"b": 2}}]')) - 'meta';
+SELECT user_patch('plain', 'bob', message('[{"op": "replace", "path": "list[x pr].sub", "value": 1}]'));
+SELECT user_put('plain', 'bob', '{"list": ["a"]}') - 'meta';
+SELECT user_patch('plain', 'bob', message('[{"op": "replace", "path": "list[not (x pr)].sub", "value": 1}]'));
+
 DROP TABLE people, free, staff, zuora_people, plain;
 SELECT attribute_schema_drop('urn:regress:scim_patch:Staff');
 SELECT count(api_profile_drop(name)) FROM api_profile WHERE name LIKE 'regress\_%';

@@ -696,7 +696,8 @@ patch_selected(Update *update, PatchOperation *operation, const Attribute *attri
 	else if (attribute == NULL)
 		after = operation->kind == PATCH_ADD ? merge_any(item, operation->value) :
 			without_nulls(operation->value);
-	else if (operation->kind == PATCH_ADD && operation->value->type == jbvObject)
+	else if (operation->kind == PATCH_ADD && operation->value->type == jbvObject &&
+			 item->type == jbvObject)
 		after = merge_members(update, &attribute->subs, attribute, item, operation->value);
 	else
 	{
@@ -858,6 +859,14 @@ patch_object(Update *update, PatchOperation *operation, List *steps, int step,
 	bool		is_last = step == list_length(steps) - 1;
 
 	check_stack_depth();
+	/* where no schema says so, a value may be anything */
+	if (object->type != jbvObject)
+	{
+		if (operation->kind == PATCH_REMOVE)
+			return object;
+		BAD_PATCH(operation->path, SCIM_NO_TARGET, "Name a value that is an object.",
+				  "path \"%s\" goes on below a value that has no attributes", operation->path);
+	}
 	if (attribute != NULL && attribute->mutability == MUTABILITY_READ_ONLY)
 		refuse_change(update, attribute->path, "The attribute is readOnly.");
 	if (attribute == NULL && !writes_unknown(update, parent, here->name, here->len))
