@@ -11,6 +11,15 @@ VALUES (true, 'scim', 'scim', ARRAY[
 	'urn:ietf:params:scim:schemas:core:2.0:User',
 	'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User'], 'reject');
 
+-- Microsoft Entra ID and Okta, as their provisioning really sends it: attributes
+-- that nobody here knows, "True" for true, dotted names, bare strings for complex
+-- values (doc/scim.md)
+INSERT INTO userstore.api_profile (shipped, name, body, schemas, unknown_attributes, lenient)
+SELECT true, name, 'scim', ARRAY[
+	'urn:ietf:params:scim:schemas:core:2.0:User',
+	'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User'], 'ignore', true
+FROM (VALUES ('entra'), ('okta')) p (name);
+
 -- PUT blanks what it leaves out, but neither locks out nor lets in by leaving
 -- out active; an e-mail is completed as the published samples show
 INSERT INTO userstore.api_profile (shipped, name, body, schemas, absent, unknown_attributes, clear_token, lenient, resources_member, rules)
