@@ -230,6 +230,26 @@ follows_unknown(Update *update, PatchOperation *operation)
 	return false;
 }
 
+/*
+ * Booleans in the filter of a path, as one of the big clients sends them.
+ */
+static void
+read_lenient_filter(Filter *filter, const Attribute *parent)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	foreach(lc, filter->parts)
+		read_lenient_filter(lfirst(lc), parent);
+	if (filter->type == FILTER_COMPARE)
+	{
+		const Attribute *sub = attribute_member(&parent->subs, filter->path);
+
+		if (sub != NULL && sub->type == TYPE_BOOLEAN)
+			filter->value = lenient_value(sub, filter->value);
+	}
+}
+
 /* Those attributes are the service provider's own. */
 static bool
 is_common(Update *update, const char *path, JsonbValue *value, bool has_path, const char *id)
@@ -298,6 +318,8 @@ read_target(Update *update, PatchKind kind, const char *path, JsonbValue *value,
 		if (last->attribute != NULL && !is_complex && last->attribute->type != TYPE_ANY)
 			BAD_PATCH(operation->path, SCIM_INVALID_PATH, "Only values of complex attributes are selected.",
 					  "attribute \"%s\" is not complex", last->attribute->path);
+		if (update->profile->lenient && is_complex)
+			read_lenient_filter(operation->filter, last->attribute);
 		filter_bind(operation->filter, is_complex ? update->schema : &none, NULL,
 					is_complex ? last->attribute : NULL);
 		if (parsed->sub != NULL &&
