@@ -22,6 +22,7 @@ SELECT attribute_schema_define('{"id": "urn:regress:filter:Thing", "attributes":
 	{"name": "pin", "returned": "never"}, {"name": "photoOnDemand", "returned": "request"},
 	{"name": "name", "type": "complex", "subAttributes": [{"name": "familyName"}, {"name": "givenName"}]},
 	{"name": "boss", "type": "complex", "subAttributes": [{"name": "value", "caseExact": true}, {"name": "display"}]},
+	{"name": "vault", "type": "complex", "returned": "never", "subAttributes": [{"name": "code"}]},
 	{"name": "emails", "type": "complex", "multiValued": true, "subAttributes": [
 		{"name": "value"}, {"name": "type"}, {"name": "primary", "type": "boolean"}, {"name": "secret", "returned": "never"}]},
 	{"name": "items", "type": "complex", "multiValued": true, "subAttributes": [{"name": "n", "type": "integer"},
@@ -130,7 +131,7 @@ SELECT * FROM found('photo eq "QUJD"', 'photo ne "QUJD"', 'photo co "UJ"', 'phot
 SELECT * FROM found('site eq "https://example.com/a"', 'site ne "https://example.com/a"', 'site sw "https:"', 'site gt "https://example.com/A"',
 	'site le "https://example.com/A"', 'site eq 5');
 SELECT * FROM found('extra eq "Text"', 'extra eq "text"', 'extra eq 7.0', 'extra gt 6', 'extra eq true', 'extra ne true', 'extra pr', 'extra gt true',
-	'extra.a.b eq 2', 'extra.a eq 5', 'extra.a pr', 'extra.A pr', 'extra[a eq 5]', 'extra eq "x"');
+	'extra.a.b eq 2', 'extra.a.b ne 2', 'extra.a[b eq 1]', 'extra.a eq 5', 'extra.a pr', 'extra.A pr', 'extra[a eq 5]', 'extra eq "x"');
 -- a complex attribute is compared by its value, if it has one
 SELECT * FROM found('boss eq "B1"', 'boss eq "b1"', 'boss ne "B1"', 'boss.display eq "b1"', 'boss pr', 'boss eq null', 'name eq "Lee"', 'name pr', 'name eq null',
 	'name ne null', 'name.familyName eq "LEE"', 'name.familyName pr', 'name.givenName ne "x"');
@@ -206,7 +207,7 @@ SELECT * FROM found('urn:regress:filter:Thing:userName eq "ann"', 'URN:REGRESS:F
 	'urn:regress:filter:1.0:Work pr', 'urn:regress:filter:1.0:Work:badge pr and userName pr');
 SELECT * FROM found('badge eq "x7"', 'urn:regress:filter:2.0:Work:badge pr', 'urn:regress:filter:Thing:badge pr', 'nobody eq 1', 'name.middle pr', 'userName.value eq "x"',
 	'emails.value.x pr', 'id eq "ann"', 'ID pr', 'meta.lastModified gt "2026-01-01T00:00:00Z"', 'meta pr', 'schemas eq "x"', 'password pr', 'password eq "x"', 'pin pr', 'pin ne "0"',
-	'emails.secret pr', 'not (pin eq "0")', 'photoOnDemand pr', 'externalId pr');
+	'emails.secret pr', 'vault pr', 'vault.code pr', 'vault[code pr]', 'not (pin eq "0")', 'photoOnDemand pr', 'externalId pr');
 -- a SCIM table knows externalId
 SELECT user_table_create('people', api => 'scim');
 SELECT user_matches('people', '{"externalId": "X1"}', 'externalId eq "X1"'), user_matches('people', '{"externalId": "X1"}', 'externalId eq "x1"') AS exact;

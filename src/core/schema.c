@@ -713,22 +713,15 @@ find_way(const AttributeSet *set, const Attribute *wanted, List **way)
 }
 
 /*
- * The attributes (Attribute *) from those of a level down to one.
+ * The attributes (Attribute *) from the top of the schema down to one.
  */
-List *
-attribute_way_below(const AttributeSet *set, const Attribute *attribute)
-{
-	List	   *way = NIL;
-
-	(void) find_way(set, attribute, &way);
-	return way;
-}
-
-/* The same from the top of the schema. */
 List *
 attribute_way(const Schema *schema, const Attribute *attribute)
 {
-	return attribute_way_below(&schema->attributes, attribute);
+	List	   *way = NIL;
+
+	(void) find_way(&schema->attributes, attribute, &way);
+	return way;
 }
 
 /*

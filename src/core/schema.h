@@ -155,7 +155,6 @@ extern Attribute *attribute_member(const AttributeSet *set, const char *name);
 extern bool attribute_same_name(const char *a, const char *b, int len);
 extern const char *attribute_type_name(AttributeType type);
 extern char *attribute_child_path(const Attribute *parent, const char *name, int len);
-extern List *attribute_way_below(const AttributeSet *set, const Attribute *attribute);
 extern List *attribute_way(const Schema *schema, const Attribute *attribute);
 extern JsonbValue *attribute_value(List *way, JsonbValue *object);
 extern List *schema_unique_attributes(const Schema *schema);

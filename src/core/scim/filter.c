@@ -27,7 +27,7 @@ static bool matches_at(const Filter *filter, ListCell *step, JsonbValue *value);
  */
 
 #define REFUSE(filter, hint, ...) \
-	bad_filter(SCIM_INVALID_FILTER, (filter)->position, hint, __VA_ARGS__)
+	bad_filter((filter)->text, SCIM_INVALID_FILTER, (filter)->position, hint, __VA_ARGS__)
 
 static const char *const operator_names[] = {
 	[OPERATOR_EQ] = "eq",
@@ -53,11 +53,11 @@ is_order(FilterOperator op)
 	return op >= OPERATOR_GT;
 }
 
-/* Without a schema any name will do. */
+/* Names that no schema knows: any will do. */
 static void
-bind_names(Filter *filter)
+bind_names(Filter *filter, const char *path)
 {
-	char	   *copy = pstrdup(filter->path);
+	char	   *copy = pstrdup(path);
 	char	   *end;
 
 	for (char *name = copy; name != NULL; name = end)
@@ -69,48 +69,53 @@ bind_names(Filter *filter)
 	}
 }
 
-/* The attribute that a path names below another, or NULL. */
-static Attribute *
-resolve_below(const Attribute *parent, const char *path)
-{
-	const AttributeSet *set = &parent->subs;
-
-	for (;;)
-	{
-		int			len = strcspn(path, ".");
-		Attribute  *attribute = attribute_find(set, path, len);
-
-		if (attribute == NULL || path[len] == '\0')
-			return attribute;
-		set = &attribute->subs;
-		path += len + 1;
-	}
-}
-
 static void
 bind_attribute(Filter *filter, const Schema *schema, const Schema *common,
 			   const Attribute *parent)
 {
-	Attribute  *attribute;
+	const AttributeSet *set;
+	const char *path = filter->path;
+	Attribute  *attribute = NULL;
 
 	if (schema->ids == NIL)
 	{
-		bind_names(filter);
+		bind_names(filter, path);
 		return;
 	}
-	attribute = parent != NULL ? resolve_below(parent, filter->path) :
-		path_resolve(schema, filter->path);
-	if (attribute == NULL && parent == NULL && common != NULL)
-	{
-		attribute = path_resolve(common, filter->path);
+	if (parent == NULL && common != NULL && path_resolve(schema, path) == NULL &&
+		path_resolve(common, path) != NULL)
 		schema = common;
+	set = parent != NULL ? &parent->subs : &schema->attributes;
+	if (parent == NULL)
+		path = path_after_schema(schema, path, &attribute);
+	if (attribute != NULL)
+	{
+		filter->names = lappend(filter->names, unconstify(char *, attribute->name));
+		set = &attribute->subs;
 	}
-	/* what is never shown must not be found out by asking either */
-	if (attribute == NULL || attribute->returned == RETURNED_NEVER)
-		REFUSE(filter, "Name an attribute of the table's schemas.",
-			   "attribute \"%s\" is not known", shown_name(filter->path, strlen(filter->path)));
-	filter->way = parent != NULL ? attribute_way_below(&parent->subs, attribute) :
-		attribute_way(schema, attribute);
+	while (*path != '\0' || attribute == NULL)
+	{
+		int			len = strcspn(path, ".");
+
+		if (attribute != NULL && attribute->type == TYPE_ANY)
+		{
+			bind_names(filter, path);
+			break;
+		}
+		attribute = attribute_find(set, path, len);
+		/* what is never shown must not be found out by asking either */
+		if (attribute == NULL || attribute->returned == RETURNED_NEVER)
+		{
+			REFUSE(filter, "Name an attribute of the table's schemas.",
+				   "attribute \"%s\" is not known", shown_name(filter->path, strlen(filter->path)));
+			return;
+		}
+		filter->names = lappend(filter->names, unconstify(char *, attribute->name));
+		set = &attribute->subs;
+		path += len;
+		if (*path == '.')
+			path++;
+	}
 	filter->attribute = attribute;
 }
 
@@ -127,7 +132,7 @@ bind_default_value(Filter *filter)
 	if (value == NULL || value->type == TYPE_COMPLEX)
 		REFUSE(filter, "Name one of its sub-attributes.",
 			   "attribute \"%s\" is complex and cannot be compared", filter->attribute->path);
-	filter->way = lappend(filter->way, value);
+	filter->names = lappend(filter->names, unconstify(char *, value->name));
 	filter->attribute = value;
 }
 
@@ -436,20 +441,7 @@ nothing_matches(const Filter *filter)
 		filter->op == (filter->value->type == jbvNull ? OPERATOR_EQ : OPERATOR_NE);
 }
 
-/* The member of an object that a step of the way names. */
-static JsonbValue *
-member_at(const Filter *filter, ListCell *step, JsonbValue *object)
-{
-	if (filter->way != NIL)
-	{
-		Attribute  *attribute = lfirst(step);
-
-		return document_find(object, attribute->name, attribute->name_len);
-	}
-	return document_member(object, lfirst(step));
-}
-
-/* A value at the end of the way. */
+/* A value at the end of the path. */
 static bool
 end_matches(const Filter *filter, JsonbValue *value)
 {
@@ -465,14 +457,12 @@ end_matches(const Filter *filter, JsonbValue *value)
 }
 
 /*
- * Go on from a value on the way; step is the next one, or NULL at the end.
+ * Go on from a value on the path; step is the next name, or NULL at the end.
  * Values of lists are asked one by one.
  */
 static bool
 matches_at(const Filter *filter, ListCell *step, JsonbValue *value)
 {
-	const List *way = filter->way != NIL ? filter->way : filter->names;
-
 	check_stack_depth();
 	if (value->type == jbvArray)
 	{
@@ -485,8 +475,9 @@ matches_at(const Filter *filter, ListCell *step, JsonbValue *value)
 	}
 	if (step == NULL)
 		return value->type == jbvNull ? nothing_matches(filter) : end_matches(filter, value);
-	value = member_at(filter, step, value);
-	return value != NULL ? matches_at(filter, lnext(way, step), value) : nothing_matches(filter);
+	value = document_member(value, lfirst(step));
+	return value != NULL ? matches_at(filter, lnext(filter->names, step), value) :
+		nothing_matches(filter);
 }
 
 /*
@@ -519,7 +510,6 @@ filter_matches(const Filter *filter, JsonbValue *document)
 		case FILTER_NOT:
 			return !filter_matches(linitial(filter->parts), document);
 		default:
-			return matches_at(filter, list_head(filter->way != NIL ? filter->way : filter->names),
-							  document);
+			return matches_at(filter, list_head(filter->names), document);
 	}
 }

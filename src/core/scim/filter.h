@@ -38,7 +38,8 @@ typedef struct Filter Filter;
 struct Filter
 {
 	FilterType	type;
-	int			position;		/* where it begins, in characters from 1 */
+	const char *text;			/* "filter" or "path", for messages: */
+	int			position;		/* where it begins there, in characters from 1 */
 	List	   *parts;			/* of Filter *: those combined, or the inner
 								 * one */
 	char	   *path;			/* of the attribute, as written */
@@ -46,10 +47,10 @@ struct Filter
 	JsonbValue *value;			/* a scalar */
 
 	/* once it is bound to a schema */
-	List	   *way;			/* of Attribute *, from the top of what it is
+	List	   *names;			/* of char *, from the top of what it is
 								 * applied to */
-	const Attribute *attribute; /* the last of them */
-	List	   *names;			/* of char *, where there is no schema */
+	const Attribute *attribute; /* at their end, or what any name below is of;
+								 * NULL without a schema */
 	char	   *folded;			/* the value, if it is a string in any case */
 	int64		instant;		/* the value, if it is a date and time */
 };
@@ -65,8 +66,8 @@ typedef struct PatchPath
 /* parse.c */
 extern Filter *filter_parse(const char *text);
 extern PatchPath *patch_path_parse(const char *text);
-extern void bad_filter(const char *scim_type, int position, const char *hint,
-					   const char *format,...) pg_attribute_printf(4, 5);
+extern void bad_filter(const char *text, const char *scim_type, int position, const char *hint,
+					   const char *format,...) pg_attribute_printf(5, 6);
 
 /* filter.c */
 extern void filter_bind(Filter *filter, const Schema *schema, const Schema *common,

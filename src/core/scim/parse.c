@@ -22,6 +22,7 @@ typedef struct Parser
 {
 	const char *text;
 	const char *at;
+	const char *kind;			/* "filter" or "path" */
 	const char *scim_type;		/* of errors */
 	int			depth;
 	bool		in_values;		/* between square brackets */
@@ -33,7 +34,8 @@ static Filter *parse_or(Parser *parser);
  * Refuse a filter or path, saying where in it.
  */
 void
-bad_filter(const char *scim_type, int position, const char *hint, const char *format,...)
+bad_filter(const char *text, const char *scim_type, int position, const char *hint,
+		   const char *format,...)
 {
 	StringInfoData message;
 
@@ -52,8 +54,7 @@ bad_filter(const char *scim_type, int position, const char *hint, const char *fo
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_USER_BAD_REQUEST),
-			 errmsg_internal("%s at position %d of the %s", message.data, position,
-							 strcmp(scim_type, SCIM_INVALID_PATH) == 0 ? "path" : "filter"),
+			 errmsg_internal("%s at position %d of the %s", message.data, position, text),
 			 errdetail_position(scim_type, position),
 			 errhint("%s", hint)));
 }
@@ -65,7 +66,7 @@ position_of(const Parser *parser, const char *at)
 }
 
 #define BAD_SYNTAX(parser, where, hint, ...) \
-	bad_filter((parser)->scim_type, position_of(parser, where), hint, __VA_ARGS__)
+	bad_filter((parser)->kind, (parser)->scim_type, position_of(parser, where), hint, __VA_ARGS__)
 
 static void
 skip_blanks(Parser *parser)
@@ -215,6 +216,7 @@ new_filter(Parser *parser, FilterType type, const char *start)
 	Filter	   *filter = palloc0(sizeof(Filter));
 
 	filter->type = type;
+	filter->text = parser->kind;
 	filter->position = position_of(parser, start);
 	return filter;
 }
@@ -383,11 +385,12 @@ parse_or(Parser *parser)
 }
 
 static void
-begin(Parser *parser, const char *text, const char *scim_type)
+begin(Parser *parser, const char *text, const char *kind, const char *scim_type)
 {
 	memset(parser, 0, sizeof(Parser));
 	parser->text = parser->at = text;
 
+	parser->kind = kind;
 	parser->scim_type = scim_type;
 	if (strlen(text) > MAX_FILTER_BYTES)
 		BAD_SYNTAX(parser, text, psprintf("At most %d bytes are accepted.", MAX_FILTER_BYTES),
@@ -412,7 +415,7 @@ filter_parse(const char *text)
 	Parser		parser;
 	Filter	   *filter;
 
-	begin(&parser, text, SCIM_INVALID_FILTER);
+	begin(&parser, text, "filter", SCIM_INVALID_FILTER);
 	filter = parse_or(&parser);
 	end(&parser, "Conditions are combined with and, or, not and parentheses.");
 	return filter;
@@ -428,7 +431,7 @@ patch_path_parse(const char *text)
 	PatchPath  *path = palloc0(sizeof(PatchPath));
 	Parser		parser;
 
-	begin(&parser, text, SCIM_INVALID_PATH);
+	begin(&parser, text, "path", SCIM_INVALID_PATH);
 	skip_blanks(&parser);
 	path->attribute = parse_attribute_path(&parser);
 	if (*parser.at == '[')

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "core/errors.h"
 #include "core/scim/filter.h"
@@ -30,6 +31,9 @@ typedef struct PatchStep
 	int			len;
 	const Attribute *attribute;
 } PatchStep;
+
+/* How much memory operations may fill before it is tidied. */
+#define WORK_BYTES	(8 * 1024 * 1024)
 
 /* With what the URNs of core schemas begin. */
 static const char core_urn[] = "urn:ietf:params:scim:schemas:core:";
@@ -230,6 +234,26 @@ follows_unknown(Update *update, PatchOperation *operation)
 	return false;
 }
 
+/*
+ * Booleans in the filter of a path, as one of the big clients sends them.
+ */
+static void
+read_lenient_filter(Filter *filter, const Attribute *parent)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	foreach(lc, filter->parts)
+		read_lenient_filter(lfirst(lc), parent);
+	if (filter->type == FILTER_COMPARE)
+	{
+		const Attribute *sub = attribute_member(&parent->subs, filter->path);
+
+		if (sub != NULL && sub->type == TYPE_BOOLEAN)
+			filter->value = lenient_value(sub, filter->value);
+	}
+}
+
 /* Those attributes are the service provider's own. */
 static bool
 is_common(Update *update, const char *path, JsonbValue *value, bool has_path, const char *id)
@@ -298,6 +322,8 @@ read_target(Update *update, PatchKind kind, const char *path, JsonbValue *value,
 		if (last->attribute != NULL && !is_complex && last->attribute->type != TYPE_ANY)
 			BAD_PATCH(operation->path, SCIM_INVALID_PATH, "Only values of complex attributes are selected.",
 					  "attribute \"%s\" is not complex", last->attribute->path);
+		if (update->profile->lenient && is_complex)
+			read_lenient_filter(operation->filter, last->attribute);
 		filter_bind(operation->filter, is_complex ? update->schema : &none, NULL,
 					is_complex ? last->attribute : NULL);
 		if (parsed->sub != NULL &&
@@ -912,12 +938,40 @@ patch_object(Update *update, PatchOperation *operation, List *steps, int step,
 }
 
 /*
+ * Leave behind what earlier operations needed: each copies the lists that it
+ * changes, so a message of a megabyte would otherwise take some gigabytes.
+ */
+static MemoryContext
+new_work_context(Update *update, MemoryContext old, JsonbValue **document)
+{
+	MemoryContext parent = CurrentMemoryContext;
+	MemoryContext work = AllocSetContextCreate(parent, "userstore operations",
+											   ALLOCSET_DEFAULT_SIZES);
+	List	   *ignored = NIL;
+	ListCell   *lc;
+
+	if (old == NULL)
+		return work;
+	foreach(lc, update->ignored)
+		ignored = lappend(ignored, pstrdup(lfirst(lc)));
+	update->ignored = ignored;
+	MemoryContextSwitchTo(work);
+	*document = document_copy(*document);
+	MemoryContextSwitchTo(parent);
+	MemoryContextDelete(old);
+	return work;
+}
+
+/*
  * The document that the operations make of one.
  */
 JsonbValue *
 scim_patch_document(Update *update, JsonbValue *before, List *operations)
 {
+	MemoryContext outer = CurrentMemoryContext;
 	JsonbValue *document = before;
+	MemoryContext work = new_work_context(update, NULL, NULL);
+	Size		limit = WORK_BYTES;
 	ListCell   *lc;
 
 	foreach(lc, operations)
@@ -925,7 +979,14 @@ scim_patch_document(Update *update, JsonbValue *before, List *operations)
 		PatchOperation *operation = lfirst(lc);
 
 		CHECK_FOR_INTERRUPTS();
+		if (MemoryContextMemAllocated(work, true) > limit)
+		{
+			work = new_work_context(update, work, &document);
+			limit = WORK_BYTES + 2 * MemoryContextMemAllocated(work, true);
+		}
+		MemoryContextSwitchTo(work);
 		document = patch_object(update, operation, operation->steps, 0, NULL, document);
+		MemoryContextSwitchTo(outer);
 	}
 	return document == before ? document_copy_top(before) : document;
 }
