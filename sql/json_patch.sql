@@ -60,6 +60,9 @@ SELECT version, operation, changed FROM people_history ORDER BY version;
 SELECT user_patch('people', 'ann', '[{"op": "remove", "path": "/n"}]', idempotency_key => 'k') =
 	user_patch('people', 'ann', '[{"path": "/n", "op": "remove"}]', idempotency_key => 'k') AS replayed;
 
+-- copies of copies do not fill the memory
+SELECT patched('people', (SELECT jsonb_agg(jsonb_build_object('op', 'copy', 'from', '/o', 'path', '/o/' || n)) FROM generate_series(1, 40) n));
+
 -- with a schema: what comes of it is judged as any update is
 SELECT attribute_schema_define('{"id": "urn:regress:json-patch:User", "attributes": [
 	{"name": "login", "required": true}, {"name": "status", "enum": ["on", "off"]}, {"name": "since", "mutability": "immutable"}, {"name": "groups", "mutability": "readOnly"},

@@ -473,6 +473,12 @@ SELECT user_patch('plain', 'bob', message('[{"op": "replace", "path": "list[x pr
 SELECT user_put('plain', 'bob', '{"list": ["a"]}') - 'meta';
 SELECT user_patch('plain', 'bob', message('[{"op": "replace", "path": "list[not (x pr)].sub", "value": 1}]'));
 
+-- the profiles of the two big clients, who send back what they got
+SELECT user_create('people', '{"userName": "lena"}', 'lena') ->> 'userName';
+SELECT user_patch('people', 'lena', message('[{"op": "Replace", "value": {"active": "False", "name.familyName": "Li", "groups": [{"value": "g"}], "nobody": 1}},
+	{"op": "Add", "path": "emails[type eq \"work\"].value", "value": "li@example.com"}, {"op": "Add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager", "value": "7"}]'), api => p) - 'meta' FROM (VALUES ('entra'), ('okta')) v(p);
+SELECT user_patch('people', 'lena', message('[{"op": "replace", "value": {"groups": [{"value": "g"}]}}]'));
+
 DROP TABLE people, free, staff, zuora_people, plain;
 SELECT attribute_schema_drop('urn:regress:scim_patch:Staff');
 SELECT count(api_profile_drop(name)) FROM api_profile WHERE name LIKE 'regress\_%';

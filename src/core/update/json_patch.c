@@ -294,6 +294,37 @@ add_at(JsonbValue *document, const JsonPointer *pointer, JsonbValue *value)
 	parent->val.array.elems[place] = *value;
 }
 
+/* About how much memory a value takes. */
+static int64
+size_of(JsonbValue *value)
+{
+	int64		size = sizeof(JsonbValue);
+
+	check_stack_depth();
+	if (value->type == jbvString)
+		size += value->val.string.len;
+	for (int i = 0; value->type == jbvArray && i < value->val.array.nElems; i++)
+		size += size_of(&value->val.array.elems[i]);
+	if (value->type == jbvObject)
+	{
+		document_foreach(pair, value)
+			size += pair->key.val.string.len + size_of(&pair->value);
+	}
+	return size;
+}
+
+/* A few copies of what was copied before would fill any memory. */
+static void
+count_copy(Update *update, const JsonPointer *pointer, JsonbValue *value, int64 *copied)
+{
+	*copied += size_of(value);
+	if (*copied > update->profile->max_payload_size)
+		BAD_PATCH(ERRCODE_USER_PAYLOAD_TOO_LARGE, pointer->text, NULL,
+				  psprintf("API profile \"%s\" accepts " INT64_FORMAT " bytes.",
+						   update->profile->name, update->profile->max_payload_size),
+				  "the operations copy too much");
+}
+
 /* Is a pointer the beginning of another one? */
 static bool
 contains(const JsonPointer *outer, const JsonPointer *inner)
@@ -312,7 +343,7 @@ contains(const JsonPointer *outer, const JsonPointer *inner)
 }
 
 static void
-apply(JsonbValue *document, JsonPatchOperation *operation)
+apply(Update *update, JsonbValue *document, JsonPatchOperation *operation, int64 *copied)
 {
 	JsonbValue *value = operation->value;
 
@@ -328,7 +359,12 @@ apply(JsonbValue *document, JsonPatchOperation *operation)
 		BAD_PATCH(ERRCODE_USER_BAD_REQUEST, operation->path.text, SCIM_INVALID_PATH,
 				  "Move it elsewhere.", "\"%s\" cannot be moved into itself", operation->from.text);
 	if (operation->from.tokens != NIL)
-		value = document_copy(value_at(document, &operation->from));
+	{
+		value = value_at(document, &operation->from);
+		if (strcmp(operation->op, "copy") == 0)
+			count_copy(update, &operation->path, value, copied);
+		value = document_copy(value);
+	}
 	if (strcmp(operation->op, "move") == 0)
 		remove_at(document, &operation->from);
 	if (strcmp(operation->op, "remove") == 0)
@@ -381,12 +417,13 @@ json_patch_document(Update *update, JsonbValue *before, List *operations)
 	JsonbValue *unknown = document_new_object();
 	JsonbValue *after = document_copy_top(before);
 	JsonbValue	none = {.type = jbvNull};
+	int64		copied = 0;
 	ListCell   *lc;
 
 	foreach(lc, operations)
 	{
 		CHECK_FOR_INTERRUPTS();
-		apply(wanted, lfirst(lc));
+		apply(update, wanted, lfirst(lc), &copied);
 	}
 	for (int i = 0; i < set->count; i++)
 	{

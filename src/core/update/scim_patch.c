@@ -271,6 +271,21 @@ is_common(Update *update, const char *path, JsonbValue *value, bool has_path, co
 	return true;
 }
 
+static bool
+is_read_only(List *steps)
+{
+	ListCell   *lc;
+
+	foreach(lc, steps)
+	{
+		const Attribute *attribute = ((PatchStep *) lfirst(lc))->attribute;
+
+		if (attribute != NULL && attribute->mutability == MUTABILITY_READ_ONLY)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Read what is to be done at a path.  Gives NULL when that is nothing.
  */
@@ -312,6 +327,9 @@ read_target(Update *update, PatchKind kind, const char *path, JsonbValue *value,
 			is_known = steps_of(update->schema, path, &operation->steps);
 	}
 	if (operation->steps == NIL)
+		return NULL;
+	/* clients send users back as they got them */
+	if (!has_path && update->profile->lenient && is_read_only(operation->steps))
 		return NULL;
 	last = llast(operation->steps);
 	if (operation->filter != NULL)
