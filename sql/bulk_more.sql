@@ -197,6 +197,24 @@ SELECT users_bulk_put('people', '[{"id": "ann", "n": 3}, {"id": "bob", "n": 3}]'
 SELECT user_id, max(version) AS version FROM people_history GROUP BY 1 ORDER BY 1;
 DROP TABLE people;
 
+--
+-- An answer is not replayed for users whom row security hides by now: those of
+-- the request, or those who were matched
+--
+SELECT user_table_create('people', api => 'scim');
+SELECT user_create('people', '{"userName": "ann", "nickName": "PRIVATE"}', id => 'ann') ->> 'userName';
+SELECT users_bulk_patch('people', '[{"id": "ann", "title": "b"}]', idempotency_key => 'k1') -> 'totalResults',
+	users_bulk_patch('people', '[{"userName": "ann", "title": "c"}]', match => 'userName', idempotency_key => 'k2') -> 'totalResults';
+ALTER TABLE people ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY see ON people USING (document ->> 'title' <> 'secret') WITH CHECK (true);
+SELECT users_bulk_patch('people', '[{"id": "ann", "title": "b"}]', idempotency_key => 'k1') #>> '{Resources,0,nickName}';
+ALTER TABLE people NO FORCE ROW LEVEL SECURITY;
+UPDATE people SET document = document || '{"title": "secret"}';
+ALTER TABLE people FORCE ROW LEVEL SECURITY;
+SELECT users_bulk_patch('people', '[{"id": "ann", "title": "b"}]', idempotency_key => 'k1');
+SELECT users_bulk_patch('people', '[{"userName": "ann", "title": "c"}]', match => 'userName', idempotency_key => 'k2');
+DROP TABLE people;
+
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = warning;
 DROP SCHEMA regress_bulk_more CASCADE;

@@ -56,7 +56,7 @@ SELECT body, answer(format($$user_put('people', '24', %L)$$, body)) FROM (VALUES
 	('{}'), ('[]'), ('{"fields": {}}'), ('{"fields": [1]}'), ('{"fields": [{"value": 1}]}'), ('{"fields": [{"name": 1, "value": 1}]}'),
 	('{"fields": [{"name": "Title"}]}'), ('{"First Name": "Ann"}'), ('{"fields": [{"name": "Shoe Size", "value": 1}]}'),
 	('{"fields": [{"name": "Title", "value": 1}]}'), ('{"fields": [{"name": "Start Date", "value": "31.1.2026"}]}'),
-	('{"fields": [{"name": "User Login", "value": null}]}')) b(body);
+	('{"fields": [{"name": "User Login", "value": null}]}'), ('{"fields": [{"name": "User Login", "value": ""}]}')) b(body);
 SELECT answer($$user_put('people', '9999', '{"fields": [{"name": "First Name", "value": "UpdatedFN1"}]}')$$);
 SELECT user_create('people', '{"fields": [{"name": "User Login", "value": "BOB"}]}', 'b') -> 'fields';
 SELECT answer($$user_put('people', 'b', '{"fields": [{"name": "User Login", "value": "ann"}]}')$$);

@@ -72,6 +72,12 @@ plan_change(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
 	if (item->creates)
 		user->row.created = history->changed_at;
 	item->result = user->row;
+
+	/*
+	 * ids that are made up here have no order in common with another
+	 * request's
+	 */
+	item->order = bulk->match != NULL ? match_key(bulk, item) : user->id_text;
 	if (bulk->match != NULL)
 		match_changed(bulk, item->road.id_text, before, after);
 	MemoryContextSwitchTo(old);
@@ -257,6 +263,9 @@ compare_writes(const void *a, const void *b)
 		return x->wave < y->wave ? -1 : 1;
 	if (x->creates != y->creates)
 		return x->creates ? 1 : -1;
+	/* all requests insert in one order, and so wait for each other in it */
+	if (x->creates && strcmp(x->order, y->order) != 0)
+		return strcmp(x->order, y->order);
 	return x->index < y->index ? -1 : 1;
 }
 
@@ -428,6 +437,30 @@ load(void *arg)
 }
 
 /*
+ * Two requests that find no user with a value would both create one, and each
+ * wait for the other when that is to be unique.  So those who create users whom
+ * they match take turns, and look again when theirs has come.
+ */
+static bool
+must_wait(Batch *batch)
+{
+	Bulk	   *bulk = batch->bulk;
+
+	if (bulk->match == NULL || bulk->has_turn)
+		return false;
+	for (int i = batch->from; i < batch->to; i++)
+	{
+		if (batch->items[i].writes && batch->items[i].creates)
+		{
+			set_wait(bulk->table);
+			bulk->has_turn = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
  * Apply items, in their order.
  */
 void
@@ -442,6 +475,8 @@ apply_items(Bulk *bulk, BulkItem *items, int from, int to)
 		while (batch.from < end && error == NULL)
 		{
 			plan_items(&batch, end);
+			if (must_wait(&batch))
+				break;
 			if (batch.waves > 0)
 				error = attempt(write_batch, &batch);
 			if (error != NULL)

@@ -415,6 +415,71 @@ apply_slice(Bulk *bulk, int from)
 	return from + count;
 }
 
+/* The ids in an answer, where it has them. */
+static int
+answered_ids(Bulk *bulk, Jsonb *answer, Datum *ids)
+{
+	JsonbValue *items = document_from_jsonb(answer);
+	int			count = 0;
+
+	if (items->type == jbvObject)
+		items = document_member(items, bulk->shape->bulk_member != NULL ? bulk->shape->bulk_member :
+								bulk->api->profile->resources_member);
+	for (int i = 0; items != NULL && items->type == jbvArray && i < items->val.array.nElems; i++)
+	{
+		JsonbValue *id = document_member(&items->val.array.elems[i], "id");
+
+		if (id != NULL && id->type == jbvString && count < bulk->count)
+			ids[count++] = binding_id_from_text(bulk->table, document_cstring(id));
+	}
+	return count;
+}
+
+/* The ids in the request itself. */
+static int
+requested_ids(Bulk *bulk, Datum *ids)
+{
+	MemoryContext old = CurrentMemoryContext;
+	int			count = 0;
+
+	for (int i = 0; i < bulk->count; i++)
+	{
+		Road		road;
+		ErrorData  *error;
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(bulk->item);
+		error = read_item(bulk, i, &road);
+		MemoryContextSwitchTo(old);
+		if (error == NULL && road.has_id)
+			ids[count++] = binding_id_from_text(bulk->table, road.id_text);
+		MemoryContextReset(bulk->item);
+	}
+	return count;
+}
+
+/*
+ * Users whose update is about to be answered again may meanwhile be hidden from
+ * the caller.
+ */
+static void
+check_replay_visible(Bulk *bulk, Jsonb *answer)
+{
+	Datum	   *ids;
+	int			count;
+
+	if (!binding_hides_rows(bulk->table))
+		return;
+	ids = palloc_extended(sizeof(Datum) * Max(bulk->count, 1), MCXT_ALLOC_HUGE);
+	count = bulk->match != NULL ? answered_ids(bulk, answer, ids) : requested_ids(bulk, ids);
+	if (set_hides_any(bulk->table, ids, count))
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_NOT_FOUND),
+				 errmsg("a user of the request does not exist"),
+				 errdetail_path("id", NULL),
+				 errhint("Send the request under a new key to see which.")));
+}
+
 static Jsonb *
 travel(const BulkCall *call)
 {
@@ -464,10 +529,14 @@ travel(const BulkCall *call)
 	if (!bulk->carries_password && call->common.hides)
 		show_statement_again();
 	if (has_key && idempotency_claim(bulk->table, &claim))
+	{
+		check_replay_visible(bulk, claim.answer);
 		return claim.answer;
+	}
 	if (bulk->sliced)
 	{
 		set_wait(bulk->table);
+		bulk->has_turn = true;
 		if (id_count > 0)
 			set_lock(bulk->table, ids, id_count);
 	}

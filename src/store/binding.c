@@ -570,14 +570,15 @@ statement_text(Binding *binding, BoundStatement statement)
 		case STATEMENT_SET_READ_LOCKED:
 			return psprintf(LOCK_ROWS(ROW_COLUMNS ", u.xmin, u.id"), users);
 		case STATEMENT_SET_EXISTS:
-			/* as STATEMENT_EXISTS, always run as the owner */
+		case STATEMENT_SET_VISIBLE:
+			/* as STATEMENT_EXISTS, the first is always run as the owner */
 			return psprintf("SELECT u.id FROM %s u WHERE u.id OPERATOR(pg_catalog.=) ANY ($1)", users);
 		case STATEMENT_SET_INSERT:
 		case STATEMENT_SET_INSERT_RETURNING:
 			return psprintf("INSERT INTO %s AS u (id, document, version, created_at, modified_at)"
 							" SELECT n.id, n.document, n.version, n.modified, n.modified"
-							" FROM unnest($1, $2, $3, $4) AS n (id, document, version, modified)"
-							" ORDER BY n.id ON CONFLICT (id) DO NOTHING%s", users,
+							" FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS n (id, document, version, modified, place)"
+							" ORDER BY n.place ON CONFLICT (id) DO NOTHING%s", users,
 							statement == STATEMENT_SET_INSERT_RETURNING ?
 							" RETURNING " ROW_COLUMNS ", u.xmin, u.id" : "");
 		case STATEMENT_SET_UPDATE:
@@ -677,6 +678,7 @@ statement_types(Binding *binding, BoundStatement statement, Oid *types)
 		case STATEMENT_SET_LOCK:
 		case STATEMENT_SET_READ_LOCKED:
 		case STATEMENT_SET_EXISTS:
+		case STATEMENT_SET_VISIBLE:
 		case STATEMENT_SET_HISTORY_VERSION:
 			TYPES(set_types);
 			break;

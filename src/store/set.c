@@ -125,9 +125,9 @@ take_rows(Binding *binding)
 }
 
 /*
- * Wait for other requests about many users of the table, until the transaction
- * ends.  Those that are too large to be written in one set cannot insert in the
- * order of ids, and would lock each other out.
+ * Wait for other requests that take turns on the table, until the transaction
+ * ends: those that are too large to be written in one set cannot insert in the
+ * order of ids, and would lock each other out; see also must_wait().
  */
 void
 set_wait(Binding *binding)
@@ -216,7 +216,24 @@ set_existing(Binding *binding, const Datum *ids, int count, Datum **found)
 }
 
 /*
- * Insert rows, or write them over those that were read.  Gives the number of
+ * Are there users with these ids whom the caller cannot see?
+ */
+bool
+set_hides_any(Binding *binding, const Datum *ids, int count)
+{
+	Datum		values[1];
+	Datum	   *existing;
+	uint64		visible;
+
+	values[0] = array_of(binding->id_type, unconstify(Datum *, ids), count);
+	run(binding_plan(binding, STATEMENT_SET_VISIBLE), values, NULL);
+	visible = SPI_processed;
+	SPI_freetuptable(SPI_tuptable);
+	return set_existing(binding, ids, count, &existing) > visible;
+}
+
+/*
+ * Insert rows, in this order, or write them over those that were read.  Gives the number of
  * rows that came of it, which is less when a user is there already or was
  * changed meanwhile, or when somebody's trigger wants no row.  Where triggers
  * may have changed the rows, they are given as written; else that is NULL.

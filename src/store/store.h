@@ -117,6 +117,7 @@ typedef enum BoundStatement
 	STATEMENT_SET_LOCK,
 	STATEMENT_SET_READ_LOCKED,
 	STATEMENT_SET_EXISTS,
+	STATEMENT_SET_VISIBLE,
 	STATEMENT_SET_INSERT,
 	STATEMENT_SET_INSERT_RETURNING,
 	STATEMENT_SET_UPDATE,
@@ -325,6 +326,7 @@ extern void set_wait(Binding *binding);
 extern void set_lock(Binding *binding, const Datum *ids, int count);
 extern int	set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes,
 							FoundRow **found);
+extern bool set_hides_any(Binding *binding, const Datum *ids, int count);
 extern int	set_existing(Binding *binding, const Datum *ids, int count, Datum **found);
 extern int	set_write(Binding *binding, bool inserts, const NewRow *rows, int count,
 					  FoundRow **written);
