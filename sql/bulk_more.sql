@@ -212,6 +212,8 @@ ALTER TABLE people NO FORCE ROW LEVEL SECURITY;
 UPDATE people SET document = document || '{"title": "secret"}';
 ALTER TABLE people FORCE ROW LEVEL SECURITY;
 SELECT users_bulk_patch('people', '[{"id": "ann", "title": "b"}]', idempotency_key => 'k1');
+-- one of whom nothing was said but that there is no such user is as before
+SELECT users_bulk_patch('people', '[{"id": "ann", "title": "b"}]', idempotency_key => 'k3') = users_bulk_patch('people', '[{"id": "ann", "title": "b"}]', idempotency_key => 'k3') AS replayed;
 SELECT users_bulk_patch('people', '[{"userName": "ann", "title": "c"}]', match => 'userName', idempotency_key => 'k2');
 DROP TABLE people;
 

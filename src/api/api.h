@@ -79,12 +79,14 @@ typedef struct BodyShape
 	/*
 	 * Bulk requests: under which name the body has the array of items (NULL:
 	 * it is that array); does the answer show the documents of the users; an
-	 * item of the answer; the answer around those.
+	 * item of the answer; does such an item tell of a success; the answer
+	 * around them.
 	 */
 	const char *bulk_member;
 	bool		bulk_shows_users;
 	JsonbValue *(*show_item) (const Schema *schema, const Profile *profile,
 							  const ItemResult *item);
+	bool		(*item_succeeded) (JsonbValue *item);
 	JsonbValue *(*show_bulk) (const Profile *profile, JsonbValue *items);
 
 	/* A page of users: the items are as show_user has them. */

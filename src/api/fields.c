@@ -369,6 +369,12 @@ fields_show_item(const Schema *schema, const Profile *profile, const ItemResult 
 	return answer;
 }
 
+static bool
+fields_item_succeeded(JsonbValue *item)
+{
+	return document_is_string(document_member(item, "status"), "SUCCESS");
+}
+
 static JsonbValue *
 fields_show_bulk(const Profile *profile, JsonbValue *items)
 {
@@ -399,6 +405,7 @@ const BodyShape fields_shape = {
 	.bulk_member = "users",
 	.bulk_shows_users = true,
 	.show_item = fields_show_item,
+	.item_succeeded = fields_item_succeeded,
 	.show_bulk = fields_show_bulk,
 	.show_list = fields_show_list,
 };

@@ -103,6 +103,12 @@ object_show_item(const Schema *schema, const Profile *profile, const ItemResult 
 	return object;
 }
 
+static bool
+object_item_succeeded(JsonbValue *item)
+{
+	return document_member(item, "error") == NULL;
+}
+
 static JsonbValue *
 object_show_bulk(const Profile *profile, JsonbValue *items)
 {
@@ -131,6 +137,7 @@ const BodyShape object_shape = {
 	.show_user = object_show_user,
 	.takes_json_patch = true,
 	.show_item = object_show_item,
+	.item_succeeded = object_item_succeeded,
 	.show_bulk = object_show_bulk,
 	.show_list = object_show_list,
 };

@@ -136,6 +136,8 @@ scim_show_user(const Schema *schema, const Profile *profile, const UserState *us
 	return resource;
 }
 
+static const char error_urn[] = "urn:ietf:params:scim:api:messages:2.0:Error";
+
 static JsonbValue *
 message_schemas(const char *urn)
 {
@@ -155,7 +157,7 @@ scim_show_item(const Schema *schema, const Profile *profile, const ItemResult *i
 	if (failure == NULL)
 		return show_update(&scim_shape, schema, profile, item->user);
 	error = document_new_object();
-	document_add(error, "schemas", message_schemas("urn:ietf:params:scim:api:messages:2.0:Error"));
+	document_add(error, "schemas", message_schemas(error_urn));
 	if (item->id != NULL)
 		document_add(error, "id", document_string(item->id));
 	document_add(error, "status", document_string(psprintf("%d", failure->status)));
@@ -163,6 +165,15 @@ scim_show_item(const Schema *schema, const Profile *profile, const ItemResult *i
 		document_add(error, "scimType", document_string(failure->scim_type));
 	document_add(error, "detail", document_string(failure->message));
 	return error;
+}
+
+static bool
+scim_item_succeeded(JsonbValue *item)
+{
+	JsonbValue *schemas = document_member(item, "schemas");
+
+	return schemas == NULL || schemas->type != jbvArray || schemas->val.array.nElems == 0 ||
+		!document_is_string(&schemas->val.array.elems[0], error_urn);
 }
 
 /* A ListResponse (RFC 7644 section 3.4.2). */
@@ -196,6 +207,7 @@ const BodyShape scim_shape = {
 	.ignores_id = true,
 	.bulk_shows_users = true,
 	.show_item = scim_show_item,
+	.item_succeeded = scim_item_succeeded,
 	.show_bulk = scim_show_bulk,
 	.show_list = scim_show_list,
 };

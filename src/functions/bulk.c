@@ -415,47 +415,29 @@ apply_slice(Bulk *bulk, int from)
 	return from + count;
 }
 
-/* The ids in an answer, where it has them. */
-static int
-answered_ids(Bulk *bulk, Jsonb *answer, Datum *ids)
+/* The user of an item that went well: whom it addressed, or was matched. */
+static bool
+answered_id(Bulk *bulk, int index, JsonbValue *answer, Datum *id)
 {
-	JsonbValue *items = document_from_jsonb(answer);
-	int			count = 0;
+	MemoryContext old = MemoryContextSwitchTo(bulk->item);
+	JsonbValue *member = document_member(answer, "id");
+	char	   *text = NULL;
+	Road		road;
 
-	if (items->type == jbvObject)
-		items = document_member(items, bulk->shape->bulk_member != NULL ? bulk->shape->bulk_member :
-								bulk->api->profile->resources_member);
-	for (int i = 0; items != NULL && items->type == jbvArray && i < items->val.array.nElems; i++)
-	{
-		JsonbValue *id = document_member(&items->val.array.elems[i], "id");
+	if (!bulk->shape->item_succeeded(answer))
+		text = NULL;
 
-		if (id != NULL && id->type == jbvString && count < bulk->count)
-			ids[count++] = binding_id_from_text(bulk->table, document_cstring(id));
-	}
-	return count;
-}
+	else if (bulk->match != NULL)
+		text = member != NULL && member->type == jbvString ? document_cstring(member) : NULL;
 
-/* The ids in the request itself. */
-static int
-requested_ids(Bulk *bulk, Datum *ids)
-{
-	MemoryContext old = CurrentMemoryContext;
-	int			count = 0;
+	else if (read_item(bulk, index, &road) == NULL && road.has_id)
+		text = road.id_text;
 
-	for (int i = 0; i < bulk->count; i++)
-	{
-		Road		road;
-		ErrorData  *error;
-
-		CHECK_FOR_INTERRUPTS();
-		MemoryContextSwitchTo(bulk->item);
-		error = read_item(bulk, i, &road);
-		MemoryContextSwitchTo(old);
-		if (error == NULL && road.has_id)
-			ids[count++] = binding_id_from_text(bulk->table, road.id_text);
-		MemoryContextReset(bulk->item);
-	}
-	return count;
+	MemoryContextSwitchTo(old);
+	if (text !=NULL)
+		*id = binding_id_from_text(bulk->table, text);
+	MemoryContextReset(bulk->item);
+	return text !=NULL;
 }
 
 /*
@@ -465,13 +447,23 @@ requested_ids(Bulk *bulk, Datum *ids)
 static void
 check_replay_visible(Bulk *bulk, Jsonb *answer)
 {
+	JsonbValue *items;
 	Datum	   *ids;
-	int			count;
+	int			count = 0;
 
 	if (!binding_hides_rows(bulk->table))
 		return;
+	items = document_from_jsonb(answer);
+	if (items->type == jbvObject)
+		items = document_member(items, bulk->shape->bulk_member != NULL ? bulk->shape->bulk_member :
+								bulk->api->profile->resources_member);
 	ids = palloc_extended(sizeof(Datum) * Max(bulk->count, 1), MCXT_ALLOC_HUGE);
-	count = bulk->match != NULL ? answered_ids(bulk, answer, ids) : requested_ids(bulk, ids);
+	for (int i = 0; items != NULL && items->type == jbvArray && i < items->val.array.nElems &&
+		 i < bulk->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		count += answered_id(bulk, i, &items->val.array.elems[i], &ids[count]);
+	}
 	if (set_hides_any(bulk->table, ids, count))
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_NOT_FOUND),
