@@ -213,6 +213,10 @@ SELECT r.state, r.message FROM raised($$SELECT users_bulk_put('staff', '[{"id": 
 -- SCIM: a ListResponse, with Errors in the place of users
 --
 SELECT answer - 'Resources' AS message, jsonb_typeof(answer -> 'Resources') AS resources FROM users_bulk_put('staff', '[{"id": "a", "userName": "ann"}]') AS answer;
+-- the answer is packed as PostgreSQL would
+SELECT jsonb_array_length(answer -> 'Resources') AS users, answer::text::jsonb = answer AS is_same, answer #>> '{Resources,99,userName}' AS last,
+	(SELECT count(*) FROM generate_series(0, 99) i WHERE answer #> ARRAY['Resources', i::text] @> jsonb_build_object('userName', 'user ' || i, 'title', repeat('x', i))) AS found
+FROM users_bulk_put('staff', (SELECT jsonb_agg(jsonb_build_object('id', 'u' || i, 'userName', 'user ' || i, 'title', repeat('x', i)) ORDER BY i) FROM generate_series(0, 99) i), creates => true) AS answer;
 SELECT users_bulk_put('staff', '[]');
 SELECT jsonb_array_elements(users_bulk_put('staff', '[{"id": "a", "userName": "ann", "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"]}, {"id": "b", "userName": "ANN"}, {"id": "z", "userName": "zoe"},
 	{"userName": "nobody"}, {"id": "b", "userName": "bob", "shoe": 42}, {"id": "b"}, {"id": "c", "userName": "cy", "active": "yes"}]') -> 'Resources') #- '{meta,created}' #- '{meta,lastModified}' AS resource;

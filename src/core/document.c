@@ -22,7 +22,6 @@ static JsonbValue *read_container(JsonbIterator **iterator, JsonbValue *head,
 static int	compare_names(const char *a, int a_len, const char *b, int b_len);
 static int	compare_pairs(const void *a, const void *b);
 static void sort_members(JsonbValue *object);
-static void sort_all(JsonbValue *value);
 
 static int
 room_for(int count)
@@ -183,20 +182,21 @@ sort_members(JsonbValue *object)
 	}
 }
 
-static void
-sort_all(JsonbValue *value)
+/* Put the members of all objects of a tree into jsonb's order. */
+void
+document_sort(JsonbValue *value)
 {
 	check_stack_depth();
 	if (value->type == jbvObject)
 	{
 		sort_members(value);
 		document_foreach(pair, value)
-			sort_all(&pair->value);
+			document_sort(&pair->value);
 	}
 	else if (value->type == jbvArray)
 	{
 		for (int i = 0; i < value->val.array.nElems; i++)
-			sort_all(&value->val.array.elems[i]);
+			document_sort(&value->val.array.elems[i]);
 	}
 }
 
@@ -207,7 +207,7 @@ sort_all(JsonbValue *value)
 Jsonb *
 document_to_jsonb(JsonbValue *document)
 {
-	sort_all(document);
+	document_sort(document);
 	return JsonbValueToJsonb(document);
 }
 

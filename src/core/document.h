@@ -4,7 +4,7 @@
  *	  and packed once at the end.
  *
  * A tree is made of PostgreSQL's own JsonbValue.  A container is always jbvObject or
- * jbvArray, never jbvBinary.  Scalars may point into the jsonb that the tree
+ * jbvArray, never jbvBinary, but in a tree that is made for document_pack().  Scalars may point into the jsonb that the tree
  * was read from, which has to live as long as the tree.
  */
 #ifndef USERSTORE_DOCUMENT_H
@@ -22,6 +22,9 @@ extern JsonbValue *document_from_jsonb(Jsonb *jsonb);
 extern JsonbValue *document_from_row(Jsonb *jsonb);
 extern JsonbValue *document_from_value(JsonbValue *value);
 extern Jsonb *document_to_jsonb(JsonbValue *document);
+extern JsonbValue document_packed(Jsonb *jsonb);
+extern Jsonb *document_pack(JsonbValue *document);
+extern void document_sort(JsonbValue *value);
 extern void document_canonical(JsonbValue *document, StringInfo out);
 
 extern JsonbValue *document_new_object(void);

@@ -38,6 +38,41 @@ typedef struct Batch
 } Batch;
 
 /*
+ * Taking turns
+ *
+ * Two requests that create the same users wait for each other, as long as both
+ * create them in one order; so a request inserts in one statement, which sorts
+ * them.  When it turns out that it cannot, all that it did is taken back, with
+ * its locks, and done again while no other request creates users.
+ *
+ * Until then nothing is tried in a subtransaction of its own: those who wait
+ * for a row of one that has been kept wait for the end of the transaction, even
+ * when what is around it is taken back.
+ */
+
+static void
+require_turn(Bulk *bulk)
+{
+	if (bulk->has_turn)
+		return;
+	bulk->wants_turn = true;
+	/* nobody sees this: see apply() */
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("users have to be created in turn with other requests")));
+}
+
+/* Gives NULL, or why it failed, when nothing of it is left. */
+static ErrorData *
+try(Bulk *bulk, void (*work) (void *), void *arg)
+{
+	if (bulk->has_turn)
+		return attempt(work, arg);
+	work(arg);
+	return NULL;
+}
+
+/*
  * Planning
  */
 
@@ -53,6 +88,8 @@ plan_change(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
 
 	item->writes = true;
 	item->creates = !user->exists;
+	if (item->creates && (bulk->match != NULL || bulk->has_created || item->wave > 1))
+		require_turn(bulk);
 	if (user->planned > 0)
 		item->read.xmin = InvalidTransactionId; /* that of a row to come */
 	user->planned = item->wave;
@@ -72,12 +109,6 @@ plan_change(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
 	if (item->creates)
 		user->row.created = history->changed_at;
 	item->result = user->row;
-
-	/*
-	 * ids that are made up here have no order in common with another
-	 * request's
-	 */
-	item->order = bulk->match != NULL ? match_key(bulk, item) : user->id_text;
 	if (bulk->match != NULL)
 		match_changed(bulk, item->road.id_text, before, after);
 	MemoryContextSwitchTo(old);
@@ -190,7 +221,7 @@ plan_items(Batch *batch, int to)
 		}
 		PG_CATCH();
 		{
-			if (!is_items_own(geterrcode()))
+			if (!is_items_own(geterrcode()) || bulk->wants_turn)
 				PG_RE_THROW();
 			MemoryContextSwitchTo(known_context(bulk));
 			item->error = CopyErrorData();
@@ -264,8 +295,8 @@ compare_writes(const void *a, const void *b)
 	if (x->creates != y->creates)
 		return x->creates ? 1 : -1;
 	/* all requests insert in one order, and so wait for each other in it */
-	if (x->creates && strcmp(x->order, y->order) != 0)
-		return strcmp(x->order, y->order);
+	if (x->creates)
+		return strcmp(x->user->id_text, y->user->id_text);
 	return x->index < y->index ? -1 : 1;
 }
 
@@ -370,6 +401,7 @@ settle(Batch *batch)
 		if (!item->writes)
 			continue;
 		item->user->planned = 0;
+		batch->bulk->has_created |= item->creates;
 		if (!batch->bulk->table->changes_rows)
 			item->user->row.xmin = batch->xid;
 	}
@@ -383,17 +415,28 @@ typedef struct Alone
 	bool		from_scratch;
 } Alone;
 
+static bool
+may_create(Bulk *bulk, Road *road)
+{
+	return bulk->creates &&
+		!(road->has_id && known_has(bulk, road->id_text) &&
+		  known_user(bulk, road->id_text, road->id)->exists);
+}
+
 static void
 travel_alone(void *arg)
 {
 	Alone	   *alone = arg;
+	Road	   *road = &alone->item->road;
 
 	if (alone->bulk->match != NULL && alone->from_scratch)
 		match_load(alone->bulk, alone->item, 0, 1);
 	if (alone->bulk->match != NULL)
 		match_item(alone->bulk, alone->item);
-	road_hash_password(&alone->item->road);
-	road_travel(&alone->item->road);
+	if ((alone->bulk->match != NULL || alone->bulk->has_created) && may_create(alone->bulk, road))
+		require_turn(alone->bulk);
+	road_hash_password(road);
+	road_travel(road);
 }
 
 /*
@@ -410,9 +453,11 @@ do_alone(Bulk *bulk, BulkItem *items, int at, bool from_scratch)
 	item->error = item->unreadable;
 	item->writes = false;
 	if (item->error == NULL)
-		item->error = attempt(travel_alone, &alone);
+		item->error = try(bulk, travel_alone, &alone);
 	if (item->error != NULL && !is_items_own(item->error->sqlerrcode))
 		ReThrowError(item->error);
+	if (item->error == NULL)
+		bulk->has_created |= item->road.created;
 	if (item->error == NULL && !from_scratch)
 	{
 		known_outdate(bulk);
@@ -437,30 +482,6 @@ load(void *arg)
 }
 
 /*
- * Two requests that find no user with a value would both create one, and each
- * wait for the other when that is to be unique.  So those who create users whom
- * they match take turns, and look again when theirs has come.
- */
-static bool
-must_wait(Batch *batch)
-{
-	Bulk	   *bulk = batch->bulk;
-
-	if (bulk->match == NULL || bulk->has_turn)
-		return false;
-	for (int i = batch->from; i < batch->to; i++)
-	{
-		if (batch->items[i].writes && batch->items[i].creates)
-		{
-			set_wait(bulk->table);
-			bulk->has_turn = true;
-			return true;
-		}
-	}
-	return false;
-}
-
-/*
  * Apply items, in their order.
  */
 void
@@ -469,16 +490,14 @@ apply_items(Bulk *bulk, BulkItem *items, int from, int to)
 	while (from < to)
 	{
 		Batch		batch = {bulk, items, from, to};
-		ErrorData  *error = attempt(load, &batch);
+		ErrorData  *error = try(bulk, load, &batch);
 		int			end = batch.to;
 
 		while (batch.from < end && error == NULL)
 		{
 			plan_items(&batch, end);
-			if (must_wait(&batch))
-				break;
 			if (batch.waves > 0)
-				error = attempt(write_batch, &batch);
+				error = try(bulk, write_batch, &batch);
 			if (error != NULL)
 				break;
 			settle(&batch);

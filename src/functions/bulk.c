@@ -168,10 +168,12 @@ answer(Bulk *bulk)
 
 	for (int i = 0; i < bulk->count; i++)
 	{
+		JsonbValue	item = document_packed(bulk->results[i]);
+
 		CHECK_FOR_INTERRUPTS();
-		document_push(items, document_from_jsonb(bulk->results[i]));
+		document_push(items, &item);
 	}
-	return document_to_jsonb(bulk->shape->show_bulk(bulk->api->profile, items));
+	return document_pack(bulk->shape->show_bulk(bulk->api->profile, items));
 }
 
 /*
@@ -415,6 +417,43 @@ apply_slice(Bulk *bulk, int from)
 	return from + count;
 }
 
+static void
+apply_slices(Bulk *bulk)
+{
+	for (int next = 0; next < bulk->count;)
+		next = apply_slice(bulk, next);
+}
+
+static void
+apply_beside_others(void *bulk)
+{
+	set_wait(((Bulk *) bulk)->table, false);
+	apply_slices(bulk);
+}
+
+/*
+ * Apply all items.  A request that creates users does so beside others that do,
+ * if that goes well: see require_turn().
+ */
+static void
+apply(Bulk *bulk)
+{
+	if (!bulk->has_turn)
+	{
+		ErrorData  *error = attempt(apply_beside_others, bulk);
+
+		if (error == NULL)
+			return;
+		if (!bulk->wants_turn && !is_items_own(error->sqlerrcode))
+			ReThrowError(error);
+		MemoryContextReset(bulk->slice);
+		set_wait(bulk->table, true);
+		bulk->has_turn = true;
+		bulk->wants_turn = false;
+	}
+	apply_slices(bulk);
+}
+
 /* The user of an item that went well: whom it addressed, or was matched. */
 static bool
 answered_id(Bulk *bulk, int index, JsonbValue *answer, Datum *id)
@@ -525,15 +564,12 @@ travel(const BulkCall *call)
 		check_replay_visible(bulk, claim.answer);
 		return claim.answer;
 	}
+	bulk->has_turn = bulk->sliced || !bulk->creates;
 	if (bulk->sliced)
-	{
-		set_wait(bulk->table);
-		bulk->has_turn = true;
-		if (id_count > 0)
-			set_lock(bulk->table, ids, id_count);
-	}
-	for (int next = 0; next < bulk->count;)
-		next = apply_slice(bulk, next);
+		set_wait(bulk->table, true);
+	if (id_count > 0)
+		set_lock(bulk->table, ids, id_count);
+	apply(bulk);
 	tell_ignored(bulk->ignored);
 	result = answer(bulk);
 	if (has_key)

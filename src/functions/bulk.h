@@ -58,7 +58,6 @@ typedef struct BulkItem
 	KnownUser  *user;
 	bool		writes;
 	bool		creates;
-	const char *order;			/* of inserts: what finds the user */
 	int			wave;			/* in which it is written, from 1 */
 	UserRow		read;			/* the row that the change is made of */
 	UserRow		result;			/* and the one that it leaves */
@@ -72,7 +71,10 @@ typedef struct Bulk
 	const BoundApi *api;
 	const BodyShape *shape;
 	bool		creates;
-	bool		has_turn;		/* among requests that take turns */
+	bool		has_turn;		/* no other request creates users meanwhile,
+								 * or it creates none */
+	bool		wants_turn;		/* it cannot go on without */
+	bool		has_created;	/* a user, in the order of all */
 	Match	   *match;			/* or NULL: users are found by id */
 	int			count;
 	bool		sliced;			/* does it take more than one slice? */
@@ -96,6 +98,7 @@ extern void finish_item(Bulk *bulk, BulkItem *item);
 /*
  * apply.c
  */
+
 extern void apply_items(Bulk *bulk, BulkItem *items, int from, int to);
 
 /*
@@ -119,7 +122,6 @@ extern void known_refresh(Bulk *bulk, BulkItem *item);
 extern Match *match_open(Bulk *bulk, const char *path);
 extern void match_load(Bulk *bulk, BulkItem *items, int from, int to);
 extern void match_item(Bulk *bulk, BulkItem *item);
-extern char *match_key(Bulk *bulk, BulkItem *item);
 extern void match_changed(Bulk *bulk, const char *id_text, JsonbValue *before,
 						  JsonbValue *after);
 

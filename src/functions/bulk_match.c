@@ -333,10 +333,3 @@ match_changed(Bulk *bulk, const char *id_text, JsonbValue *before, JsonbValue *a
 	}
 	MemoryContextSwitchTo(old);
 }
-
-/* The value by which an item's user is found, in the current memory context. */
-char *
-match_key(Bulk *bulk, BulkItem *item)
-{
-	return key_of(bulk->match, item->road.sent);
-}

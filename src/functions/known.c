@@ -105,7 +105,11 @@ load_users(Bulk *bulk, List *wanted, bool is_one)
 		ids[count++] = ((KnownUser *) lfirst(lc))->id;
 	number = set_read_locked(bulk->table, ids, count, is_one ? 0 : MAX_READ_BYTES, &rows);
 	if (number < 0)
+	{
+		/* only some were read; but all are to be locked in one order */
+		set_lock(bulk->table, ids, count);
 		return false;
+	}
 	for (int i = 0; i < number; i++)
 	{
 		KnownUser  *user = known_user(bulk, binding_id_to_text(bulk->table, rows[i].id), rows[i].id);

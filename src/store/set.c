@@ -125,17 +125,19 @@ take_rows(Binding *binding)
 }
 
 /*
- * Wait for other requests that take turns on the table, until the transaction
- * ends: those that are too large to be written in one set cannot insert in the
- * order of ids, and would lock each other out; see also must_wait().
+ * Requests that create users in the order of ids may do so beside each other.
+ * Those that cannot, since they are too large for one set or are done item by
+ * item, would lock others out and be locked out: they take turns with all.
+ * Waits until others are done, if need be; lasts until the transaction ends, or
+ * the subtransaction in which it was called is taken back.
  */
 void
-set_wait(Binding *binding)
+set_wait(Binding *binding, bool in_turn)
 {
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, binding->users, 0, SET_LOCK_CLASS);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	(void) LockAcquire(&tag, in_turn ? ExclusiveLock : ShareLock, false, false);
 }
 
 /*

@@ -322,7 +322,7 @@ typedef struct Holder
 
 extern void plan_by_index(SPIPlanPtr plan);
 extern Datum array_of(Oid type, Datum *elems, int count);
-extern void set_wait(Binding *binding);
+extern void set_wait(Binding *binding, bool in_turn);
 extern void set_lock(Binding *binding, const Datum *ids, int count);
 extern int	set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes,
 							FoundRow **found);

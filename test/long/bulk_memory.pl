@@ -17,6 +17,7 @@ $node->safe_psql('userstore', q{
 		{"name": "active", "type": "boolean"}, {"name": "biography"}, {"name": "emails", "type": "complex", "multiValued": true,
 			"subAttributes": [{"name": "value"}, {"name": "type"}]}]}');
 	SELECT userstore.user_table_create('people', schemas => '{urn:test:bulk:User}');
+	SELECT userstore.user_table_create('others', schemas => '{urn:test:bulk:User}');
 	CREATE TABLE request (kind text, body jsonb)});
 foreach my $kind (qw(first second))
 {
@@ -49,8 +50,9 @@ sub try_request
 	my $session = $node->background_psql('userstore');
 	my $pid = $session->query_safe('SELECT pg_backend_pid()');
 
-	is($session->query_safe(qq{SELECT i ->> 'status', count(*) FROM jsonb_array_elements($call) i GROUP BY 1 ORDER BY 1}),
-		$outcome, $what);
+	is($session->query_safe(qq{SELECT coalesce(i ->> 'status', i #>> '{meta,version}'), count(*)
+		FROM $call answer, jsonb_array_elements(CASE jsonb_typeof(answer) WHEN 'array' THEN answer ELSE answer -> 'Resources' END) i
+		GROUP BY 1 ORDER BY 1}), $outcome, $what);
 	my $peak = peak($pid);
 	my $kept = $session->query_safe('SELECT sum(total_bytes) FROM pg_backend_memory_contexts');
 
@@ -77,6 +79,10 @@ try_request('merges', "userstore.users_bulk_patch('people', $second)", '200|1000
 $node->safe_psql('userstore', q{ALTER TABLE people ADD CHECK (document ->> 'biography' <> 'none')});
 try_request('replacements of which one fails',
 	qq{userstore.users_bulk_put('people', $first || '[{"id": "user 1", "biography": "none"}]')}, "200|100000\n400|1");
+
+# an answer that has the users
+try_request('SCIM resources', "userstore.users_bulk_put('others', $first, creates => true, api => 'scim')", 'W/"1"|100000');
+try_request('SCIM resources again', "userstore.users_bulk_put('others', $second, api => 'scim')", 'W/"2"|100000');
 
 is($node->safe_psql('userstore', q{SELECT count(*), sum(version), min(octet_length(document::text)) > 700 FROM people}),
 	'100000|500000|t', 'all was done');

@@ -276,6 +276,38 @@ is(query(q{SELECT count(*), min(version), max(version) FROM people WHERE id LIKE
 is(query(q{SELECT count(*), min(version), max(version) FROM people WHERE id LIKE 'long round %'}), '80000|1|1', 'and so are many');
 is(query(q{SELECT oracle.wrong_histories('people')}), '0', 'history tells it all');
 
+# Users who are created in other ways than as one set: some refused by a CHECK,
+# one by one, matched, with passwords.
+query(q{
+	SELECT userstore.user_table_create('checked', schemas => '{urn:test:bulk:User}');
+	ALTER TABLE checked ADD CHECK (document ->> 'n' <> '7');
+	SELECT userstore.user_table_create('referring', schemas => '{urn:test:bulk:User}');
+	ALTER TABLE referring ADD COLUMN superior text GENERATED ALWAYS AS (document ->> 'superior') STORED REFERENCES referring (id);
+	SELECT userstore.user_table_create('matched', schemas => '{urn:test:bulk:User}');
+	CREATE FUNCTION weak(password text, hash text) RETURNS text LANGUAGE sql AS 'SELECT pg_catalog.md5(password)';
+	SELECT userstore.user_table_create('secret', api => 'cpq', password_function => 'weak');
+	CREATE FUNCTION new_users(kind text, round int, users int, upwards boolean) RETURNS jsonb LANGUAGE sql AS $$
+		SELECT jsonb_agg(CASE kind WHEN 'matched' THEN '{}' ELSE jsonb_build_object('id', format('%s user %s', round, i)) END ||
+			jsonb_build_object('login', format('%s user %s', round, i)) ||
+			CASE kind WHEN 'secret' THEN '{"password": "it"}' ELSE jsonb_build_object('n', i % 100) END
+			ORDER BY CASE WHEN upwards THEN i ELSE -i END)
+		FROM generate_series(1, users) i $$});
+foreach my $case ([ checked => 500, 5 ], [ referring => 300, 0 ], [ matched => 1000, 0 ], [ secret => 50, 0 ])
+{
+	my ($kind, $users, $refused) = @$case;
+	my $rounds = 8;
+	my $match = $kind eq 'matched' ? ", match => 'login'" : '';
+	my @sessions = map {
+		my $upwards = $_;
+		beside(join '', map {
+			"SELECT count(*) FILTER (WHERE i ? 'error') FROM jsonb_array_elements(userstore.users_bulk_put('$kind', new_users('$kind', $_, $users, $upwards), creates => true$match)) i;\n"
+		} 1 .. $rounds);
+	} qw(true false);
+
+	is($_->(), "$refused\n" x $rounds, "$kind: users created in opposite order: no deadlock") for @sessions;
+	is(query("SELECT count(*) FROM $kind"), $rounds * ($users - $refused), 'each once');
+}
+
 # Changes of others are not overwritten, and none is lost.
 my @bulks = map {
 	my $mark = $_;
