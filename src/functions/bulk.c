@@ -581,7 +581,6 @@ travel(const BulkCall *call)
 typedef struct BulkAttempt
 {
 	const BulkCall *call;
-	MemoryContext caller;
 	Jsonb	   *answer;
 } BulkAttempt;
 
@@ -589,13 +588,25 @@ static void
 travel_connected(void *arg)
 {
 	BulkAttempt *bulk = arg;
-	Jsonb	   *result;
 
 	SPI_connect();
-	result = travel(bulk->call);
-	bulk->answer = MemoryContextAllocHuge(bulk->caller, VARSIZE(result));
-	memcpy(bulk->answer, result, VARSIZE(result));
+	bulk->answer = give_to_caller(travel(bulk->call));
 	SPI_finish();
+}
+
+/*
+ * Update many users; gives the answer.
+ */
+Jsonb *
+update_users(const BulkCall *call)
+{
+	BulkAttempt attempt = {call, NULL};
+
+	if (call->common.dry_run)
+		rehearse(travel_connected, &attempt);
+	else
+		travel_connected(&attempt);
+	return attempt.answer;
 }
 
 /*
@@ -607,7 +618,6 @@ static Datum
 bulk(FunctionCallInfo fcinfo, Operation operation)
 {
 	BulkCall	call = {0};
-	BulkAttempt attempt = {&call, CurrentMemoryContext, NULL};
 
 	call.common.hides = hide_statement();
 	require_argument(fcinfo, 0, "users");
@@ -625,11 +635,7 @@ bulk(FunctionCallInfo fcinfo, Operation operation)
 	call.common.request_id = request_id_argument(fcinfo, 6);
 	call.common.dry_run = PG_GETARG_BOOL(7);
 	call.common.api = text_argument(fcinfo, 8);
-	if (call.common.dry_run)
-		rehearse(travel_connected, &attempt);
-	else
-		travel_connected(&attempt);
-	PG_RETURN_JSONB_P(attempt.answer);
+	PG_RETURN_JSONB_P(update_users(&call));
 }
 
 Datum

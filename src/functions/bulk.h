@@ -92,6 +92,7 @@ typedef struct Bulk
 /*
  * bulk.c
  */
+extern Jsonb *update_users(const BulkCall *call);
 extern bool is_items_own(int sqlstate);
 extern void finish_item(Bulk *bulk, BulkItem *item);
 

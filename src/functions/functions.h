@@ -23,6 +23,33 @@ typedef enum Operation
 	OPERATION_DELETE
 } Operation;
 
+/* Which attributes of a user an answer shows: all, unless it selects some. */
+typedef struct Shown
+{
+	bool		selects;
+	List	   *attributes;		/* of char * paths */
+	bool		excludes;
+	List	   *excluded;		/* of char * paths */
+} Shown;
+
+/* The versions that a user has to have before anything is done. */
+typedef struct Expectation
+{
+	bool		given;
+	bool		any;			/* whatever the version is */
+	bool		none;			/* there must be no such user */
+	const int64 *versions;		/* or one of these */
+	int			count;
+} Expectation;
+
+/* A user whom a call was about. */
+typedef struct Outcome
+{
+	const char *id;
+	int64		version;
+	bool		created;
+} Outcome;
+
 /* What one call asks for. */
 typedef struct UserCall
 {
@@ -31,13 +58,36 @@ typedef struct UserCall
 	const char *id;				/* NULL: to be generated */
 	Jsonb	   *body;			/* NULL for a deletion */
 	const char *idempotency_key;
-	bool		has_expected_version;
-	int64		expected_version;
+	Expectation expected;
 	const char *request_id;
 	const char *api;
+	Shown		shown;
 	bool		dry_run;
 	bool		hides;			/* the statement is hidden for this call */
 } UserCall;
+
+/* What a reading of one user asks for. */
+typedef struct ReadCall
+{
+	Oid			users;
+	const char *id;
+	const char *api;
+	Shown		shown;
+} ReadCall;
+
+/* What a list asks for. */
+typedef struct ListCall
+{
+	Oid			users;
+	const char *filter;			/* or NULL */
+	const char *sort_by;		/* or NULL */
+	const char *sort_order;
+	int64		start_index;	/* from 1 */
+	bool		has_count;
+	int64		count;
+	const char *api;
+	Shown		shown;
+} ListCall;
 
 /* How a partial update is said. */
 typedef enum PatchForm
@@ -80,7 +130,7 @@ typedef struct Road
  */
 extern const char *const operation_names[];
 
-extern Jsonb *update_user(const UserCall *call);
+extern Jsonb *update_user(const UserCall *call, Outcome *outcome);
 extern void user_missing(const char *id);
 extern void tell_ignored(List *paths);
 
@@ -101,10 +151,18 @@ extern UserState road_user(const Road *road);
 /*
  * user.c
  */
+extern Jsonb *get_user(const ReadCall *call, Outcome *outcome);
 extern char *text_argument(FunctionCallInfo fcinfo, int arg);
-extern void selection_arguments(FunctionCallInfo fcinfo, int wanted, int excluded,
-								const Schema *schema, Selection *selection);
+extern void shown_arguments(FunctionCallInfo fcinfo, int attributes, int excluded, Shown *shown);
+extern void select_shown(Selection *selection, const Schema *schema, const Shown *shown);
 extern char *request_id_argument(FunctionCallInfo fcinfo, int arg);
+extern Jsonb *give_to_caller(Jsonb *answer);
+extern char *give_string_to_caller(const char *string);
+
+/*
+ * list.c
+ */
+extern Jsonb *list_users(const ListCall *call);
 
 /*
  * attempt.c

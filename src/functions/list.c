@@ -293,13 +293,34 @@ go_through(Listing *listing)
 	MemoryContextSwitchTo(context);
 }
 
-static int64
-count_argument(FunctionCallInfo fcinfo, int arg)
+/*
+ * A page of users, in the shape of the API; within a connection to SPI.
+ */
+Jsonb *
+list_users(const ListCall *call)
 {
-	int64		count = PG_ARGISNULL(arg) ? DEFAULT_COUNT : PG_GETARG_INT64(arg);
+	Listing		listing = {0};
 
+	listing.table = binding_open(call->users);
+	listing.api = binding_api(listing.table, call->api);
+	listing.shape = body_shape(listing.api->profile->body);
+	binding_require_privileges(listing.table, ACL_SELECT);
+	if (call->filter != NULL)
+	{
+		listing.filter = filter_parse(call->filter);
+		filter_bind(listing.filter, listing.api->schema, common_schema(), NULL);
+	}
+	use_index(&listing);
+	set_order(&listing, call->sort_by, call->sort_order);
+	select_shown(&listing.selection, listing.api->schema, &call->shown);
+	listing.page.start = Max(call->start_index, 1);
 	/* negative is 0 (RFC 7644 section 3.4.2.4) */
-	return Min(Max(count, 0), MAX_COUNT);
+	listing.page.limit = call->has_count ? Min(Max(call->count, 0), MAX_COUNT) : DEFAULT_COUNT;
+	listing.page.items = document_new_array();
+	listing.row = AllocSetContextCreate(CurrentMemoryContext, "userstore listed user",
+										ALLOCSET_DEFAULT_SIZES);
+	go_through(&listing);
+	return document_to_jsonb(listing.shape->show_list(listing.api->profile, &listing.page));
 }
 
 /*
@@ -310,38 +331,23 @@ count_argument(FunctionCallInfo fcinfo, int arg)
 Datum
 users_list(PG_FUNCTION_ARGS)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	Listing		listing = {0};
-	char	   *filter;
-	Jsonb	   *shown;
+	ListCall	call = {0};
 	Jsonb	   *answer;
 
 	require_argument(fcinfo, 0, "users");
 	require_argument(fcinfo, 3, "sort_order");
 	require_argument(fcinfo, 4, "start_index");
+	call.users = PG_GETARG_OID(0);
+	call.filter = text_argument(fcinfo, 1);
+	call.sort_by = text_argument(fcinfo, 2);
+	call.sort_order = text_argument(fcinfo, 3);
+	call.start_index = PG_GETARG_INT64(4);
+	call.has_count = !PG_ARGISNULL(5);
+	call.count = call.has_count ? PG_GETARG_INT64(5) : 0;
+	shown_arguments(fcinfo, 6, 7, &call.shown);
+	call.api = text_argument(fcinfo, 8);
 	SPI_connect();
-	listing.table = binding_open(PG_GETARG_OID(0));
-	listing.api = binding_api(listing.table, text_argument(fcinfo, 8));
-	listing.shape = body_shape(listing.api->profile->body);
-	binding_require_privileges(listing.table, ACL_SELECT);
-	filter = text_argument(fcinfo, 1);
-	if (filter != NULL)
-	{
-		listing.filter = filter_parse(filter);
-		filter_bind(listing.filter, listing.api->schema, common_schema(), NULL);
-	}
-	use_index(&listing);
-	set_order(&listing, text_argument(fcinfo, 2), text_argument(fcinfo, 3));
-	selection_arguments(fcinfo, 6, 7, listing.api->schema, &listing.selection);
-	listing.page.start = Max(PG_GETARG_INT64(4), 1);
-	listing.page.limit = count_argument(fcinfo, 5);
-	listing.page.items = document_new_array();
-	listing.row = AllocSetContextCreate(CurrentMemoryContext, "userstore listed user",
-										ALLOCSET_DEFAULT_SIZES);
-	go_through(&listing);
-	shown = document_to_jsonb(listing.shape->show_list(listing.api->profile, &listing.page));
-	answer = MemoryContextAllocHuge(caller, VARSIZE(shown));
-	memcpy(answer, shown, VARSIZE(shown));
+	answer = give_to_caller(list_users(&call));
 	SPI_finish();
 	PG_RETURN_JSONB_P(answer);
 }

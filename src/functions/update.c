@@ -26,7 +26,7 @@
 typedef struct UserAttempt
 {
 	const UserCall *call;
-	MemoryContext caller;
+	Outcome    *outcome;
 	Jsonb	   *answer;
 } UserAttempt;
 
@@ -72,20 +72,36 @@ user_missing(const char *id)
 static void
 version_differs(const Road *road, const char *standing)
 {
+	const Expectation *expected = &road->call->expected;
+	char	   *id = shown_name(road->id_text, strlen(road->id_text));
+
 	ereport(ERROR,
 			(errcode(ERRCODE_USER_PRECONDITION_FAILED),
-			 errmsg("user \"%s\" does not have version " INT64_FORMAT,
-					shown_name(road->id_text, strlen(road->id_text)),
-					road->call->expected_version),
+			 expected->none ? errmsg("user \"%s\" exists already", id) :
+			 expected->count == 1 ? errmsg("user \"%s\" does not have version " INT64_FORMAT,
+										   id, expected->versions[0]) :
+			 errmsg("user \"%s\" does not have a version that is expected", id),
 			 errdetail_path("meta.version", NULL),
 			 errhint("%s", standing)));
+}
+
+static bool
+is_expected(const Expectation *expected, int64 version)
+{
+	if (!expected->given || expected->any)
+		return true;
+	for (int i = 0; i < expected->count; i++)
+	{
+		if (expected->versions[i] == version)
+			return true;
+	}
+	return false;
 }
 
 static void
 check_expected_version(const Road *road)
 {
-	if (road->call->has_expected_version &&
-		road->call->expected_version != road->row.version)
+	if (!is_expected(&road->call->expected, road->row.version))
 		version_differs(road, psprintf("Its version is " INT64_FORMAT "; read it and repeat the change on that.",
 									   road->row.version));
 }
@@ -458,7 +474,7 @@ change_or_create(Road *road)
 		}
 		if (!road->creates)
 			user_missing(road->id_text);
-		if (road->call->has_expected_version)
+		if (road->call->expected.given && !road->call->expected.none)
 			version_differs(road, "The user does not exist.");
 		/* the last try lets PostgreSQL say why there can be no such row */
 		if (create(road, !is_last || !binding_may_refuse_insert(road->table)))
@@ -603,12 +619,19 @@ static Jsonb *
 answer(const Road *road)
 {
 	UserState	user = road_user(road);
+	Selection	selection = {0};
 	JsonbValue	none;
 
 	if (road->call->operation == OPERATION_DELETE)
 	{
 		none.type = jbvNull;
 		return JsonbValueToJsonb(&none);
+	}
+	if (road->call->shown.selects || road->call->shown.excludes)
+	{
+		select_shown(&selection, road->schema, &road->call->shown);
+		return document_to_jsonb(road->shape->show_user(road->schema, road->profile, &user,
+														&selection));
 	}
 	return document_to_jsonb(show_update(road->shape, road->schema, road->profile, &user));
 }
@@ -695,7 +718,7 @@ road_travel(Road *road)
  * Go the road.  Within a connection to SPI.
  */
 static Jsonb *
-travel(const UserCall *call)
+travel(const UserCall *call, Outcome *outcome)
 {
 	Road		road;
 	KeyClaim	claim = {0};
@@ -744,12 +767,21 @@ travel(const UserCall *call)
 		if (idempotency_claim(table, &claim))
 		{
 			check_replay_visible(&road, &claim);
+			if (claim.has_user_id)
+				outcome->id = binding_id_to_text(table, claim.user_id);
+			outcome->version = claim.version;
+			outcome->created = strcmp(claim.operation, operation_names[OPERATION_CREATE]) == 0;
 			return claim.answer;
 		}
 	}
 	road_travel(&road);
 	tell_ignored(road.update.ignored);
 	result = answer(&road);
+	outcome->id = road.id_text;
+	outcome->version = road.row.version;
+	outcome->created = road.created;
+	if (road.created)
+		claim.operation = operation_names[OPERATION_CREATE];
 	if (has_key)
 		idempotency_keep(table, &claim, &road.id, road.row.version, result);
 	return result;
@@ -759,12 +791,11 @@ static void
 travel_connected(void *arg)
 {
 	UserAttempt *attempt = arg;
-	Jsonb	   *result;
 
 	SPI_connect();
-	result = travel(attempt->call);
-	attempt->answer = MemoryContextAlloc(attempt->caller, VARSIZE(result));
-	memcpy(attempt->answer, result, VARSIZE(result));
+	attempt->answer = give_to_caller(travel(attempt->call, attempt->outcome));
+	if (attempt->outcome->id != NULL)
+		attempt->outcome->id = give_string_to_caller(attempt->outcome->id);
 	SPI_finish();
 }
 
@@ -772,9 +803,9 @@ travel_connected(void *arg)
  * Update one user; gives the answer.
  */
 Jsonb *
-update_user(const UserCall *call)
+update_user(const UserCall *call, Outcome *outcome)
 {
-	UserAttempt attempt = {call, CurrentMemoryContext, NULL};
+	UserAttempt attempt = {call, outcome, NULL};
 
 	if (call->dry_run)
 		rehearse(travel_connected, &attempt);

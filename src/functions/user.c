@@ -49,6 +49,40 @@ request_id_argument(FunctionCallInfo fcinfo, int arg)
 	return request_id;
 }
 
+/* Out of SPI's memory, which goes when it finishes. */
+Jsonb *
+give_to_caller(Jsonb *answer)
+{
+	Jsonb	   *copy = SPI_palloc(VARSIZE(answer));
+
+	memcpy(copy, answer, VARSIZE(answer));
+	return copy;
+}
+
+char *
+give_string_to_caller(const char *string)
+{
+	char	   *copy = SPI_palloc(strlen(string) + 1);
+
+	strcpy(copy, string);
+	return copy;
+}
+
+/* The argument expected_version. */
+static void
+version_argument(FunctionCallInfo fcinfo, int arg, Expectation *expected)
+{
+	int64	   *version;
+
+	expected->given = !PG_ARGISNULL(arg);
+	if (!expected->given)
+		return;
+	version = palloc(sizeof(int64));
+	*version = PG_GETARG_INT64(arg);
+	expected->versions = version;
+	expected->count = 1;
+}
+
 static Datum
 give_answer(FunctionCallInfo fcinfo, Jsonb *answer)
 {
@@ -67,6 +101,7 @@ static Datum
 put_or_patch(FunctionCallInfo fcinfo, Operation operation)
 {
 	UserCall	call = {0};
+	Outcome		outcome = {0};
 
 	call.hides = hide_statement();
 	require_argument(fcinfo, 0, "users");
@@ -78,12 +113,11 @@ put_or_patch(FunctionCallInfo fcinfo, Operation operation)
 	call.id = text_argument(fcinfo, 1);
 	call.body = PG_GETARG_JSONB_P(2);
 	call.idempotency_key = text_argument(fcinfo, 3);
-	call.has_expected_version = !PG_ARGISNULL(4);
-	call.expected_version = PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4);
+	version_argument(fcinfo, 4, &call.expected);
 	call.request_id = request_id_argument(fcinfo, 5);
 	call.dry_run = PG_GETARG_BOOL(6);
 	call.api = text_argument(fcinfo, 7);
-	return give_answer(fcinfo, update_user(&call));
+	return give_answer(fcinfo, update_user(&call, &outcome));
 }
 
 Datum
@@ -106,6 +140,7 @@ Datum
 user_create(PG_FUNCTION_ARGS)
 {
 	UserCall	call = {0};
+	Outcome		outcome = {0};
 
 	call.hides = hide_statement();
 	require_argument(fcinfo, 0, "users");
@@ -119,7 +154,7 @@ user_create(PG_FUNCTION_ARGS)
 	call.request_id = request_id_argument(fcinfo, 4);
 	call.dry_run = PG_GETARG_BOOL(5);
 	call.api = text_argument(fcinfo, 6);
-	return give_answer(fcinfo, update_user(&call));
+	return give_answer(fcinfo, update_user(&call, &outcome));
 }
 
 /*
@@ -130,6 +165,7 @@ Datum
 user_delete(PG_FUNCTION_ARGS)
 {
 	UserCall	call = {0};
+	Outcome		outcome = {0};
 
 	require_argument(fcinfo, 0, "users");
 	require_argument(fcinfo, 1, "id");
@@ -138,29 +174,22 @@ user_delete(PG_FUNCTION_ARGS)
 	call.users = PG_GETARG_OID(0);
 	call.id = text_argument(fcinfo, 1);
 	call.idempotency_key = text_argument(fcinfo, 2);
-	call.has_expected_version = !PG_ARGISNULL(3);
-	call.expected_version = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3);
+	version_argument(fcinfo, 3, &call.expected);
 	call.request_id = request_id_argument(fcinfo, 4);
 	call.dry_run = PG_GETARG_BOOL(5);
 	call.api = text_argument(fcinfo, 6);
-	return give_answer(fcinfo, update_user(&call));
+	return give_answer(fcinfo, update_user(&call, &outcome));
 }
 
 /*
  * The user that a read asks for, as the calling query sees it.
  */
 static Binding *
-read_user(FunctionCallInfo fcinfo, UserState *user, UserRow *row)
+read_user(Oid users, const char *id_text, UserState *user, UserRow *row)
 {
-	Binding    *table;
-	char	   *id_text;
-	Datum		id;
+	Binding    *table = binding_open(users);
+	Datum		id = binding_id_from_text(table, id_text);
 
-	require_argument(fcinfo, 0, "users");
-	require_argument(fcinfo, 1, "id");
-	id_text = text_argument(fcinfo, 1);
-	table = binding_open(PG_GETARG_OID(0));
-	id = binding_id_from_text(table, id_text);
 	if (!user_read(table, id, READ_STABLE, row))
 		user_missing(id_text);
 	user->id = binding_id_to_text(table, id);
@@ -171,32 +200,62 @@ read_user(FunctionCallInfo fcinfo, UserState *user, UserRow *row)
 	return table;
 }
 
-/* Paths that an argument lists. */
+/* The arguments attributes and excluded_attributes. */
+void
+shown_arguments(FunctionCallInfo fcinfo, int attributes, int excluded, Shown *shown)
+{
+	shown->selects = !PG_ARGISNULL(attributes);
+	if (shown->selects)
+		shown->attributes = text_array_list(PG_GETARG_DATUM(attributes));
+	shown->excludes = !PG_ARGISNULL(excluded);
+	if (shown->excludes)
+		shown->excluded = text_array_list(PG_GETARG_DATUM(excluded));
+}
+
 static void
-add_paths(PathSet *set, const Schema *schema, Datum array)
+add_paths(PathSet *set, const Schema *schema, List *paths)
 {
 	ListCell   *lc;
 
 	set->given = true;
-	foreach(lc, text_array_list(array))
+	foreach(lc, paths)
 		path_set_add(set, schema, lfirst(lc));
 }
 
-/* The arguments attributes and excluded_attributes. */
+/* The attributes that a request asks to be shown. */
 void
-selection_arguments(FunctionCallInfo fcinfo, int wanted, int excluded, const Schema *schema,
-					Selection *selection)
+select_shown(Selection *selection, const Schema *schema, const Shown *shown)
 {
-	if (!PG_ARGISNULL(wanted) && !PG_ARGISNULL(excluded))
+	if (shown->selects && shown->excludes)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_BAD_REQUEST),
 				 errmsg("attributes and excluded_attributes cannot go together"),
 				 errdetail_path("attributes", SCIM_INVALID_VALUE),
 				 errhint("Name the attributes to show, or those to leave out.")));
-	if (!PG_ARGISNULL(wanted))
-		add_paths(&selection->wanted, schema, PG_GETARG_DATUM(wanted));
-	if (!PG_ARGISNULL(excluded))
-		add_paths(&selection->excluded, schema, PG_GETARG_DATUM(excluded));
+	if (shown->selects)
+		add_paths(&selection->wanted, schema, shown->attributes);
+	if (shown->excludes)
+		add_paths(&selection->excluded, schema, shown->excluded);
+}
+
+/*
+ * A user, in the shape of the API; within a connection to SPI.
+ */
+Jsonb *
+get_user(const ReadCall *call, Outcome *outcome)
+{
+	Selection	selection = {0};
+	UserState	user;
+	UserRow		row;
+	Binding    *table = read_user(call->users, call->id, &user, &row);
+	const BoundApi *api = binding_api(table, call->api);
+	const BodyShape *shape = body_shape(api->profile->body);
+
+	select_shown(&selection, api->schema, &call->shown);
+	user.document = document_from_jsonb(row.document);
+	outcome->id = user.id;
+	outcome->version = user.version;
+	return document_to_jsonb(shape->show_user(api->schema, api->profile, &user, &selection));
 }
 
 /*
@@ -206,24 +265,18 @@ selection_arguments(FunctionCallInfo fcinfo, int wanted, int excluded, const Sch
 Datum
 user_get(PG_FUNCTION_ARGS)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	Selection	selection = {0};
-	UserState	user;
-	UserRow		row;
-	const BoundApi *api;
-	Binding    *table;
-	Jsonb	   *shown;
+	ReadCall	call = {0};
+	Outcome		outcome = {0};
 	Jsonb	   *answer;
 
+	require_argument(fcinfo, 0, "users");
+	require_argument(fcinfo, 1, "id");
+	call.users = PG_GETARG_OID(0);
+	call.id = text_argument(fcinfo, 1);
+	shown_arguments(fcinfo, 2, 3, &call.shown);
+	call.api = text_argument(fcinfo, 4);
 	SPI_connect();
-	table = read_user(fcinfo, &user, &row);
-	api = binding_api(table, text_argument(fcinfo, 4));
-	selection_arguments(fcinfo, 2, 3, api->schema, &selection);
-	user.document = document_from_jsonb(row.document);
-	shown = document_to_jsonb(body_shape(api->profile->body)->show_user(api->schema, api->profile,
-																		&user, &selection));
-	answer = MemoryContextAlloc(caller, VARSIZE(shown));
-	memcpy(answer, shown, VARSIZE(shown));
+	answer = give_to_caller(get_user(&call, &outcome));
 	SPI_finish();
 	PG_RETURN_JSONB_P(answer);
 }
@@ -237,8 +290,10 @@ user_version(PG_FUNCTION_ARGS)
 	UserState	user;
 	UserRow		row;
 
+	require_argument(fcinfo, 0, "users");
+	require_argument(fcinfo, 1, "id");
 	SPI_connect();
-	(void) read_user(fcinfo, &user, &row);
+	(void) read_user(PG_GETARG_OID(0), text_argument(fcinfo, 1), &user, &row);
 	SPI_finish();
 	PG_RETURN_INT64(row.version);
 }

@@ -600,7 +600,7 @@ statement_text(Binding *binding, BoundStatement statement)
 							" WHERE h.user_id OPERATOR(pg_catalog.=) ANY ($1)"
 							" ORDER BY h.user_id, h.version DESC", binding->history_sql);
 		case STATEMENT_KEY_READ:
-			return psprintf("SELECT k.fingerprint, k.user_id, k.response, k.expires_at FROM %s k"
+			return psprintf("SELECT k.fingerprint, k.user_id, k.response, k.expires_at, k.operation, k.version FROM %s k"
 							" WHERE k.caller OPERATOR(pg_catalog.=) $1 AND k.key OPERATOR(pg_catalog.=) $2",
 							keys);
 		case STATEMENT_KEY_INSERT:
@@ -611,7 +611,7 @@ statement_text(Binding *binding, BoundStatement statement)
 							" response = excluded.response, expires_at = excluded.expires_at"
 							" WHERE k.expires_at OPERATOR(pg_catalog.<=) $9", keys);
 		case STATEMENT_KEY_UPDATE:
-			return psprintf("UPDATE %s AS k SET user_id = $3, version = $4, response = $5"
+			return psprintf("UPDATE %s AS k SET user_id = $3, version = $4, response = $5, operation = $6"
 							" WHERE k.caller OPERATOR(pg_catalog.=) $1 AND k.key OPERATOR(pg_catalog.=) $2",
 							keys);
 		case STATEMENT_COUNT:
@@ -636,7 +636,7 @@ statement_types(Binding *binding, BoundStatement statement, Oid *types)
 	static const Oid key_read_types[] = {TEXTOID, TEXTOID};
 	static const Oid key_insert_types[] = {TEXTOID, TEXTOID, BYTEAOID, TEXTOID, InvalidOid, INT8OID,
 	JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
-	static const Oid key_update_types[] = {TEXTOID, TEXTOID, InvalidOid, INT8OID, JSONBOID};
+	static const Oid key_update_types[] = {TEXTOID, TEXTOID, InvalidOid, INT8OID, JSONBOID, TEXTOID};
 	static const Oid id_types[] = {InvalidOid};
 	static const Oid set_types[] = {ANYARRAYOID};
 	static const Oid set_insert_types[] = {ANYARRAYOID, JSONBARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID};

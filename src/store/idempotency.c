@@ -301,6 +301,9 @@ read_key(Binding *binding, KeyClaim *claim, bool latest_snapshot)
 		in_progress();			/* claimed by a caller of ours: a trigger came
 								 * back here */
 	claim->answer = DatumGetJsonbPCopy(datum);
+	claim->operation = TextDatumGetCString(result_column(tuple, desc, 5, TEXTOID, NULL));
+	datum = result_column(tuple, desc, 6, INT8OID, &isnull);
+	claim->version = isnull ? 0 : DatumGetInt64(datum);
 	SPI_freetuptable(SPI_tuptable);
 	return true;
 }
@@ -421,8 +424,8 @@ idempotency_keep(Binding *binding, KeyClaim *claim, const Datum *user_id, int64 
 	if (claim->inserted)
 	{
 		SPIPlanPtr	plan = binding_plan(binding, STATEMENT_KEY_UPDATE);
-		Datum		values[5];
-		char		nulls[] = "     ";
+		Datum		values[6];
+		char		nulls[] = "      ";
 		int			result;
 
 		values[0] = CStringGetTextDatum(claim->caller);
@@ -430,6 +433,7 @@ idempotency_keep(Binding *binding, KeyClaim *claim, const Datum *user_id, int64 
 		values[2] = user_id != NULL ? *user_id : (Datum) 0;
 		values[3] = Int64GetDatum(version);
 		values[4] = JsonbPGetDatum(answer);
+		values[5] = CStringGetTextDatum(claim->operation);
 		nulls[2] = nulls[3] = user_id != NULL ? ' ' : 'n';
 		result = SPI_execute_plan(plan, values, nulls, false, 0);
 		if (result != SPI_OK_UPDATE)

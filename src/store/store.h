@@ -348,11 +348,12 @@ typedef struct KeyClaim
 	char	   *caller;
 	bytea	   *fingerprint;	/* of the request without passwords */
 	List	   *passwords;		/* of KeyPassword *: those of the request */
-	const char *operation;
+	const char *operation;		/* what is done; "create" when a PUT creates */
 	bool		inserted;		/* the row stands and awaits its answer */
 	Jsonb	   *answer;			/* of the request that came first, or NULL */
 	bool		has_user_id;
 	Datum		user_id;		/* which user that was */
+	int64		version;		/* that it has since, or 0 */
 } KeyClaim;
 
 extern char *userstore_client;
