@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "core/errors.h"
+#include "core/http.h"
 
 static const BodyShape *const shapes[] = {
 	&scim_shape,
@@ -106,24 +107,6 @@ read_body_id(JsonbValue *value)
 	return NULL;				/* keep the compiler quiet */
 }
 
-/* An id as part of a URL: what RFC 3986 does not reserve stays as it is. */
-static char *
-url_encode(const char *id)
-{
-	StringInfoData url;
-
-	initStringInfo(&url);
-	for (const unsigned char *c = (const unsigned char *) id; *c; c++)
-	{
-		if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-			(*c >= '0' && *c <= '9') || strchr("-._~", *c))
-			appendStringInfoChar(&url, *c);
-		else
-			appendStringInfo(&url, "%%%02X", *c);
-	}
-	return url.data;
-}
-
 /*
  * Where a user is found: below the profile's base_url, which it has to have.
  */
@@ -134,7 +117,7 @@ user_url(const Profile *profile, const char *collection, const char *id)
 
 	while (len > 0 && profile->base_url[len - 1] == '/')
 		len--;
-	return psprintf("%.*s/%s/%s", len, profile->base_url, collection, url_encode(id));
+	return psprintf("%.*s/%s/%s", len, profile->base_url, collection, http_url_encode(id));
 }
 
 /*

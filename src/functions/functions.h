@@ -12,6 +12,7 @@
 #include "utils/jsonb.h"
 
 #include "api/api.h"
+#include "core/http.h"
 #include "core/update/update.h"
 #include "store/store.h"
 
@@ -31,16 +32,6 @@ typedef struct Shown
 	bool		excludes;
 	List	   *excluded;		/* of char * paths */
 } Shown;
-
-/* The versions that a user has to have before anything is done. */
-typedef struct Expectation
-{
-	bool		given;
-	bool		any;			/* whatever the version is */
-	bool		none;			/* there must be no such user */
-	const int64 *versions;		/* or one of these */
-	int			count;
-} Expectation;
 
 /* A user whom a call was about. */
 typedef struct Outcome
