@@ -27,7 +27,8 @@ SQL_PARTS = \
 	src/functions/user.sql \
 	src/functions/bulk.sql \
 	src/functions/match.sql \
-	src/functions/list.sql
+	src/functions/list.sql \
+	src/functions/request.sql
 SCHEMA_DOCUMENTS = $(sort $(wildcard src/schemas/*.json))
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql

@@ -99,7 +99,7 @@ CREATE FUNCTION one(name text, value jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE
 SELECT count(user_create('people', (SELECT jsonb_build_object('fields', jsonb_agg(jsonb_build_object('name', name, 'value', value))) FROM field), 'c')) AS created;
 SELECT count(*) AS fields, bool_and(shown = jsonb_build_object('name', f.name, 'value', f.value)) AS shown, (SELECT count(*) FROM jsonb_object_keys(document)) AS stored
 FROM people p, jsonb_array_elements(user_get('people', 'c') -> 'fields') shown JOIN field f ON f.name = shown ->> 'name' WHERE p.id = 'c' GROUP BY p.document;
--- the schema has no other
+-- the schema has no other but those that PUT /users/{id}/status sets
 SELECT a ->> 'name' FROM attribute_schema, jsonb_array_elements(document -> 'attributes') a WHERE id = 'urn:userstore:params:schemas:oig:User'
 EXCEPT SELECT name FROM field;
 -- each refuses another type, and is cleared alone

@@ -143,3 +143,40 @@ refuse_message(JsonbValue *schemas)
 					 errhint("Send the attributes to change as a plain object.")));
 	}
 }
+
+/* What is wrong, and what would be right. */
+char *
+failure_text(const Failure *failure)
+{
+	return failure->hint == NULL ? pstrdup(failure->message) :
+		psprintf("%s. %s", failure->message, failure->hint);
+}
+
+/* The reason phrase of an HTTP status (RFC 9110 section 15). */
+const char *
+status_phrase(int status)
+{
+	static const struct
+	{
+		int			status;
+		const char *phrase;
+	}			phrases[] = {
+		{400, "Bad Request"},
+		{403, "Forbidden"},
+		{404, "Not Found"},
+		{405, "Method Not Allowed"},
+		{409, "Conflict"},
+		{412, "Precondition Failed"},
+		{413, "Content Too Large"},
+		{415, "Unsupported Media Type"},
+		{422, "Unprocessable Content"},
+		{501, "Not Implemented"},
+	};
+
+	for (int i = 0; i < lengthof(phrases); i++)
+	{
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	}
+	return status < 500 ? "Bad Request" : "Internal Server Error";
+}

@@ -32,11 +32,12 @@ typedef struct Failure
 	int			sqlstate;
 	int			status;			/* of HTTP */
 	const char *message;
+	const char *hint;			/* or NULL: what would be right */
 	const char *path;			/* or NULL */
 	const char *scim_type;		/* or NULL */
 } Failure;
 
-/* What became of an item of a bulk request. */
+/* What became of an item of a bulk request, or of a request that failed. */
 typedef struct ItemResult
 {
 	JsonbValue *body;			/* the item as it was sent */
@@ -54,6 +55,32 @@ typedef struct ListPage
 	int64		limit;			/* how many were asked for */
 	int64		total;			/* users on all pages */
 } ListPage;
+
+/* What a request over HTTP wants done. */
+typedef enum Action
+{
+	ACTION_LIST,
+	ACTION_SEARCH,				/* the same with a body */
+	ACTION_CREATE,
+	ACTION_GET,
+	ACTION_PUT,
+	ACTION_PATCH,
+	ACTION_DELETE,
+	ACTION_STATUS,				/* of a user, by a word of the profile's */
+	ACTION_BULK_PUT,
+	ACTION_BULK_PATCH
+} Action;
+
+/*
+ * Which action a method means at the end of a path: its segments, "*" for that
+ * with the user's id.
+ */
+typedef struct Route
+{
+	const char *method;
+	const char *pattern;
+	Action		action;
+} Route;
 
 typedef struct BodyShape
 {
@@ -91,6 +118,20 @@ typedef struct BodyShape
 
 	/* A page of users: the items are as show_user has them. */
 	JsonbValue *(*show_list) (const Profile *profile, const ListPage *page);
+
+	/*
+	 * A body that asks for a status, as that of an update, and the answer; or
+	 * NULL, when there are none.
+	 */
+	JsonbValue *(*read_status) (const Profile *profile, JsonbValue *body);
+	JsonbValue *(*show_status) (const Profile *profile, const char *id);
+
+	/* Over HTTP: routes up to one without a method, and an error as a body. */
+	const Route *routes;
+	const char *media_type;
+	const char *collection;		/* the last segment before an id */
+	JsonbValue *(*show_error) (const Schema *schema, const Profile *profile,
+							   const ItemResult *result);
 } BodyShape;
 
 extern const BodyShape scim_shape;
@@ -106,6 +147,8 @@ extern void require_object(JsonbValue *body);
 extern void refuse_message(JsonbValue *schemas);
 extern char *read_body_id(JsonbValue *value);
 extern char *user_url(const Profile *profile, const char *collection, const char *id);
+extern char *failure_text(const Failure *failure);
+extern const char *status_phrase(int status);
 extern char *show_timestamp(TimestampTz timestamp);
 
 #endif							/* USERSTORE_API_H */

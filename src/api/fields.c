@@ -237,7 +237,7 @@ show_all(const Schema *schema, const Profile *profile, JsonbValue *shown)
 }
 
 static JsonbValue *
-show_links(const Profile *profile, const char *id)
+show_links(const Profile *profile, const char *id, const char *below)
 {
 	JsonbValue *links = document_new_array();
 	JsonbValue *link;
@@ -246,7 +246,7 @@ show_links(const Profile *profile, const char *id)
 	{
 		link = document_new_object();
 		document_add(link, "rel", document_string("self"));
-		document_add(link, "href", document_string(user_url(profile, "users", id)));
+		document_add(link, "href", document_string(psprintf("%s%s", user_url(profile, "users", id), below)));
 		document_push(links, link);
 	}
 	return links;
@@ -260,7 +260,7 @@ fields_show_user(const Schema *schema, const Profile *profile, const UserState *
 	JsonbValue *answer = document_new_object();
 
 	document_add(answer, "id", document_string(user->id));
-	document_add(answer, "links", show_links(profile, user->id));
+	document_add(answer, "links", show_links(profile, user->id, ""));
 	document_add(answer, "fields", user->sent != NULL ?
 				 show_sent(schema, profile, shown, user->sent) : show_all(schema, profile, shown));
 	return answer;
@@ -350,7 +350,7 @@ fields_show_item(const Schema *schema, const Profile *profile, const ItemResult 
 	JsonbValue *answer = document_new_object();
 	JsonbValue *request_id = document_member(item->body, "requestId");
 
-	document_add(answer, "links", show_links(profile, item->id));
+	document_add(answer, "links", show_links(profile, item->id, ""));
 	if (request_id != NULL)
 		document_add(answer, "requestId", request_id);
 	if (item->failure != NULL)
@@ -398,6 +398,65 @@ fields_show_list(const Profile *profile, const ListPage *page)
 	return list;
 }
 
+/*
+ * The body {"status": "unlock"} as the body of an update: the fields that the
+ * profile has for that word.
+ */
+static JsonbValue *
+fields_read_status(const Profile *profile, JsonbValue *body)
+{
+	JsonbValue *status = document_member(body, "status");
+	JsonbValue *wanted = NULL;
+	JsonbValue *update = document_new_object();
+	JsonbValue *fields = document_new_array();
+	StringInfoData words;
+
+	initStringInfo(&words);
+	document_foreach(pair, profile->statuses)
+	{
+		appendStringInfo(&words, "%s%s", words.len > 0 ? ", " : "", document_cstring(&pair->key));
+		if (status != NULL && status->type == jbvString &&
+			status->val.string.len == pair->key.val.string.len &&
+			pg_strncasecmp(status->val.string.val, pair->key.val.string.val,
+						   pair->key.val.string.len) == 0)
+			wanted = &pair->value;
+	}
+	if (wanted == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("the body has no known \"status\""),
+				 errdetail_path("status", SCIM_INVALID_VALUE),
+				 errhint("Send it as {\"status\": ...} with one of: %s.", words.data)));
+	document_foreach(pair, wanted)
+		document_push(fields, show_field(pair->key.val.string.val, pair->key.val.string.len,
+										 &pair->value));
+	document_add(update, "fields", fields);
+	return update;
+}
+
+static JsonbValue *
+fields_show_status(const Profile *profile, const char *id)
+{
+	JsonbValue *answer = document_new_object();
+
+	document_add(answer, "links", show_links(profile, id, "/status"));
+	document_add(answer, "status", document_string("SUCCESS"));
+	return answer;
+}
+
+static const Route fields_routes[] = {
+	{"GET", "users", ACTION_LIST},
+	{"POST", "users", ACTION_CREATE},
+	{"PUT", "users", ACTION_BULK_PUT},
+	{"PATCH", "users", ACTION_BULK_PATCH},
+	{"GET", "users/*", ACTION_GET},
+	{"PUT", "users/*", ACTION_PUT},
+	{"PATCH", "users/*", ACTION_PATCH},
+	{"DELETE", "users/*", ACTION_DELETE},
+	{"PUT", "users/*/status", ACTION_STATUS},
+	{NULL}
+};
+
 const BodyShape fields_shape = {
 	.name = "fields",
 	.read_user = fields_read_user,
@@ -408,4 +467,10 @@ const BodyShape fields_shape = {
 	.item_succeeded = fields_item_succeeded,
 	.show_bulk = fields_show_bulk,
 	.show_list = fields_show_list,
+	.read_status = fields_read_status,
+	.show_status = fields_show_status,
+	.routes = fields_routes,
+	.media_type = "application/json",
+	.collection = "users",
+	.show_error = fields_show_item,
 };

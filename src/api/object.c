@@ -131,6 +131,54 @@ object_show_list(const Profile *profile, const ListPage *page)
 	return list;
 }
 
+/*
+ * Problem details (RFC 9457) with the members that Oracle's REST APIs add.
+ */
+static JsonbValue *
+show_problem(const Failure *failure)
+{
+	JsonbValue *object = document_new_object();
+
+	document_add(object, "type", document_string("about:blank"));
+	document_add(object, "title", document_string(status_phrase(failure->status)));
+	document_add(object, "status", document_string(psprintf("%d", failure->status)));
+	document_add(object, "detail", document_string(failure_text(failure)));
+	document_add(object, "o:errorCode", document_string(unpack_sql_state(failure->sqlstate)));
+	if (failure->path != NULL)
+		document_add(object, "o:errorPath", document_string(failure->path));
+	return object;
+}
+
+static JsonbValue *
+object_show_error(const Schema *schema, const Profile *profile, const ItemResult *result)
+{
+	const Failure *failure = result->failure;
+	JsonbValue *object;
+
+	if (profile->error_body == ERROR_BODY_PROBLEM)
+		return show_problem(failure);
+	object = document_new_object();
+	document_add(object, "status", document_integer(failure->status));
+	document_add(object, "error", document_string(failure_text(failure)));
+	if (failure->path != NULL)
+		document_add(object, profile->error_body == ERROR_BODY_FIELD ? "field" : "path",
+					 document_string(failure->path));
+	return object;
+}
+
+/* A list of users, many at once, one. */
+static const Route object_routes[] = {
+	{"GET", "users", ACTION_LIST},
+	{"POST", "users", ACTION_CREATE},
+	{"PUT", "users", ACTION_BULK_PUT},
+	{"PATCH", "users", ACTION_BULK_PATCH},
+	{"GET", "users/*", ACTION_GET},
+	{"PUT", "users/*", ACTION_PUT},
+	{"PATCH", "users/*", ACTION_PATCH},
+	{"DELETE", "users/*", ACTION_DELETE},
+	{NULL}
+};
+
 const BodyShape object_shape = {
 	.name = "object",
 	.read_user = object_read_user,
@@ -140,4 +188,8 @@ const BodyShape object_shape = {
 	.item_succeeded = object_item_succeeded,
 	.show_bulk = object_show_bulk,
 	.show_list = object_show_list,
+	.routes = object_routes,
+	.media_type = "application/json",
+	.collection = "users",
+	.show_error = object_show_error,
 };

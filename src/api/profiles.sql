@@ -31,22 +31,28 @@ VALUES (true, 'zuora', 'scim', ARRAY[
 	"emails.type": {"default": "work"},
 	"emails.primary": {"primaryWhenOnly": true}}');
 
-INSERT INTO userstore.api_profile (shipped, name, body, schemas, put, unknown_attributes)
-VALUES (true, 'zluri', 'object', ARRAY['urn:userstore:params:schemas:zluri:User'], 'merge', 'reject');
+INSERT INTO userstore.api_profile (shipped, name, body, schemas, put, unknown_attributes, error_body)
+VALUES (true, 'zluri', 'object', ARRAY['urn:userstore:params:schemas:zluri:User'], 'merge', 'reject', 'field');
 
-INSERT INTO userstore.api_profile (shipped, name, body, schemas, put, unknown_attributes)
-VALUES (true, 'oig', 'fields', ARRAY['urn:userstore:params:schemas:oig:User'], 'merge', 'reject');
+INSERT INTO userstore.api_profile (shipped, name, body, schemas, put, unknown_attributes, statuses)
+VALUES (true, 'oig', 'fields', ARRAY['urn:userstore:params:schemas:oig:User'], 'merge', 'reject', '{
+	"enable": {"Status": "Active"},
+	"disable": {"Status": "Disabled"},
+	"lock": {"Account Status": "Locked"},
+	"unlock": {"Account Status": "Unlocked"}}');
 
 -- users are never deleted, only inactivated; updates are answered with the
 -- page's three members
-INSERT INTO userstore.api_profile (shipped, name, body, schemas, put_creates, absent, unknown_attributes, answer, on_delete)
+INSERT INTO userstore.api_profile (shipped, name, body, schemas, put_creates, absent, unknown_attributes, answer, on_delete, error_body,
+	ui_metadata)
 VALUES (true, 'cpq', 'object', ARRAY['urn:userstore:params:schemas:cpq:19:User'], true, 'default', 'reject',
-	ARRAY['login', 'firstName', 'lastName'], 'refuse');
+	ARRAY['login', 'firstName', 'lastName'], 'refuse', 'problem', 'cpq_ui_metadata');
 
 -- the same for requests with uiMetadata=true, which shows more of segments
-INSERT INTO userstore.api_profile (shipped, name, body, schemas, put_creates, absent, unknown_attributes, answer, on_delete, rules)
+INSERT INTO userstore.api_profile (shipped, name, body, schemas, put_creates, absent, unknown_attributes, answer, on_delete, error_body,
+	rules)
 VALUES (true, 'cpq_ui_metadata', 'object', ARRAY['urn:userstore:params:schemas:cpq:19:User'], true, 'default', 'reject',
-	ARRAY['login', 'firstName', 'lastName'], 'refuse', '{
+	ARRAY['login', 'firstName', 'lastName'], 'refuse', 'problem', '{
 	"groups.items.segments.items.icon": {"returned": "default"},
 	"groups.items.segments.items.status": {"returned": "default"},
 	"groups.items.segments.items.segments.items.icon": {"returned": "default"},

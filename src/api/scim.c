@@ -200,6 +200,32 @@ scim_show_bulk(const Profile *profile, JsonbValue *items)
 	return scim_show_list(profile, &page);
 }
 
+static JsonbValue *
+scim_show_error(const Schema *schema, const Profile *profile, const ItemResult *result)
+{
+	const Failure *failure = result->failure;
+	Failure		told = *failure;
+	ItemResult	item = {.failure = &told};
+
+	told.message = failure_text(failure);
+	return scim_show_item(schema, profile, &item);
+}
+
+/* RFC 7644 section 3.2; a bulk update as Zuora has it. */
+static const Route scim_routes[] = {
+	{"GET", "Users", ACTION_LIST},
+	{"POST", "Users", ACTION_CREATE},
+	{"POST", "Users/.search", ACTION_SEARCH},
+	{"POST", ".search", ACTION_SEARCH},
+	{"PUT", "Users/bulk", ACTION_BULK_PUT},
+	{"PATCH", "Users/bulk", ACTION_BULK_PATCH},
+	{"GET", "Users/*", ACTION_GET},
+	{"PUT", "Users/*", ACTION_PUT},
+	{"PATCH", "Users/*", ACTION_PATCH},
+	{"DELETE", "Users/*", ACTION_DELETE},
+	{NULL}
+};
+
 const BodyShape scim_shape = {
 	.name = "scim",
 	.read_user = scim_read_user,
@@ -210,4 +236,8 @@ const BodyShape scim_shape = {
 	.item_succeeded = scim_item_succeeded,
 	.show_bulk = scim_show_bulk,
 	.show_list = scim_show_list,
+	.routes = scim_routes,
+	.media_type = "application/scim+json",
+	.collection = "Users",
+	.show_error = scim_show_error,
 };

@@ -19,6 +19,7 @@
 #define ERRCODE_USER_CONFLICT				MAKE_SQLSTATE('P', 'T', '4', '0', '9')
 #define ERRCODE_USER_PRECONDITION_FAILED	MAKE_SQLSTATE('P', 'T', '4', '1', '2')
 #define ERRCODE_USER_PAYLOAD_TOO_LARGE		MAKE_SQLSTATE('P', 'T', '4', '1', '3')
+#define ERRCODE_USER_UNSUPPORTED_MEDIA_TYPE	MAKE_SQLSTATE('P', 'T', '4', '1', '5')
 #define ERRCODE_USER_UNPROCESSABLE			MAKE_SQLSTATE('P', 'T', '4', '2', '2')
 
 /* Error types of RFC 7644 section 3.12, for the scimType of a DETAIL. */

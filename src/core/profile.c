@@ -69,6 +69,24 @@ names_setting(JsonbValue *document, const char *name)
 	return document_copy(value);
 }
 
+/* An object of objects, or NULL. */
+static JsonbValue *
+statuses_setting(JsonbValue *document, const char *name)
+{
+	JsonbValue *value = setting(document, name);
+
+	if (value == NULL)
+		return NULL;
+	if (value->type != jbvObject)
+		BAD_PROFILE(name, "It maps each status to an object of fields.");
+	document_foreach(pair, value)
+	{
+		if (pair->value.type != jbvObject)
+			BAD_PROFILE(name, "It maps each status to an object of fields.");
+	}
+	return document_copy(value);
+}
+
 /* Which of the names a setting has; the first is the default. */
 static int
 choice_setting(JsonbValue *document, const char *name, const char *const *names,
@@ -118,6 +136,7 @@ profile_compile(JsonbValue *document)
 	static const char *const puts[] = {"replace", "merge", NULL};
 	static const char *const absents[] = {"remove", "blank", "default", "keep", NULL};
 	static const char *const unknowns[] = {"reject", "ignore", "keep", NULL};
+	static const char *const error_bodies[] = {"path", "field", "problem", NULL};
 	static const char *const deletes[] = {"delete", "deactivate", "refuse", NULL};
 
 	Profile    *profile = palloc0(sizeof(Profile));
@@ -149,6 +168,10 @@ profile_compile(JsonbValue *document)
 	profile->on_delete = choice_setting(document, "on_delete", deletes,
 										"It is delete, deactivate or refuse.");
 	profile->base_url = string_setting(document, "base_url");
+	profile->error_body = choice_setting(document, "error_body", error_bodies,
+										 "It is path, field or problem.");
+	profile->statuses = statuses_setting(document, "statuses");
+	profile->ui_metadata = string_setting(document, "ui_metadata");
 	profile->resources_member = string_setting(document, "resources_member");
 	if (profile->resources_member == NULL)
 		profile->resources_member = "Resources";

@@ -25,6 +25,13 @@ typedef enum OnDelete
 	ON_DELETE_REFUSE
 } OnDelete;
 
+typedef enum ErrorBody
+{
+	ERROR_BODY_PATH,
+	ERROR_BODY_FIELD,
+	ERROR_BODY_PROBLEM
+} ErrorBody;
+
 typedef struct Profile
 {
 	const char *name;
@@ -46,6 +53,10 @@ typedef struct Profile
 	List	   *answer;			/* of char * */
 	OnDelete	on_delete;
 	const char *base_url;		/* without a slash at its end, or NULL */
+	ErrorBody	error_body;
+	JsonbValue *statuses;		/* status → object of fields, or NULL */
+	const char *ui_metadata;	/* name of the profile that shows more, or
+								 * NULL */
 	const char *resources_member;	/* of lists of users: their array */
 	int64		max_payload_size;	/* bytes of one user's body */
 } Profile;

@@ -53,19 +53,15 @@ request_id_argument(FunctionCallInfo fcinfo, int arg)
 Jsonb *
 give_to_caller(Jsonb *answer)
 {
-	Jsonb	   *copy = SPI_palloc(VARSIZE(answer));
-
-	memcpy(copy, answer, VARSIZE(answer));
-	return copy;
+	return memcpy(SPI_palloc(VARSIZE(answer)), answer, VARSIZE(answer));
 }
 
 char *
 give_string_to_caller(const char *string)
 {
-	char	   *copy = SPI_palloc(strlen(string) + 1);
+	Size		size = strlen(string) + 1;
 
-	strcpy(copy, string);
-	return copy;
+	return memcpy(SPI_palloc(size), string, size);
 }
 
 /* The argument expected_version. */

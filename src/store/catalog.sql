@@ -41,6 +41,9 @@ CREATE TABLE userstore.api_profile (
 	answer text[],
 	on_delete text NOT NULL DEFAULT 'delete' CHECK (on_delete IN ('delete', 'deactivate', 'refuse')),
 	base_url text,
+	error_body text NOT NULL DEFAULT 'path' CHECK (error_body IN ('path', 'field', 'problem')),
+	statuses jsonb CHECK (jsonb_typeof(statuses) = 'object'),
+	ui_metadata text,
 	resources_member text NOT NULL DEFAULT 'Resources',
 	max_payload_size integer NOT NULL DEFAULT 1048576 CHECK (max_payload_size > 0),
 	owner name NOT NULL DEFAULT current_user,
@@ -73,6 +76,12 @@ COMMENT ON COLUMN userstore.api_profile.answer IS 'paths of the attributes with 
 COMMENT ON COLUMN userstore.api_profile.on_delete IS
 	'what user_delete does: delete, deactivate (sets active to false) or refuse (PT405)';
 COMMENT ON COLUMN userstore.api_profile.base_url IS 'URL before /Users/{id} in meta.location and before /users/{id} in links; NULL means neither';
+COMMENT ON COLUMN userstore.api_profile.error_body IS
+	'body of errors that user_request answers with, where the shape is object: path ({"status", "error", "path"}), field (the same with "field") or problem (RFC 9457, with o:errorCode and o:errorPath)';
+COMMENT ON COLUMN userstore.api_profile.statuses IS
+	'for the shape fields: status that PUT /users/{id}/status takes to the fields it sets; NULL means that there is no such route';
+COMMENT ON COLUMN userstore.api_profile.ui_metadata IS
+	'the profile that requests with the parameter uiMetadata=true use in place of this one; NULL means this one';
 COMMENT ON COLUMN userstore.api_profile.resources_member IS
 	'what a SCIM list (RFC 7644 section 3.4.2) calls its array of users: Resources, or resources as Zuora has it';
 COMMENT ON COLUMN userstore.api_profile.max_payload_size IS 'bytes of jsonb that the body of one user may have; more is PT413';

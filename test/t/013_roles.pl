@@ -71,6 +71,9 @@ my %calls = (
 	# shows nothing but what the caller has already
 	q{userstore.users_list('app.people')} => $denied,
 	q{userstore.user_matches('app.people', '{}', 'a pr')} => 'f',
+	q{userstore.user_request('app.people', 'GET', '/users/nobody')} => qq{(403,"{""Content-Type"": ""application/json""}","{""error"": ""permission denied for table people"", ""status"": 403}")},
+	q{userstore.user_request('app.people', 'PUT', '/users/ann', NULL, '{"secret": 3}')} =>
+	  qq{(403,"{""Content-Type"": ""application/json""}","{""error"": ""permission denied for table people"", ""status"": 403}")},
 	q{userstore.users_bulk_put('app.people', '[{"id": "ann"}]', 'k')} => $denied,
 	q{userstore.users_bulk_patch('app.people', '[{"id": "ann"}]', match => 'secret')} => $denied,
 	q{userstore.attribute_lookup_define('app.people', 'a', '[]')} => $not_owner,

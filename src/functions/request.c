@@ -1,0 +1,631 @@
+/*
+ * request.c
+ *	  user_request: the parts of an HTTP request in, those of the response out,
+ *	  so that a web app is one SQL call.
+ *
+ * Whatever is wrong with a request becomes a response, and what it had done is
+ * taken back.  Only what the whole transaction has to repeat, and cancels, are
+ * raised.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "core/errors.h"
+#include "core/secret.h"
+#include "functions/bulk.h"
+
+PG_FUNCTION_INFO_V1(user_request);
+
+/* What Zuora documents of its header Zuora-Track-Id. */
+#define MAX_TRACK_ID_LENGTH	64
+
+typedef struct Request
+{
+	Binding    *table;
+	const BoundApi *api;
+	const BodyShape *shape;
+	const char *method;
+	const char *path;
+	JsonbValue *headers;		/* or NULL */
+	const char *body_text;		/* or NULL */
+	bool		hides;			/* the statement is hidden for this call */
+
+	/* as it is read */
+	HttpTarget *target;
+	const Route *route;
+	const char *id;				/* of the user in the path, or NULL */
+	Jsonb	   *body;			/* or NULL */
+	const char *track_id;		/* or NULL */
+
+	/* what it is answered */
+	int			status;
+	JsonbValue *response_headers;
+	Jsonb	   *response;		/* or NULL */
+} Request;
+
+/*
+ * Finding the route
+ */
+
+static bool
+is_pattern_of(const char *pattern, List *segments, int *length, const char **id)
+{
+	List	   *wanted = NIL;
+	char	   *copy = pstrdup(pattern);
+	char	   *saved;
+	int			skipped;
+
+	for (char *part = strtok_r(copy, "/", &saved); part != NULL; part = strtok_r(NULL, "/", &saved))
+		wanted = lappend(wanted, part);
+	skipped = list_length(segments) - list_length(wanted);
+	*length = list_length(wanted);
+	*id = NULL;
+	if (skipped < 0)
+		return false;
+	for (int i = 0; i < *length; i++)
+	{
+		const char *part = list_nth(wanted, i);
+		const char *segment = list_nth(segments, skipped + i);
+
+		if (strcmp(part, "*") == 0)
+			*id = segment;
+		else if (pg_strcasecmp(part, segment) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void
+refuse_method(Request *request, const char *allowed)
+{
+	document_add(request->response_headers, "Allow", document_string(allowed));
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_METHOD_NOT_ALLOWED),
+			 errmsg("method %s is not allowed here", shown_name(request->method, strlen(request->method))),
+			 errdetail_path(NULL, NULL),
+			 errhint("Use one of: %s.", allowed)));
+}
+
+/*
+ * Which route it is: of those whose segments end the path, with whatever prefix
+ * before them, the longest.
+ */
+static void
+find_route(Request *request)
+{
+	const char *method = pg_strcasecmp(request->method, "HEAD") == 0 ? "GET" : request->method;
+	StringInfoData allowed;
+	int			best = 0;
+
+	initStringInfo(&allowed);
+	for (const Route *route = request->shape->routes; route->method != NULL; route++)
+	{
+		int			length;
+		const char *id;
+
+		if ((route->action == ACTION_STATUS && request->api->profile->statuses == NULL) ||
+			!is_pattern_of(route->pattern, request->target->segments, &length, &id) ||
+			length < best)
+			continue;
+		if (length > best)
+		{
+			best = length;
+			request->route = NULL;
+			resetStringInfo(&allowed);
+		}
+		if (strstr(allowed.data, route->method) == NULL)
+			appendStringInfo(&allowed, "%s%s", allowed.len > 0 ? ", " : "", route->method);
+		if (request->route == NULL && pg_strcasecmp(route->method, method) == 0)
+		{
+			request->route = route;
+			request->id = id;
+		}
+	}
+	if (best == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_NOT_FOUND),
+				 errmsg("there is nothing at \"%s\"", shown_name(request->path, strcspn(request->path, "?#"))),
+				 errdetail_path(NULL, NULL),
+				 errhint("Users are at \"/%s\".", request->shape->collection)));
+	if (request->route == NULL)
+		refuse_method(request, allowed.data);
+}
+
+/*
+ * Reading
+ */
+
+/* At most 64 characters of US-ASCII, without some that could end a log's field. */
+static void
+read_track_id(Request *request)
+{
+	char	   *track_id = http_header(request->headers, "Zuora-Track-Id");
+
+	if (track_id == NULL)
+		return;
+	for (const unsigned char *c = (const unsigned char *) track_id; *c; c++)
+	{
+		if (*c < ' ' || *c > '~' || strchr(":;\"'", *c) != NULL ||
+			c - (const unsigned char *) track_id >= MAX_TRACK_ID_LENGTH)
+			ereport(ERROR,
+					(errcode(ERRCODE_USER_BAD_REQUEST),
+					 errmsg("header \"%s\" is not usable", "Zuora-Track-Id"),
+					 errdetail_path("Zuora-Track-Id", SCIM_INVALID_VALUE),
+					 errhint("It has at most %d characters of US-ASCII, none of : ; \" or '.",
+							 MAX_TRACK_ID_LENGTH)));
+	}
+	if (track_id[0] == '\0')
+		return;
+	request->track_id = track_id;
+	document_add(request->response_headers, "Zuora-Track-Id", document_string(track_id));
+}
+
+/* The body as jsonb; text that is none is the client's mistake. */
+static Jsonb *
+parse_body(const char *text)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Jsonb	   *volatile body = NULL;
+
+	PG_TRY();
+	{
+		body = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		switch (ERRCODE_TO_CATEGORY(geterrcode()))
+		{
+			case ERRCODE_DATA_EXCEPTION:
+			case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
+				break;
+			default:
+				PG_RE_THROW();
+		}
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("the body is not valid JSON"),
+				 errdetail_path(NULL, SCIM_INVALID_SYNTAX),
+				 error->detail != NULL ? errhint("%s", error->detail) : 0));
+	}
+	PG_END_TRY();
+	return body;
+}
+
+static void
+read_body(Request *request)
+{
+	char	   *type = http_header(request->headers, "Content-Type");
+
+	if (request->body_text == NULL ||
+		request->body_text[strspn(request->body_text, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("the body is missing"),
+				 errdetail_path(NULL, SCIM_INVALID_SYNTAX),
+				 errhint("Send it as JSON.")));
+	if (type != NULL && !http_is_json(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_UNSUPPORTED_MEDIA_TYPE),
+				 errmsg("media type \"%s\" is not supported", shown_name(type, strlen(type))),
+				 errdetail_path(NULL, NULL),
+				 errhint("Send JSON as \"%s\".", request->shape->media_type)));
+	request->body = parse_body(request->body_text);
+}
+
+/* A list of names that commas separate. */
+static List *
+split_names(const char *text)
+{
+	List	   *names = NIL;
+	char	   *saved;
+
+	for (char *name = strtok_r(pstrdup(text), ", ", &saved); name != NULL; name = strtok_r(NULL, ", ", &saved))
+		names = lappend(names, name);
+	return names;
+}
+
+/* The parameters attributes and excludedAttributes (RFC 7644 section 3.9). */
+static void
+read_shown(List *query, Shown *shown)
+{
+	const char *attributes = http_parameter(query, "attributes");
+	const char *excluded = http_parameter(query, "excludedAttributes");
+
+	shown->selects = attributes != NULL;
+	if (attributes != NULL)
+		shown->attributes = split_names(attributes);
+	shown->excludes = excluded != NULL;
+	if (excluded != NULL)
+		shown->excluded = split_names(excluded);
+}
+
+/*
+ * Answering
+ */
+
+static void
+add_header(Request *request, const char *name, const char *value)
+{
+	document_add(request->response_headers, name, document_string(value));
+}
+
+/* Where the user is: below base_url, or else beside the collection's own path. */
+static void
+add_location(Request *request, const char *id)
+{
+	const Profile *profile = request->api->profile;
+	StringInfoData url;
+	int			count = list_length(request->target->segments) - (request->id != NULL ? 1 : 0);
+
+	if (profile->base_url != NULL)
+	{
+		add_header(request, "Location", user_url(profile, request->shape->collection, id));
+		return;
+	}
+	initStringInfo(&url);
+	for (int i = 0; i < count; i++)
+		appendStringInfo(&url, "/%s", http_url_encode(list_nth(request->target->segments, i)));
+	appendStringInfo(&url, "/%s", http_url_encode(id));
+	add_header(request, "Location", url.data);
+}
+
+/* The answer is the user, unless the client would rather do without. */
+static void
+answer_user(Request *request, int status, const Outcome *outcome, Jsonb *user)
+{
+	char	   *preferred = http_header(request->headers, "Prefer");
+
+	request->status = status;
+	if (outcome->version > 0)
+		add_header(request, "ETag", http_entity_tag(outcome->version));
+	if (status == 201 && outcome->id != NULL)
+		add_location(request, outcome->id);
+	if (http_has_preference(preferred, "return=minimal"))
+	{
+		add_header(request, "Preference-Applied", "return=minimal");
+		if (status == 200)
+			request->status = 204;
+	}
+	else
+		request->response = user;
+}
+
+static void
+answer_with(Request *request, Jsonb *body)
+{
+	request->status = 200;
+	request->response = body;
+}
+
+/*
+ * Doing
+ */
+
+static void
+begin_call(Request *request, UserCall *call, Operation operation)
+{
+	char	   *key = http_header(request->headers, "Idempotency-Key");
+	char	   *match = http_header(request->headers, "If-Match");
+	char	   *none_match = http_header(request->headers, "If-None-Match");
+
+	call->operation = operation;
+	call->users = request->table->users;
+	call->id = request->id;
+	call->body = request->body;
+	call->idempotency_key = key != NULL ? http_read_string(key) : NULL;
+	if (match != NULL)
+		call->expected = http_read_entity_tags(match);
+	else if (none_match != NULL && strcmp(none_match, "*") == 0)
+		call->expected.given = call->expected.none = true;
+	call->request_id = request->track_id;
+	call->api = request->api->profile->name;
+	call->hides = request->hides;
+}
+
+static void
+serve_update(Request *request, Operation operation)
+{
+	UserCall	call = {0};
+	Outcome		outcome = {0};
+	Jsonb	   *user;
+
+	if (operation != OPERATION_DELETE)
+		read_body(request);
+	begin_call(request, &call, operation);
+	read_shown(request->target->query, &call.shown);
+	user = update_user(&call, &outcome);
+	if (operation == OPERATION_DELETE)
+		request->status = 204;
+	else
+		answer_user(request, outcome.created ? 201 : 200, &outcome, user);
+}
+
+static void
+serve_status(Request *request)
+{
+	UserCall	call = {0};
+	Outcome		outcome = {0};
+
+	read_body(request);
+	request->body = document_to_jsonb(request->shape->read_status(request->api->profile,
+																  document_from_jsonb(request->body)));
+	begin_call(request, &call, OPERATION_PATCH);
+	(void) update_user(&call, &outcome);
+	add_header(request, "ETag", http_entity_tag(outcome.version));
+	answer_with(request, document_to_jsonb(request->shape->show_status(request->api->profile,
+																	   outcome.id)));
+}
+
+static void
+serve_bulk(Request *request, Operation operation)
+{
+	BulkCall	call = {0};
+
+	read_body(request);
+	begin_call(request, &call.common, operation);
+	call.body = request->body;
+	answer_with(request, update_users(&call));
+}
+
+/* Does the client have this version already? */
+static bool
+is_not_modified(Request *request, int64 version)
+{
+	char	   *tags = http_header(request->headers, "If-None-Match");
+	Expectation known;
+
+	if (tags == NULL)
+		return false;
+	known = http_read_entity_tags(tags);
+	for (int i = 0; i < known.count; i++)
+	{
+		if (known.versions[i] == version)
+			return true;
+	}
+	return known.any;
+}
+
+static void
+serve_get(Request *request)
+{
+	ReadCall	call = {0};
+	Outcome		outcome = {0};
+	Jsonb	   *user;
+
+	call.users = request->table->users;
+	call.id = request->id;
+	call.api = request->api->profile->name;
+	read_shown(request->target->query, &call.shown);
+	SPI_connect();
+	user = give_to_caller(get_user(&call, &outcome));
+	SPI_finish();
+	add_header(request, "ETag", http_entity_tag(outcome.version));
+	if (is_not_modified(request, outcome.version))
+		request->status = 304;
+	else
+		answer_with(request, user);
+}
+
+static void
+serve_list(Request *request)
+{
+	ListCall	call = {0};
+	Jsonb	   *list;
+
+	call.users = request->table->users;
+	call.api = request->api->profile->name;
+	call.sort_order = "ascending";
+	call.start_index = 1;
+	SPI_connect();
+	list = give_to_caller(list_users(&call));
+	SPI_finish();
+	answer_with(request, list);
+}
+
+/*
+ * What is deferred until commit would fail after the answer was sent.
+ */
+static void
+check_deferred_constraints(void)
+{
+	SPI_connect();
+	if (SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "checking constraints failed"); /* can't happen */
+	SPI_finish();
+}
+
+/* The profile that shows more, for those who ask for it. */
+static void
+choose_profile(Request *request)
+{
+	const char *metadata = http_parameter(request->target->query, "uiMetadata");
+
+	if (metadata != NULL && pg_strcasecmp(metadata, "true") == 0 &&
+		request->api->profile->ui_metadata != NULL)
+		request->api = binding_api(request->table, request->api->profile->ui_metadata);
+}
+
+static void
+serve(void *arg)
+{
+	Request    *request = arg;
+
+	read_track_id(request);
+	request->target = http_read_target(request->path);
+	find_route(request);
+	choose_profile(request);
+	switch (request->route->action)
+	{
+		case ACTION_LIST:
+		case ACTION_SEARCH:
+			serve_list(request);
+			return;
+		case ACTION_GET:
+			serve_get(request);
+			return;
+		case ACTION_CREATE:
+			serve_update(request, OPERATION_CREATE);
+			break;
+		case ACTION_PUT:
+			serve_update(request, OPERATION_PUT);
+			break;
+		case ACTION_PATCH:
+			serve_update(request, OPERATION_PATCH);
+			break;
+		case ACTION_DELETE:
+			serve_update(request, OPERATION_DELETE);
+			break;
+		case ACTION_STATUS:
+			serve_status(request);
+			break;
+		case ACTION_BULK_PUT:
+			serve_bulk(request, OPERATION_PUT);
+			break;
+		case ACTION_BULK_PATCH:
+			serve_bulk(request, OPERATION_PATCH);
+			break;
+	}
+	check_deferred_constraints();
+}
+
+/* Is an error for the caller of the function, rather than for the client? */
+static bool
+is_callers(int sqlstate)
+{
+	switch (sqlstate)
+	{
+		case ERRCODE_T_R_SERIALIZATION_FAILURE:
+		case ERRCODE_T_R_DEADLOCK_DETECTED:
+		case ERRCODE_QUERY_CANCELED:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Of the headers, what does not tell of a success. */
+static JsonbValue *
+headers_of_error(JsonbValue *headers)
+{
+	static const char *const names[] = {"Allow", "Zuora-Track-Id"};
+	JsonbValue *kept = document_new_object();
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		JsonbValue *value = document_member(headers, names[i]);
+
+		if (value != NULL)
+			document_add(kept, names[i], value);
+	}
+	return kept;
+}
+
+/* The client learns of its own mistakes, the server's log of the server's. */
+static void
+answer_error(Request *request, ErrorData *error)
+{
+	Failure		failure = {0};
+	ItemResult	result = {0};
+	char	   *path;
+	char	   *scim_type;
+
+	error_read_detail(error->detail, &path, &scim_type);
+	failure.sqlstate = error->sqlerrcode;
+	failure.status = http_status(failure.sqlstate);
+	failure.message = error->message;
+	failure.hint = error->hint;
+	failure.path = path;
+	failure.scim_type = scim_type;
+	if (failure.status >= 500)
+	{
+		ereport(LOG,
+				(errcode(error->sqlerrcode),
+				 errmsg_internal("%s", error->message),
+				 error->detail != NULL ? errdetail_internal("%s", error->detail) : 0,
+				 error->context != NULL ? errcontext_msg("%s", error->context) : 0));
+		failure.message = "the server could not do this";
+		failure.hint = failure.path = failure.scim_type = NULL;
+	}
+	result.id = request->id;
+	result.body = request->body != NULL ? document_from_jsonb(request->body) : document_new_object();
+	result.failure = &failure;
+	request->status = failure.status;
+	request->response_headers = headers_of_error(request->response_headers);
+	request->response = document_to_jsonb(request->shape->show_error(request->api->schema,
+																	 request->api->profile, &result));
+}
+
+static JsonbValue *
+headers_argument(FunctionCallInfo fcinfo, int arg)
+{
+	JsonbValue *headers;
+
+	if (PG_ARGISNULL(arg))
+		return NULL;
+	headers = document_from_jsonb(PG_GETARG_JSONB_P(arg));
+	if (headers->type != jbvObject)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be a JSON object", "headers"),
+				 errhint("It has the headers' names and values.")));
+	return headers;
+}
+
+/*
+ * user_request(users regclass, method text, path text, headers jsonb,
+ *		body text, api text, OUT status integer, OUT headers jsonb,
+ *		OUT body jsonb)
+ */
+Datum
+user_request(PG_FUNCTION_ARGS)
+{
+	Request		request = {0};
+	ErrorData  *error;
+	TupleDesc	desc;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+
+	request.hides = hide_statement();
+	if (PG_ARGISNULL(4) && request.hides)
+		show_statement_again();
+	require_argument(fcinfo, 0, "users");
+	require_argument(fcinfo, 1, "method");
+	require_argument(fcinfo, 2, "path");
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "user_request does not return a row");	/* can't happen */
+	request.method = text_argument(fcinfo, 1);
+	request.path = text_argument(fcinfo, 2);
+	request.headers = headers_argument(fcinfo, 3);
+	request.body_text = text_argument(fcinfo, 4);
+	request.response_headers = document_new_object();
+	request.table = binding_open(PG_GETARG_OID(0));
+	request.api = binding_api(request.table, text_argument(fcinfo, 5));
+	request.shape = body_shape(request.api->profile->body);
+
+	error = attempt(serve, &request);
+	if (error != NULL && is_callers(error->sqlerrcode))
+		ReThrowError(error);
+	if (error != NULL)
+		answer_error(&request, error);
+	if (pg_strcasecmp(request.method, "HEAD") == 0)
+		request.response = NULL;
+	if (request.response != NULL)
+		add_header(&request, "Content-Type", request.shape->media_type);
+
+	values[0] = Int32GetDatum(request.status);
+	values[1] = JsonbPGetDatum(document_to_jsonb(request.response_headers));
+	nulls[2] = request.response == NULL;
+	values[2] = nulls[2] ? (Datum) 0 : JsonbPGetDatum(request.response);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
