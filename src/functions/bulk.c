@@ -635,6 +635,7 @@ bulk(FunctionCallInfo fcinfo, Operation operation)
 	call.common.request_id = request_id_argument(fcinfo, 6);
 	call.common.dry_run = PG_GETARG_BOOL(7);
 	call.common.api = text_argument(fcinfo, 8);
+	take_key(current_headers(), &call.common);
 	PG_RETURN_JSONB_P(update_users(&call));
 }
 

@@ -156,6 +156,13 @@ extern char *give_string_to_caller(const char *string);
 extern Jsonb *list_users(const ListCall *call);
 
 /*
+ * headers.c
+ */
+extern void take_key(JsonbValue *headers, UserCall *call);
+extern void take_expectation(JsonbValue *headers, UserCall *call);
+extern JsonbValue *current_headers(void);
+
+/*
  * attempt.c
  */
 extern ErrorData *attempt(void (*work) (void *), void *arg);

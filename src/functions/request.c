@@ -315,19 +315,11 @@ answer_with(Request *request, Jsonb *body)
 static void
 begin_call(Request *request, UserCall *call, Operation operation)
 {
-	char	   *key = http_header(request->headers, "Idempotency-Key");
-	char	   *match = http_header(request->headers, "If-Match");
-	char	   *none_match = http_header(request->headers, "If-None-Match");
-
 	call->operation = operation;
 	call->users = request->table->users;
 	call->id = request->id;
 	call->body = request->body;
-	call->idempotency_key = key != NULL ? http_read_string(key) : NULL;
-	if (match != NULL)
-		call->expected = http_read_entity_tags(match);
-	else if (none_match != NULL && strcmp(none_match, "*") == 0)
-		call->expected.given = call->expected.none = true;
+	take_key(request->headers, call);
 	call->request_id = request->track_id;
 	call->api = request->api->profile->name;
 	call->hides = request->hides;
@@ -343,6 +335,7 @@ serve_update(Request *request, Operation operation)
 	if (operation != OPERATION_DELETE)
 		read_body(request);
 	begin_call(request, &call, operation);
+	take_expectation(request->headers, &call);
 	read_shown(request->target->query, &call.shown);
 	user = update_user(&call, &outcome);
 	if (operation == OPERATION_DELETE)
@@ -361,6 +354,7 @@ serve_status(Request *request)
 	request->body = document_to_jsonb(request->shape->read_status(request->api->profile,
 																  document_from_jsonb(request->body)));
 	begin_call(request, &call, OPERATION_PATCH);
+	take_expectation(request->headers, &call);
 	(void) update_user(&call, &outcome);
 	add_header(request, "ETag", http_entity_tag(outcome.version));
 	answer_with(request, document_to_jsonb(request->shape->show_status(request->api->profile,
@@ -434,10 +428,11 @@ serve_list(Request *request)
 }
 
 /*
- * What is deferred until commit would fail after the answer was sent.
+ * What is deferred until commit would fail after the answer was sent.  Checked
+ * in a rehearsal, so that it stays deferred for what else the transaction does.
  */
 static void
-check_deferred_constraints(void)
+check_deferred_constraints(void *unused)
 {
 	SPI_connect();
 	if (SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) != SPI_OK_UTILITY)
@@ -496,7 +491,7 @@ serve(void *arg)
 			serve_bulk(request, OPERATION_PATCH);
 			break;
 	}
-	check_deferred_constraints();
+	rehearse(check_deferred_constraints, NULL);
 }
 
 /* Is an error for the caller of the function, rather than for the client? */
@@ -572,7 +567,7 @@ headers_argument(FunctionCallInfo fcinfo, int arg)
 	JsonbValue *headers;
 
 	if (PG_ARGISNULL(arg))
-		return NULL;
+		return current_headers();
 	headers = document_from_jsonb(PG_GETARG_JSONB_P(arg));
 	if (headers->type != jbvObject)
 		ereport(ERROR,

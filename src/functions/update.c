@@ -78,6 +78,7 @@ version_differs(const Road *road, const char *standing)
 	ereport(ERROR,
 			(errcode(ERRCODE_USER_PRECONDITION_FAILED),
 			 expected->none ? errmsg("user \"%s\" exists already", id) :
+			 expected->any ? errmsg("user \"%s\" does not exist", id) :
 			 expected->count == 1 ? errmsg("user \"%s\" does not have version " INT64_FORMAT,
 										   id, expected->versions[0]) :
 			 errmsg("user \"%s\" does not have a version that is expected", id),

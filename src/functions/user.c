@@ -96,6 +96,7 @@ give_answer(FunctionCallInfo fcinfo, Jsonb *answer)
 static Datum
 put_or_patch(FunctionCallInfo fcinfo, Operation operation)
 {
+	JsonbValue *headers;
 	UserCall	call = {0};
 	Outcome		outcome = {0};
 
@@ -113,6 +114,9 @@ put_or_patch(FunctionCallInfo fcinfo, Operation operation)
 	call.request_id = request_id_argument(fcinfo, 5);
 	call.dry_run = PG_GETARG_BOOL(6);
 	call.api = text_argument(fcinfo, 7);
+	headers = current_headers();
+	take_key(headers, &call);
+	take_expectation(headers, &call);
 	return give_answer(fcinfo, update_user(&call, &outcome));
 }
 
@@ -150,6 +154,7 @@ user_create(PG_FUNCTION_ARGS)
 	call.request_id = request_id_argument(fcinfo, 4);
 	call.dry_run = PG_GETARG_BOOL(5);
 	call.api = text_argument(fcinfo, 6);
+	take_key(current_headers(), &call);
 	return give_answer(fcinfo, update_user(&call, &outcome));
 }
 
@@ -160,6 +165,7 @@ user_create(PG_FUNCTION_ARGS)
 Datum
 user_delete(PG_FUNCTION_ARGS)
 {
+	JsonbValue *headers;
 	UserCall	call = {0};
 	Outcome		outcome = {0};
 
@@ -174,6 +180,9 @@ user_delete(PG_FUNCTION_ARGS)
 	call.request_id = request_id_argument(fcinfo, 4);
 	call.dry_run = PG_GETARG_BOOL(5);
 	call.api = text_argument(fcinfo, 6);
+	headers = current_headers();
+	take_key(headers, &call);
+	take_expectation(headers, &call);
 	return give_answer(fcinfo, update_user(&call, &outcome));
 }
 

@@ -1,0 +1,68 @@
+/*
+ * headers.c
+ *	  What the headers of an HTTP request say of an update: its idempotency key
+ *	  and the version that the user has to have.
+ *
+ * PostgREST hands a request's headers to SQL as the setting request.headers, a
+ * JSON object.  There the update functions take from them what is not given as
+ * an argument.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+
+#include "core/errors.h"
+#include "functions/functions.h"
+
+/*
+ * Take the key from the headers, which may be NULL, unless the call has one.
+ */
+void
+take_key(JsonbValue *headers, UserCall *call)
+{
+	char	   *key = http_header(headers, "Idempotency-Key");
+
+	if (call->idempotency_key == NULL && key != NULL)
+		call->idempotency_key = http_read_string(key);
+}
+
+/*
+ * The same with the versions that are expected.
+ */
+void
+take_expectation(JsonbValue *headers, UserCall *call)
+{
+	char	   *match = http_header(headers, "If-Match");
+	char	   *none_match = http_header(headers, "If-None-Match");
+
+	if (call->expected.given)
+		return;
+	if (match != NULL)
+		call->expected = http_read_entity_tags(match);
+	else if (none_match != NULL && strcmp(none_match, "*") == 0)
+		call->expected.given = call->expected.none = true;
+}
+
+/*
+ * The headers of the request that PostgREST serves, or NULL.
+ */
+JsonbValue *
+current_headers(void)
+{
+	const char *setting = GetConfigOption("request.headers", true, false);
+	JsonbValue *headers;
+
+	/* a setting that was local to a transaction is empty after it */
+	if (setting == NULL || setting[0] == '\0')
+		return NULL;
+	headers = document_from_jsonb(DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+																	 CStringGetDatum(setting))));
+	if (headers->type != jbvObject)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("setting \"%s\" must be a JSON object", "request.headers"),
+				 errhint("It has the names and values of the headers of an HTTP request, as PostgREST sets it.")));
+	return headers;
+}
