@@ -68,7 +68,8 @@ typedef enum Action
 	ACTION_DELETE,
 	ACTION_STATUS,				/* of a user, by a word of the profile's */
 	ACTION_BULK_PUT,
-	ACTION_BULK_PATCH
+	ACTION_BULK_PATCH,
+	ACTION_SCIM_BULK			/* operations of all kinds */
 } Action;
 
 /*

@@ -219,6 +219,7 @@ static const Route scim_routes[] = {
 	{"POST", ".search", ACTION_SEARCH},
 	{"PUT", "Users/bulk", ACTION_BULK_PUT},
 	{"PATCH", "Users/bulk", ACTION_BULK_PATCH},
+	{"POST", "Bulk", ACTION_SCIM_BULK},
 	{"GET", "Users/*", ACTION_GET},
 	{"PUT", "Users/*", ACTION_PUT},
 	{"PATCH", "Users/*", ACTION_PATCH},

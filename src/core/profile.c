@@ -176,6 +176,7 @@ profile_compile(JsonbValue *document)
 	if (profile->resources_member == NULL)
 		profile->resources_member = "Resources";
 	profile->max_payload_size = 1048576;
+	profile->max_operations = 1000;
 	if (size != NULL)
 	{
 		if (value_has_type(TYPE_INTEGER, size))

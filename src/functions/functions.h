@@ -55,6 +55,8 @@ typedef struct UserCall
 	Shown		shown;
 	bool		dry_run;
 	bool		hides;			/* the statement is hidden for this call */
+	const char *password_hash;	/* of the password in the body, if it was
+								 * hashed before */
 } UserCall;
 
 /* What a reading of one user asks for. */

@@ -19,35 +19,12 @@
 #include "core/errors.h"
 #include "core/secret.h"
 #include "functions/bulk.h"
+#include "functions/request.h"
 
 PG_FUNCTION_INFO_V1(user_request);
 
 /* What Zuora documents of its header Zuora-Track-Id. */
 #define MAX_TRACK_ID_LENGTH	64
-
-typedef struct Request
-{
-	Binding    *table;
-	const BoundApi *api;
-	const BodyShape *shape;
-	const char *method;
-	const char *path;
-	JsonbValue *headers;		/* or NULL */
-	const char *body_text;		/* or NULL */
-	bool		hides;			/* the statement is hidden for this call */
-
-	/* as it is read */
-	HttpTarget *target;
-	const Route *route;
-	const char *id;				/* of the user in the path, or NULL */
-	Jsonb	   *body;			/* or NULL */
-	const char *track_id;		/* or NULL */
-
-	/* what it is answered */
-	int			status;
-	JsonbValue *response_headers;
-	Jsonb	   *response;		/* or NULL */
-} Request;
 
 /*
  * Finding the route
@@ -207,6 +184,8 @@ read_body(Request *request)
 {
 	char	   *type = http_header(request->headers, "Content-Type");
 
+	if (request->body != NULL)
+		return;
 	if (request->body_text == NULL ||
 		request->body_text[strspn(request->body_text, " \t\r\n")] == '\0')
 		ereport(ERROR,
@@ -261,36 +240,34 @@ add_header(Request *request, const char *name, const char *value)
 }
 
 /* Where the user is: below base_url, or else beside the collection's own path. */
-static void
-add_location(Request *request, const char *id)
+char *
+request_location(const Request *request, const char *id)
 {
 	const Profile *profile = request->api->profile;
 	StringInfoData url;
 	int			count = list_length(request->target->segments) - (request->id != NULL ? 1 : 0);
 
 	if (profile->base_url != NULL)
-	{
-		add_header(request, "Location", user_url(profile, request->shape->collection, id));
-		return;
-	}
+		return user_url(profile, request->shape->collection, id);
 	initStringInfo(&url);
 	for (int i = 0; i < count; i++)
 		appendStringInfo(&url, "/%s", http_url_encode(list_nth(request->target->segments, i)));
 	appendStringInfo(&url, "/%s", http_url_encode(id));
-	add_header(request, "Location", url.data);
+	return url.data;
 }
 
 /* The answer is the user, unless the client would rather do without. */
 static void
-answer_user(Request *request, int status, const Outcome *outcome, Jsonb *user)
+answer_user(Request *request, int status, Jsonb *user)
 {
+	const Outcome *outcome = &request->outcome;
 	char	   *preferred = http_header(request->headers, "Prefer");
 
 	request->status = status;
 	if (outcome->version > 0)
 		add_header(request, "ETag", http_entity_tag(outcome->version));
 	if (status == 201 && outcome->id != NULL)
-		add_location(request, outcome->id);
+		add_header(request, "Location", request_location(request, outcome->id));
 	if (http_has_preference(preferred, "return=minimal"))
 	{
 		add_header(request, "Preference-Applied", "return=minimal");
@@ -317,7 +294,8 @@ begin_call(Request *request, UserCall *call, Operation operation)
 {
 	call->operation = operation;
 	call->users = request->table->users;
-	call->id = request->id;
+	call->id = operation == OPERATION_CREATE ? request->new_id : request->id;
+	call->password_hash = request->password_hash;
 	call->body = request->body;
 	take_key(request->headers, call);
 	call->request_id = request->track_id;
@@ -329,7 +307,6 @@ static void
 serve_update(Request *request, Operation operation)
 {
 	UserCall	call = {0};
-	Outcome		outcome = {0};
 	Jsonb	   *user;
 
 	if (operation != OPERATION_DELETE)
@@ -337,28 +314,27 @@ serve_update(Request *request, Operation operation)
 	begin_call(request, &call, operation);
 	take_expectation(request->headers, &call);
 	read_shown(request->target->query, &call.shown);
-	user = update_user(&call, &outcome);
+	user = update_user(&call, &request->outcome);
 	if (operation == OPERATION_DELETE)
 		request->status = 204;
 	else
-		answer_user(request, outcome.created ? 201 : 200, &outcome, user);
+		answer_user(request, request->outcome.created ? 201 : 200, user);
 }
 
 static void
 serve_status(Request *request)
 {
 	UserCall	call = {0};
-	Outcome		outcome = {0};
 
 	read_body(request);
 	request->body = document_to_jsonb(request->shape->read_status(request->api->profile,
 																  document_from_jsonb(request->body)));
 	begin_call(request, &call, OPERATION_PATCH);
 	take_expectation(request->headers, &call);
-	(void) update_user(&call, &outcome);
-	add_header(request, "ETag", http_entity_tag(outcome.version));
+	(void) update_user(&call, &request->outcome);
+	add_header(request, "ETag", http_entity_tag(request->outcome.version));
 	answer_with(request, document_to_jsonb(request->shape->show_status(request->api->profile,
-																	   outcome.id)));
+																	   request->outcome.id)));
 }
 
 static void
@@ -394,7 +370,6 @@ static void
 serve_get(Request *request)
 {
 	ReadCall	call = {0};
-	Outcome		outcome = {0};
 	Jsonb	   *user;
 
 	call.users = request->table->users;
@@ -402,10 +377,10 @@ serve_get(Request *request)
 	call.api = request->api->profile->name;
 	read_shown(request->target->query, &call.shown);
 	SPI_connect();
-	user = give_to_caller(get_user(&call, &outcome));
+	user = give_to_caller(get_user(&call, &request->outcome));
 	SPI_finish();
-	add_header(request, "ETag", http_entity_tag(outcome.version));
-	if (is_not_modified(request, outcome.version))
+	add_header(request, "ETag", http_entity_tag(request->outcome.version));
+	if (is_not_modified(request, request->outcome.version))
 		request->status = 304;
 	else
 		answer_with(request, user);
@@ -451,14 +426,37 @@ choose_profile(Request *request)
 		request->api = binding_api(request->table, request->api->profile->ui_metadata);
 }
 
+/* What an operation of a bulk request may do (RFC 7644 section 3.7). */
 static void
-serve(void *arg)
+require_operation(Request *request)
 {
-	Request    *request = arg;
+	switch (request->route->action)
+	{
+		case ACTION_CREATE:
+		case ACTION_PUT:
+		case ACTION_PATCH:
+		case ACTION_DELETE:
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_USER_BAD_REQUEST),
+					 errmsg("a bulk request cannot have this operation"),
+					 errdetail_path("Operations.method", SCIM_INVALID_VALUE),
+					 errhint("Users are created by POST, and changed by PUT, PATCH and DELETE.")));
+	}
+}
 
+/*
+ * Do what the request asks for.  What is wrong is raised.
+ */
+void
+request_serve(Request *request)
+{
 	read_track_id(request);
 	request->target = http_read_target(request->path);
 	find_route(request);
+	if (request->is_operation)
+		require_operation(request);
 	choose_profile(request);
 	switch (request->route->action)
 	{
@@ -490,6 +488,10 @@ serve(void *arg)
 		case ACTION_BULK_PATCH:
 			serve_bulk(request, OPERATION_PATCH);
 			break;
+		case ACTION_SCIM_BULK:
+			read_body(request);
+			answer_with(request, scim_bulk(request));
+			return;
 	}
 	rehearse(check_deferred_constraints, NULL);
 }
@@ -526,15 +528,21 @@ headers_of_error(JsonbValue *headers)
 	return kept;
 }
 
-/* The client learns of its own mistakes, the server's log of the server's. */
-static void
-answer_error(Request *request, ErrorData *error)
+/*
+ * An error that took back all that the request did becomes the response, unless
+ * it is the caller's.  The client learns of its own mistakes, the server's log
+ * of the server's.
+ */
+void
+request_answer_error(Request *request, ErrorData *error)
 {
 	Failure		failure = {0};
 	ItemResult	result = {0};
 	char	   *path;
 	char	   *scim_type;
 
+	if (is_callers(error->sqlerrcode))
+		ReThrowError(error);
 	error_read_detail(error->detail, &path, &scim_type);
 	failure.sqlstate = error->sqlerrcode;
 	failure.status = http_status(failure.sqlstate);
@@ -559,6 +567,12 @@ answer_error(Request *request, ErrorData *error)
 	request->response_headers = headers_of_error(request->response_headers);
 	request->response = document_to_jsonb(request->shape->show_error(request->api->schema,
 																	 request->api->profile, &result));
+}
+
+static void
+serve(void *request)
+{
+	request_serve(request);
 }
 
 static JsonbValue *
@@ -609,10 +623,8 @@ user_request(PG_FUNCTION_ARGS)
 	request.shape = body_shape(request.api->profile->body);
 
 	error = attempt(serve, &request);
-	if (error != NULL && is_callers(error->sqlerrcode))
-		ReThrowError(error);
 	if (error != NULL)
-		answer_error(&request, error);
+		request_answer_error(&request, error);
 	if (pg_strcasecmp(request.method, "HEAD") == 0)
 		request.response = NULL;
 	if (request.response != NULL)

@@ -754,6 +754,7 @@ travel(const UserCall *call, Outcome *outcome)
 				 errmsg("users of API profile \"%s\" are not deleted", road.profile->name),
 				 errdetail_path(NULL, NULL),
 				 errhint("Change the attribute that says whether the user is active.")));
+	road.password.hash = unconstify(char *, call->password_hash);
 	road_hash_password(&road);
 	if (has_key)
 	{

@@ -176,7 +176,7 @@ create_idempotency(const char *sql, const char *id_type)
 	run_ddl("COMMENT ON COLUMN %s.caller IS 'role, a slash, and the setting userstore.client'", sql);
 	run_ddl("COMMENT ON COLUMN %s.key IS 'the key, 1 to 255 characters'", sql);
 	run_ddl("COMMENT ON COLUMN %s.fingerprint IS 'SHA-256 of operation, user, API profile and body; behind it the hash of each password that was sent'", sql);
-	run_ddl("COMMENT ON COLUMN %s.operation IS 'create, put, patch, delete, bulk_put or bulk_patch'", sql);
+	run_ddl("COMMENT ON COLUMN %s.operation IS 'create (also by PUT), put, patch, delete, bulk_put, bulk_patch or bulk'", sql);
 	run_ddl("COMMENT ON COLUMN %s.user_id IS 'id of the user; NULL for many'", sql);
 	run_ddl("COMMENT ON COLUMN %s.version IS 'version of the user after the request; NULL for many'", sql);
 	run_ddl("COMMENT ON COLUMN %s.response IS 'the answer, given again when the request is repeated'", sql);

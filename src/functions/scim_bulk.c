@@ -1,0 +1,720 @@
+/*
+ * scim_bulk.c
+ *	  The bulk requests of SCIM (RFC 7644 section 3.7): operations of all kinds,
+ *	  which may refer to users that others of them create.
+ *
+ * An operation comes after those that it refers to, so that none refers to a
+ * user who could not be created.  Operations that refer to each other are done
+ * together or not at all; the ids of their users are made up beforehand.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "core/errors.h"
+#include "core/secret.h"
+#include "functions/bulk.h"
+#include "functions/request.h"
+#include "functions/string_map.h"
+
+static const char bulk_request[] = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+static const char bulk_response[] = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
+static const char bulk_id_prefix[] = "bulkId:";
+
+typedef struct BulkOperation
+{
+	JsonbValue *message;		/* as it was sent */
+	const char *method;			/* these as far as they are strings, or NULL */
+	const char *path;
+	const char *bulk_id;
+	const char *version;
+	JsonbValue *data;			/* or NULL */
+	List	   *references;		/* of BulkOperation * */
+
+	/* to find those that refer to each other */
+	int			number;			/* in which they were come upon, from 1 */
+	int			lowest;			/* number that it leads back to */
+	bool		is_waiting;
+	bool		refers_to_itself;
+
+	Request		request;
+	bool		done;
+} BulkOperation;
+
+typedef struct ScimBulk
+{
+	Request    *request;
+	BulkOperation *operations;
+	int			count;
+	string_map_hash *bulk_ids;	/* bulkId → BulkOperation * */
+	int64		errors_left;	/* that may still come; 0: no matter how many */
+	bool		stopped;
+	int			numbers;
+	List	   *waiting;		/* of BulkOperation * */
+	List	   *unit;			/* those that are done together */
+	BulkOperation *current;
+} ScimBulk;
+
+/*
+ * Reading
+ */
+
+static void
+refuse_bulk(const char *path, const char *message, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_BAD_REQUEST),
+			 errmsg("%s", message),
+			 errdetail_path(path, SCIM_INVALID_SYNTAX),
+			 errhint("%s", hint)));
+}
+
+/* A member whose name may be in any case, or NULL. */
+static JsonbValue *
+member_of(JsonbValue *object, const char *name)
+{
+	int			len = strlen(name);
+
+	if (object->type != jbvObject)
+		return NULL;
+	document_foreach(pair, object)
+	{
+		if (pair->key.val.string.len == len &&
+			pg_strncasecmp(pair->key.val.string.val, name, len) == 0)
+			return &pair->value;
+	}
+	return NULL;
+}
+
+static const char *
+string_of(JsonbValue *object, const char *name)
+{
+	JsonbValue *value = member_of(object, name);
+
+	return value != NULL && value->type == jbvString ? document_cstring(value) : NULL;
+}
+
+static bool
+is_bulk_request(JsonbValue *schemas)
+{
+	if (schemas == NULL || schemas->type != jbvArray)
+		return false;
+	for (int i = 0; i < schemas->val.array.nElems; i++)
+	{
+		JsonbValue *uri = &schemas->val.array.elems[i];
+
+		if (uri->type == jbvString && uri->val.string.len == sizeof(bulk_request) - 1 &&
+			pg_strncasecmp(uri->val.string.val, bulk_request, sizeof(bulk_request) - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* After how many errors to stop; 0: never. */
+static int64
+read_fail_on_errors(JsonbValue *body)
+{
+	JsonbValue *value = member_of(body, "failOnErrors");
+	bool		error = false;
+	int64		count = 0;
+
+	if (value == NULL || value->type == jbvNull)
+		return 0;
+	if (value->type == jbvNumeric)
+		count = numeric_int4_opt_error(value->val.numeric, &error);
+	if (value->type != jbvNumeric || error || count < 1)
+		refuse_bulk("failOnErrors", "attribute \"failOnErrors\" must be a positive integer",
+					"It says after how many errors to stop; leave it out to go on whatever fails.");
+	return count;
+}
+
+static void
+check_limits(const Request *request, int count)
+{
+	const Profile *profile = request->api->profile;
+	int64		size = request->body_text != NULL ? strlen(request->body_text) : 0;
+
+	if (count > profile->max_operations)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_PAYLOAD_TOO_LARGE),
+				 errmsg("the request has too many operations"),
+				 errdetail_path("Operations", NULL),
+				 errhint("API profile \"%s\" accepts " INT64_FORMAT " operations.",
+						 profile->name, profile->max_operations)));
+	if (size > profile->max_payload_size)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_PAYLOAD_TOO_LARGE),
+				 errmsg("the body is too large"),
+				 errdetail_path(NULL, NULL),
+				 errhint("API profile \"%s\" accepts " INT64_FORMAT " bytes.",
+						 profile->name, profile->max_payload_size)));
+}
+
+/* The operation whose user a reference "bulkId:…" means; NULL: none. */
+static BulkOperation *
+referred_to(ScimBulk *bulk, const char *text, int len)
+{
+	int			prefix = sizeof(bulk_id_prefix) - 1;
+	StringEntry *entry;
+
+	if (len < prefix || strncmp(text, bulk_id_prefix, prefix) != 0)
+		return NULL;
+	entry = string_map_lookup(bulk->bulk_ids, pnstrdup(text +prefix, len - prefix));
+	return entry != NULL ? entry->value : NULL;
+}
+
+static void
+add_reference(BulkOperation *operation, BulkOperation *other)
+{
+	if (other == operation)
+		operation->refers_to_itself = true;
+	else if (other != NULL)
+		operation->references = list_append_unique_ptr(operation->references, other);
+}
+
+static void
+find_references(ScimBulk *bulk, BulkOperation *operation, JsonbValue *value)
+{
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
+	switch (value->type)
+	{
+		case jbvString:
+			add_reference(operation, referred_to(bulk, value->val.string.val,
+												 value->val.string.len));
+			break;
+		case jbvArray:
+			for (int i = 0; i < value->val.array.nElems; i++)
+				find_references(bulk, operation, &value->val.array.elems[i]);
+			break;
+		case jbvObject:
+			document_foreach(pair, value)
+				find_references(bulk, operation, &pair->value);
+			break;
+		default:
+			break;
+	}
+}
+
+/* The last segment of an operation's path. */
+static const char *
+path_end(const char *path)
+{
+	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+static void
+read_operation(ScimBulk *bulk, BulkOperation *operation, JsonbValue *message)
+{
+	bool		found;
+
+	operation->message = message;
+	operation->method = string_of(message, "method");
+	operation->path = string_of(message, "path");
+	operation->bulk_id = string_of(message, "bulkId");
+	operation->version = string_of(message, "version");
+	operation->data = member_of(message, "data");
+	/* of two with one bulkId the second one will be refused */
+	if (operation->bulk_id != NULL &&
+		string_map_lookup(bulk->bulk_ids, operation->bulk_id) == NULL)
+		string_map_insert(bulk->bulk_ids, operation->bulk_id, &found)->value = operation;
+}
+
+static void
+read_bulk(ScimBulk *bulk)
+{
+	JsonbValue *body = document_from_jsonb(bulk->request->body);
+	JsonbValue *operations = member_of(body, "Operations");
+
+	if (!is_bulk_request(member_of(body, "schemas")))
+		refuse_bulk("schemas", "the body is not a bulk request",
+					"Its \"schemas\" has \"urn:ietf:params:scim:api:messages:2.0:BulkRequest\".");
+	if (operations == NULL || operations->type != jbvArray)
+		refuse_bulk("Operations", "attribute \"Operations\" must be an array",
+					"Each operation is an object with method, path and data.");
+	bulk->count = operations->val.array.nElems;
+	check_limits(bulk->request, bulk->count);
+	bulk->errors_left = read_fail_on_errors(body);
+	bulk->operations = palloc0(sizeof(BulkOperation) * Max(bulk->count, 1));
+	bulk->bulk_ids = string_map_create(CurrentMemoryContext, Max(bulk->count, 16), NULL);
+	for (int i = 0; i < bulk->count; i++)
+		read_operation(bulk, &bulk->operations[i], &operations->val.array.elems[i]);
+	for (int i = 0; i < bulk->count; i++)
+	{
+		BulkOperation *operation = &bulk->operations[i];
+		const char *end = path_end(operation->path);
+
+		if (end != NULL)
+			add_reference(operation, referred_to(bulk, end, strlen(end)));
+		if (operation->data != NULL)
+			find_references(bulk, operation, operation->data);
+	}
+}
+
+/*
+ * Doing
+ */
+
+static bool
+is_method(const BulkOperation *operation, const char *method)
+{
+	return operation->method != NULL && pg_strcasecmp(operation->method, method) == 0;
+}
+
+/* What RFC 7644 section 3.7 requires of an operation. */
+static void
+check_operation(ScimBulk *bulk, BulkOperation *operation)
+{
+	StringEntry *entry;
+
+	if (operation->message->type != jbvObject)
+		refuse_bulk("Operations", "an operation must be an object",
+					"It has method, path and data.");
+	if (operation->method == NULL)
+		refuse_bulk("Operations.method", "the operation has no method",
+					"It is POST, PUT, PATCH or DELETE.");
+	if (operation->path == NULL)
+		refuse_bulk("Operations.path", "the operation has no path",
+					"It is \"/Users\" for POST, else \"/Users/\" and the id of the user.");
+	if (operation->bulk_id == NULL && is_method(operation, "POST"))
+		refuse_bulk("Operations.bulkId", "the operation has no bulkId",
+					"A POST has one, unique in the request.");
+	if (operation->data == NULL && !is_method(operation, "DELETE"))
+		refuse_bulk("Operations.data", "the operation has no data",
+					"It is the body of the request that the operation stands for.");
+	if (operation->bulk_id == NULL)
+		return;
+	entry = string_map_lookup(bulk->bulk_ids, operation->bulk_id);
+	if (entry->value != operation)
+		refuse_bulk("Operations.bulkId", "another operation has the same bulkId",
+					"It is unique in the request.");
+}
+
+/* The id of the user of another operation, which has to exist by now. */
+static const char *
+resolve(ScimBulk *bulk, const char *text, int len)
+{
+	BulkOperation *other = referred_to(bulk, text, len);
+	const char *id = NULL;
+
+	if (other == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("no operation has the \"%s\"", shown_name(text, len)),
+				 errdetail_path("Operations.bulkId", SCIM_INVALID_VALUE),
+				 errhint("Refer to the bulkId of a POST of the same request.")));
+	if (other->done && other->request.status < 300)
+		id = other->request.outcome.id;
+	else if (!other->done)
+		id = other->request.new_id;
+	if (id == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_CONFLICT),
+				 errmsg("there is no user of \"%s\"", shown_name(text, len)),
+				 errdetail_path("Operations.bulkId", SCIM_INVALID_VALUE),
+				 errhint("The operation that this one refers to has to go well.")));
+	return id;
+}
+
+static bool
+is_reference(const char *text, int len)
+{
+	return len >= sizeof(bulk_id_prefix) - 1 &&
+		strncmp(text, bulk_id_prefix, sizeof(bulk_id_prefix) - 1) == 0;
+}
+
+/* Put ids in the place of references, in a tree that is the caller's own. */
+static void
+resolve_all(ScimBulk *bulk, JsonbValue *value)
+{
+	check_stack_depth();
+	switch (value->type)
+	{
+		case jbvString:
+			if (is_reference(value->val.string.val, value->val.string.len))
+				*value = *document_string(resolve(bulk, value->val.string.val,
+												  value->val.string.len));
+			break;
+		case jbvArray:
+			for (int i = 0; i < value->val.array.nElems; i++)
+				resolve_all(bulk, &value->val.array.elems[i]);
+			break;
+		case jbvObject:
+			document_foreach(pair, value)
+				resolve_all(bulk, &pair->value);
+			break;
+		default:
+			break;
+	}
+}
+
+/* The path as that of a request of its own, beside the bulk endpoint. */
+static char *
+full_path(ScimBulk *bulk, const char *path)
+{
+	List	   *segments = bulk->request->target->segments;
+	const char *end = path_end(path);
+	StringInfoData full;
+
+	initStringInfo(&full);
+	path += strspn(path, "/");
+	for (int i = 0; i < list_length(segments) - 1; i++)
+		appendStringInfo(&full, "/%s", http_url_encode(list_nth(segments, i)));
+	if (is_reference(end, strlen(end)))
+		appendStringInfo(&full, "/%.*s%s", (int) (end - path), path,
+						 http_url_encode(resolve(bulk, end, strlen(end))));
+	else
+		appendStringInfo(&full, "/%s", path);
+	return full.data;
+}
+
+static void
+do_operation(ScimBulk *bulk, BulkOperation *operation)
+{
+	Request    *request = &operation->request;
+
+	bulk->current = operation;
+	check_operation(bulk, operation);
+	request->path = full_path(bulk, operation->path);
+	if (operation->version != NULL)
+		document_add(request->headers, "If-Match", document_string(operation->version));
+	if (operation->data != NULL)
+	{
+		JsonbValue *data = document_copy(operation->data);
+
+		resolve_all(bulk, data);
+		request->body = document_to_jsonb(data);
+	}
+	request_serve(request);
+}
+
+static void
+do_unit(void *arg)
+{
+	ScimBulk   *bulk = arg;
+	ListCell   *lc;
+
+	foreach(lc, bulk->unit)
+		do_operation(bulk, lfirst(lc));
+}
+
+/* Before it is done, or done again. */
+static void
+begin_operation(ScimBulk *bulk, BulkOperation *operation)
+{
+	Request    *request = &operation->request;
+	Request    *whole = bulk->request;
+
+	request->table = whole->table;
+	request->api = whole->api;
+	request->shape = whole->shape;
+	request->method = operation->method;
+	request->headers = document_new_object();
+	request->is_operation = true;
+	request->track_id = whole->track_id;
+	request->id = NULL;
+	request->response_headers = document_new_object();
+}
+
+/* An id for the user of an operation that is referred to before it is done. */
+static void
+make_id(ScimBulk *bulk, BulkOperation *operation)
+{
+	Datum		id;
+
+	if (is_method(operation, "POST") && binding_generate_id(bulk->request->table, &id))
+		operation->request.new_id = binding_id_to_text(bulk->request->table, id);
+}
+
+static void
+fail(ScimBulk *bulk, BulkOperation *operation, ErrorData *error)
+{
+	request_answer_error(&operation->request, error);
+	operation->request.outcome.version = 0;
+	if (bulk->errors_left > 0 && --bulk->errors_left == 0)
+		bulk->stopped = true;
+}
+
+/* The others of a unit that failed. */
+static ErrorData *
+error_of_others(void)
+{
+	ErrorData  *error = palloc0(sizeof(ErrorData));
+
+	error->sqlerrcode = ERRCODE_USER_CONFLICT;
+	error->message = "an operation failed that this one refers to";
+	error->detail = error_detail("Operations.bulkId", SCIM_INVALID_VALUE);
+	return error;
+}
+
+/* Do operations that stand together. */
+static void
+finish_unit(ScimBulk *bulk)
+{
+	ErrorData  *error;
+	ListCell   *lc;
+
+	foreach(lc, bulk->unit)
+	{
+		BulkOperation *operation = lfirst(lc);
+
+		begin_operation(bulk, operation);
+		if (list_length(bulk->unit) > 1 || operation->refers_to_itself)
+			make_id(bulk, operation);
+	}
+	error = attempt(do_unit, bulk);
+	foreach(lc, bulk->unit)
+	{
+		BulkOperation *operation = lfirst(lc);
+
+		operation->done = true;
+		if (error != NULL)
+			fail(bulk, operation, operation == bulk->current ? error : error_of_others());
+	}
+	bulk->unit = NIL;
+}
+
+/*
+ * Do an operation after those that it refers to; those that refer to each other
+ * are found as R. Tarjan's algorithm finds strongly connected components.
+ */
+static void
+visit(ScimBulk *bulk, BulkOperation *operation)
+{
+	BulkOperation *other;
+	ListCell   *lc;
+
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
+	operation->number = operation->lowest = ++bulk->numbers;
+	operation->is_waiting = true;
+	bulk->waiting = lappend(bulk->waiting, operation);
+	foreach(lc, operation->references)
+	{
+		other = lfirst(lc);
+		if (other->number == 0)
+		{
+			visit(bulk, other);
+			if (bulk->stopped)
+				return;
+			operation->lowest = Min(operation->lowest, other->lowest);
+		}
+		else if (other->is_waiting)
+			operation->lowest = Min(operation->lowest, other->number);
+	}
+	if (operation->lowest < operation->number)
+		return;
+	do
+	{
+		other = llast(bulk->waiting);
+		bulk->waiting = list_delete_last(bulk->waiting);
+		other->is_waiting = false;
+		bulk->unit = lcons(other, bulk->unit);
+	} while (other != operation);
+	finish_unit(bulk);
+}
+
+/*
+ * Answering
+ */
+
+/* Where the user of an operation is, if there is one. */
+static char *
+location_of(const BulkOperation *operation)
+{
+	const Request *request = &operation->request;
+	const char *id = request->outcome.id != NULL ? request->outcome.id : request->id;
+
+	if (request->target == NULL || request->route == NULL || id == NULL ||
+		(request->status >= 300 && is_method(operation, "POST")))
+		return NULL;
+	return request_location(request, id);
+}
+
+static JsonbValue *
+show_operation(const BulkOperation *operation)
+{
+	const Request *request = &operation->request;
+	JsonbValue *result = document_new_object();
+	char	   *location = location_of(operation);
+
+	if (operation->method != NULL)
+		document_add(result, "method", document_string(operation->method));
+	if (operation->bulk_id != NULL)
+		document_add(result, "bulkId", document_string(operation->bulk_id));
+	if (location != NULL)
+		document_add(result, "location", document_string(location));
+	if (request->outcome.version > 0 && !is_method(operation, "DELETE"))
+		document_add(result, "version", document_string(http_entity_tag(request->outcome.version)));
+	document_add(result, "status", document_string(psprintf("%d", request->status)));
+	/* of a success, who wants to see the user can ask for it */
+	if (request->status >= 300)
+		document_add(result, "response", document_from_jsonb(request->response));
+	return result;
+}
+
+static Jsonb *
+show_bulk(const ScimBulk *bulk)
+{
+	JsonbValue *answer = document_new_object();
+	JsonbValue *schemas = document_new_array();
+	JsonbValue *operations = document_new_array();
+
+	for (int i = 0; i < bulk->count; i++)
+	{
+		if (bulk->operations[i].done)
+			document_push(operations, show_operation(&bulk->operations[i]));
+	}
+	document_push(schemas, document_string(bulk_response));
+	document_add(answer, "schemas", schemas);
+	document_add(answer, "Operations", operations);
+	return document_to_jsonb(answer);
+}
+
+/*
+ * The idempotency key of the whole
+ */
+
+static Operation
+kind_of(const BulkOperation *operation)
+{
+	if (is_method(operation, "POST"))
+		return OPERATION_CREATE;
+	if (is_method(operation, "PUT"))
+		return OPERATION_PUT;
+	return is_method(operation, "DELETE") ? OPERATION_DELETE : OPERATION_PATCH;
+}
+
+static void
+hash_password_of(void *road)
+{
+	road_hash_password(road);
+}
+
+/*
+ * Take the password out of the data of an operation, so that the key does not
+ * come to hold it.  What else is wrong with them, the operation will say.
+ */
+static JsonbValue *
+without_password(ScimBulk *bulk, BulkOperation *operation, KeyClaim *claim)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Request    *whole = bulk->request;
+	UserCall	call = {.operation = kind_of(operation)};
+	JsonbValue *data = document_copy(operation->data);
+	Road		road;
+	KeyPassword *password;
+
+	road_begin(&road, &call, whole->table, whole->api);
+	PG_TRY();
+	{
+		road_read(&road, data, 0);
+	}
+	PG_CATCH();
+	{
+		if (!is_items_own(geterrcode()))
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		(void) unstored_forget(whole->api->schema, data);
+		return data;
+	}
+	PG_END_TRY();
+	if (road.unstored.password == NULL || attempt(hash_password_of, &road) != NULL)
+		return data;
+	password = road_key_password(&road);
+	claim->passwords = lappend(claim->passwords, password);
+	operation->request.password_hash = password->hash;
+	return data;
+}
+
+/*
+ * Gives true when the request was answered before.
+ */
+static bool
+claim_key(ScimBulk *bulk, KeyClaim *claim)
+{
+	Request    *whole = bulk->request;
+	Fingerprint *fingerprint = fingerprint_begin(claim->operation, NULL, whole->api->profile->name);
+
+	for (int i = 0; i < bulk->count; i++)
+	{
+		BulkOperation *operation = &bulk->operations[i];
+		JsonbValue *message = operation->message;
+
+		CHECK_FOR_INTERRUPTS();
+		if (operation->data != NULL)
+		{
+			JsonbValue *data = without_password(bulk, operation, claim);
+
+			message = document_copy_top(message);
+			*member_of(message, "data") = *data;
+		}
+		fingerprint_add(fingerprint, message);
+	}
+	fingerprint_add(fingerprint, document_integer(bulk->errors_left));
+	claim->fingerprint = fingerprint_end(fingerprint);
+	return idempotency_claim(whole->table, claim);
+}
+
+/* The privileges without which PostgreSQL would refuse all of an operation's kind. */
+static AclMode
+needed_privileges(const ScimBulk *bulk)
+{
+	AclMode		mode = ACL_SELECT;
+
+	for (int i = 0; i < bulk->count; i++)
+	{
+		UserCall	call = {.operation = kind_of(&bulk->operations[i])};
+		Road		road;
+
+		road_begin(&road, &call, bulk->request->table, bulk->request->api);
+		mode |= road_privileges(&road);
+	}
+	return mode;
+}
+
+static Jsonb *
+answer_bulk(Request *request)
+{
+	ScimBulk	bulk = {.request = request};
+	UserCall	headers = {0};
+	KeyClaim	claim = {.operation = "bulk"};
+	Jsonb	   *answer;
+
+	read_bulk(&bulk);
+	binding_require_privileges(request->table, needed_privileges(&bulk));
+	take_key(request->headers, &headers);
+	claim.key = headers.idempotency_key;
+	if (claim.key != NULL && claim_key(&bulk, &claim))
+		return claim.answer;
+	for (int i = 0; i < bulk.count && !bulk.stopped; i++)
+	{
+		if (bulk.operations[i].number == 0)
+			visit(&bulk, &bulk.operations[i]);
+	}
+	answer = show_bulk(&bulk);
+	if (claim.key != NULL)
+		idempotency_keep(request->table, &claim, NULL, 0, answer);
+	return answer;
+}
+
+/*
+ * Do all operations of a bulk request; gives the answer.
+ */
+Jsonb *
+scim_bulk(Request *request)
+{
+	Jsonb	   *answer;
+
+	SPI_connect();
+	answer = give_to_caller(answer_bulk(request));
+	SPI_finish();
+	return answer;
+}
