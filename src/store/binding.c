@@ -61,7 +61,8 @@ static const char *const no_columns[] = {NULL};
  */
 
 /*
- * A relation changed (InvalidOid: any may have).  Only flags.
+ * A relation changed (InvalidOid: any may have).  Only flags: a call may hold the
+ * binding.
  */
 void
 binding_invalidate(Oid relid)
@@ -133,6 +134,10 @@ retire(Binding *binding)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * What a table is made of
+ */
+
 static char *
 qualified_name(Relation relation)
 {
@@ -178,8 +183,40 @@ path_of_column(JsonbValue *unique_columns, const char *column)
 	return NULL;
 }
 
+/* Does an index keep the values of one column unique, in all rows? */
+static bool
+is_unique_column(HeapTuple tuple)
+{
+	Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
+
+	return form->indisunique && form->indnkeyatts == 1 &&
+		AttributeNumberIsValid(form->indkey.values[0]) &&
+		heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+}
+
+/* Note a unique column; false when it has no attribute. */
+static bool
+add_unique_index(Binding *binding, Oid index, AttrNumber number, JsonbValue *unique_columns)
+{
+	char	   *column = get_attname(binding->users, number, false);
+	char	   *path = path_of_column(unique_columns, column);
+	UniqueIndex *unique;
+
+	if (path == NULL)
+		return false;
+	unique = palloc(sizeof(UniqueIndex));
+	unique->name = get_rel_name(index);
+	unique->path = path;
+	unique->column = column;
+	unique->type = get_atttype(binding->users, number);
+	unique->holders = NULL;
+	binding->unique_indexes = lappend(binding->unique_indexes, unique);
+	return true;
+}
+
 /*
- * Names of the constraints whose violation our errors explain.
+ * The constraints whose violation our errors explain, and whether there are
+ * others that compare rows.
  */
 static void
 find_constraints(Binding *binding, Relation relation, JsonbValue *unique_columns)
@@ -198,26 +235,12 @@ find_constraints(Binding *binding, Relation relation, JsonbValue *unique_columns
 		form = (Form_pg_index) GETSTRUCT(tuple);
 		if (form->indisprimary)
 			binding->primary_key = get_rel_name(index);
-		else if (form->indisunique && form->indnkeyatts == 1 &&
-				 AttributeNumberIsValid(form->indkey.values[0]) &&
-				 heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
+		else if (is_unique_column(tuple))
 		{
-			char	   *path = path_of_column(unique_columns,
-											  get_attname(binding->users,
-														  form->indkey.values[0], false));
+			AttrNumber	number = form->indkey.values[0];
 
-			if (path != NULL)
-			{
-				UniqueIndex *unique = palloc(sizeof(UniqueIndex));
-
-				unique->name = get_rel_name(index);
-				unique->path = path;
-				unique->column = get_attname(binding->users, form->indkey.values[0], false);
-				unique->type = get_atttype(binding->users, form->indkey.values[0]);
-				unique->holders = NULL;
-				binding->unique_indexes = lappend(binding->unique_indexes, unique);
-			}
-			else if (form->indkey.values[0] != get_attnum(binding->users, "id"))
+			if (!add_unique_index(binding, index, number, unique_columns) &&
+				number != get_attnum(binding->users, "id"))
 				binding->compares_rows = true;
 		}
 		else if (form->indisunique || form->indisexclusion)
@@ -333,6 +356,24 @@ has_password_column(Oid users)
 	return number != InvalidAttrNumber && get_atttype(users, number) == TEXTOID;
 }
 
+/* Its ids, which may be of any type. */
+static void
+load_id_type(Binding *binding)
+{
+	Oid			function;
+	bool		is_varlena;
+
+	binding->id_type = get_atttype(binding->users, get_attnum(binding->users, "id"));
+	if (!OidIsValid(binding->id_type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of table \"%s\" does not exist", "id", binding->name)));
+	getTypeInputInfo(binding->id_type, &function, &binding->id_in_param);
+	fmgr_info_cxt(function, &binding->id_in, binding->context);
+	getTypeOutputInfo(binding->id_type, &function, &is_varlena);
+	fmgr_info_cxt(function, &binding->id_out, binding->context);
+}
+
 static Binding *
 load_binding(Oid users)
 {
@@ -343,8 +384,6 @@ load_binding(Oid users)
 	Binding    *binding = palloc0(sizeof(Binding));
 	Registration registration;
 	Relation	relation;
-	Oid			function;
-	bool		is_varlena;
 
 	relation = try_relation_open(users, AccessShareLock);
 	if (relation == NULL || !catalog_registration(users, &registration))
@@ -367,15 +406,7 @@ load_binding(Oid users)
 	binding->schema_ids = registration.schemas;
 	binding->password_function = registration.password_function;
 	binding->has_password = has_password_column(users);
-	binding->id_type = get_atttype(users, get_attnum(users, "id"));
-	if (!OidIsValid(binding->id_type))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of table \"%s\" does not exist", "id", binding->name)));
-	getTypeInputInfo(binding->id_type, &function, &binding->id_in_param);
-	fmgr_info_cxt(function, &binding->id_in, context);
-	getTypeOutputInfo(binding->id_type, &function, &is_varlena);
-	fmgr_info_cxt(function, &binding->id_out, context);
+	load_id_type(binding);
 	find_constraints(binding, relation, registration.unique_columns);
 	find_judges(binding, relation);
 	relation_close(relation, AccessShareLock);
@@ -443,7 +474,7 @@ binding_api(Binding *binding, const char *name)
 	MemoryContext context;
 	MemoryContext old;
 	BoundApi   *api;
-	Profile    *default_profile;
+	const Profile *default_profile;
 	JsonbValue *lookups;
 	ListCell   *lc;
 
@@ -461,7 +492,7 @@ binding_api(Binding *binding, const char *name)
 	old = MemoryContextSwitchTo(context);
 	api = palloc(sizeof(BoundApi));
 	api->profile = catalog_profile(name);
-	default_profile = strcmp(name, binding->default_api) == 0 ? unconstify(Profile *, api->profile) :
+	default_profile = strcmp(name, binding->default_api) == 0 ? api->profile :
 		catalog_profile(binding->default_api);
 	api->schema = catalog_schema(binding->schema_ids, api->profile, default_profile, lookups);
 	MemoryContextSetParent(context, binding->context);
@@ -550,19 +581,16 @@ static void
 require_privilege(Binding *binding, AclMode mode, const char *const *columns)
 {
 	Oid			caller = GetUserId();
+	bool		granted = columns[0] != NULL;
 
 	if (pg_class_aclcheck(binding->users, caller, mode) == ACLCHECK_OK)
 		return;
 	/* a privilege on each column that is touched does as well */
-	for (; *columns != NULL; columns++)
-	{
-		if (pg_attribute_aclcheck(binding->users, get_attnum(binding->users, *columns),
-								  caller, mode) != ACLCHECK_OK)
-			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, binding->name);
-		if (columns[1] == NULL)
-			return;
-	}
-	aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, binding->name);
+	for (int i = 0; granted && columns[i] != NULL; i++)
+		granted = pg_attribute_aclcheck(binding->users, get_attnum(binding->users, columns[i]),
+										caller, mode) == ACLCHECK_OK;
+	if (!granted)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, binding->name);
 }
 
 /*

@@ -20,7 +20,6 @@
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
-#include "core/errors.h"
 #include "store/store.h"
 
 /* See KEY_LOCK_CLASS. */
@@ -209,10 +208,11 @@ set_hides_any(Binding *binding, const Datum *ids, int count)
 }
 
 /*
- * Insert rows, in this order, or write them over those that were read.  Gives the number of
- * rows that came of it, which is less when a user is there already or was
- * changed meanwhile, or when somebody's trigger wants no row.  Where triggers
- * may have changed the rows, they are given as written; else that is NULL.
+ * Insert rows, in this order, or write them over those that were read.  Gives
+ * the number of rows that came of it, which is less when a user is there
+ * already or was changed meanwhile, or when somebody's trigger wants no row.
+ * Where triggers may have changed the rows, they are given as written; else
+ * that is NULL.
  */
 int
 set_write(Binding *binding, bool inserts, const NewRow *rows, int count, FoundRow **written)
