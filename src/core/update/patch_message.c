@@ -305,7 +305,7 @@ is_common(const Reader *reader, const char *path, JsonbValue *value, bool has_pa
 		return true;
 	if (!has_path && update->profile->lenient)
 		return true;
-	refuse_change(update, path, "It is set by the service provider.");
+	refuse_change(update, shown_name(path, strlen(path)), "It is set by the service provider.");
 	return true;
 }
 
