@@ -278,7 +278,7 @@ SELECT staff('{"level": "1", "any": {"a": {"b": [1]}}}', '{"op": "replace", "pat
 	'{"op": "remove", "path": "STAFF:any.a"}', '{"op": "add", "path": "STAFF:any.a.b", "value": [2]}', '{"op": "replace", "path": "STAFF:any", "value": 5}');
 -- the service provider's own
 SELECT each('scim', '{"op": "replace", "path": "id", "value": "v"}', '{"op": "remove", "path": "id"}', '{"op": "replace", "value": {"id": "v"}}', '{"op": "replace", "value": {"id": "u", "title": "x"}}',
-	'{"op": "replace", "path": "meta.location", "value": "v"}', '{"op": "remove", "path": "meta"}', '{"op": "add", "value": {"meta": {"version": "1"}}}',
+	'{"op": "replace", "path": "meta.location", "value": "v"}', '{"op": "remove", "path": "meta.a\nb"}', '{"op": "remove", "path": "meta"}', '{"op": "add", "value": {"meta": {"version": "1"}}}',
 	'{"op": "add", "path": "schemas", "value": ["urn:x:y"]}', '{"op": "remove", "path": "schemas"}');
 
 --

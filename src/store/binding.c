@@ -1,7 +1,10 @@
 /*
  * binding.c
- *	  A user table as a backend knows it: what it is made of, and its
- *	  statements, prepared once.
+ *	  A user table as a backend knows it: what it is made of, and who may do
+ *	  what with it.
+ *
+ * A binding is made at the first call on a table and kept until something that
+ * it was made of changes.
  */
 #include "postgres.h"
 
@@ -58,7 +61,8 @@ static const char *const no_columns[] = {NULL};
  */
 
 /*
- * A relation changed (InvalidOid: any may have).  Only flags.
+ * A relation changed (InvalidOid: any may have).  Only flags: a call may hold the
+ * binding.
  */
 void
 binding_invalidate(Oid relid)
@@ -88,20 +92,7 @@ binding_invalidate(Oid relid)
 static void
 free_binding(Binding *binding)
 {
-	ListCell   *lc;
-
-	for (int i = 0; i < STATEMENT_COUNT; i++)
-	{
-		if (binding->plans[i] != NULL)
-			SPI_freeplan(binding->plans[i]);
-	}
-	foreach(lc, binding->unique_indexes)
-	{
-		UniqueIndex *unique = lfirst(lc);
-
-		if (unique->holders != NULL)
-			SPI_freeplan(unique->holders);
-	}
+	statements_free(binding);
 	MemoryContextDelete(binding->context);
 }
 
@@ -142,6 +133,10 @@ retire(Binding *binding)
 	retired = lappend(retired, binding);
 	MemoryContextSwitchTo(old);
 }
+
+/*
+ * What a table is made of
+ */
 
 static char *
 qualified_name(Relation relation)
@@ -188,8 +183,40 @@ path_of_column(JsonbValue *unique_columns, const char *column)
 	return NULL;
 }
 
+/* Does an index keep the values of one column unique, in all rows? */
+static bool
+is_unique_column(HeapTuple tuple)
+{
+	Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
+
+	return form->indisunique && form->indnkeyatts == 1 &&
+		AttributeNumberIsValid(form->indkey.values[0]) &&
+		heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+}
+
+/* Note a unique column; false when it has no attribute. */
+static bool
+add_unique_index(Binding *binding, Oid index, AttrNumber number, JsonbValue *unique_columns)
+{
+	char	   *column = get_attname(binding->users, number, false);
+	char	   *path = path_of_column(unique_columns, column);
+	UniqueIndex *unique;
+
+	if (path == NULL)
+		return false;
+	unique = palloc(sizeof(UniqueIndex));
+	unique->name = get_rel_name(index);
+	unique->path = path;
+	unique->column = column;
+	unique->type = get_atttype(binding->users, number);
+	unique->holders = NULL;
+	binding->unique_indexes = lappend(binding->unique_indexes, unique);
+	return true;
+}
+
 /*
- * Names of the constraints whose violation our errors explain.
+ * The constraints whose violation our errors explain, and whether there are
+ * others that compare rows.
  */
 static void
 find_constraints(Binding *binding, Relation relation, JsonbValue *unique_columns)
@@ -208,26 +235,12 @@ find_constraints(Binding *binding, Relation relation, JsonbValue *unique_columns
 		form = (Form_pg_index) GETSTRUCT(tuple);
 		if (form->indisprimary)
 			binding->primary_key = get_rel_name(index);
-		else if (form->indisunique && form->indnkeyatts == 1 &&
-				 AttributeNumberIsValid(form->indkey.values[0]) &&
-				 heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
+		else if (is_unique_column(tuple))
 		{
-			char	   *path = path_of_column(unique_columns,
-											  get_attname(binding->users,
-														  form->indkey.values[0], false));
+			AttrNumber	number = form->indkey.values[0];
 
-			if (path != NULL)
-			{
-				UniqueIndex *unique = palloc(sizeof(UniqueIndex));
-
-				unique->name = get_rel_name(index);
-				unique->path = path;
-				unique->column = get_attname(binding->users, form->indkey.values[0], false);
-				unique->type = get_atttype(binding->users, form->indkey.values[0]);
-				unique->holders = NULL;
-				binding->unique_indexes = lappend(binding->unique_indexes, unique);
-			}
-			else if (form->indkey.values[0] != get_attnum(binding->users, "id"))
+			if (!add_unique_index(binding, index, number, unique_columns) &&
+				number != get_attnum(binding->users, "id"))
 				binding->compares_rows = true;
 		}
 		else if (form->indisunique || form->indisexclusion)
@@ -343,6 +356,24 @@ has_password_column(Oid users)
 	return number != InvalidAttrNumber && get_atttype(users, number) == TEXTOID;
 }
 
+/* Its ids, which may be of any type. */
+static void
+load_id_type(Binding *binding)
+{
+	Oid			function;
+	bool		is_varlena;
+
+	binding->id_type = get_atttype(binding->users, get_attnum(binding->users, "id"));
+	if (!OidIsValid(binding->id_type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of table \"%s\" does not exist", "id", binding->name)));
+	getTypeInputInfo(binding->id_type, &function, &binding->id_in_param);
+	fmgr_info_cxt(function, &binding->id_in, binding->context);
+	getTypeOutputInfo(binding->id_type, &function, &is_varlena);
+	fmgr_info_cxt(function, &binding->id_out, binding->context);
+}
+
 static Binding *
 load_binding(Oid users)
 {
@@ -353,8 +384,6 @@ load_binding(Oid users)
 	Binding    *binding = palloc0(sizeof(Binding));
 	Registration registration;
 	Relation	relation;
-	Oid			function;
-	bool		is_varlena;
 
 	relation = try_relation_open(users, AccessShareLock);
 	if (relation == NULL || !catalog_registration(users, &registration))
@@ -377,15 +406,7 @@ load_binding(Oid users)
 	binding->schema_ids = registration.schemas;
 	binding->password_function = registration.password_function;
 	binding->has_password = has_password_column(users);
-	binding->id_type = get_atttype(users, get_attnum(users, "id"));
-	if (!OidIsValid(binding->id_type))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of table \"%s\" does not exist", "id", binding->name)));
-	getTypeInputInfo(binding->id_type, &function, &binding->id_in_param);
-	fmgr_info_cxt(function, &binding->id_in, context);
-	getTypeOutputInfo(binding->id_type, &function, &is_varlena);
-	fmgr_info_cxt(function, &binding->id_out, context);
+	load_id_type(binding);
 	find_constraints(binding, relation, registration.unique_columns);
 	find_judges(binding, relation);
 	relation_close(relation, AccessShareLock);
@@ -453,7 +474,7 @@ binding_api(Binding *binding, const char *name)
 	MemoryContext context;
 	MemoryContext old;
 	BoundApi   *api;
-	Profile    *default_profile;
+	const Profile *default_profile;
 	JsonbValue *lookups;
 	ListCell   *lc;
 
@@ -471,7 +492,7 @@ binding_api(Binding *binding, const char *name)
 	old = MemoryContextSwitchTo(context);
 	api = palloc(sizeof(BoundApi));
 	api->profile = catalog_profile(name);
-	default_profile = strcmp(name, binding->default_api) == 0 ? unconstify(Profile *, api->profile) :
+	default_profile = strcmp(name, binding->default_api) == 0 ? api->profile :
 		catalog_profile(binding->default_api);
 	api->schema = catalog_schema(binding->schema_ids, api->profile, default_profile, lookups);
 	MemoryContextSetParent(context, binding->context);
@@ -479,281 +500,6 @@ binding_api(Binding *binding, const char *name)
 	binding->apis = lappend(binding->apis, api);
 	MemoryContextSwitchTo(old);
 	return api;
-}
-
-/*
- * Statements
- */
-
-/* What every statement on a user gives of its row. */
-#define ROW_COLUMNS "u.document, u.version, u.created_at, u.modified_at"
-
-/*
- * A join rather than "= ANY": a row that changed while we waited for it is
- * looked at again, and with it all that the condition has.
- */
-#define LOCK_ROWS(columns) \
-	"SELECT " columns " FROM pg_catalog.unnest($1) w (id), %s u" \
-	" WHERE u.id OPERATOR(pg_catalog.=) w.id ORDER BY u.id FOR NO KEY UPDATE OF u"
-
-/* $1 id, $2 document, $3 version, $4 time, $5 hash of the password */
-static char *
-insert_text(const char *users, bool has_id, bool if_none, bool has_password)
-{
-	return psprintf("INSERT INTO %s AS u (%sdocument, version, created_at, modified_at%s)"
-					" VALUES (%s$2, $3, $4, $4%s)%s RETURNING " ROW_COLUMNS ", u.id", users,
-					has_id ? "id, " : "", has_password ? ", password_hash" : "",
-					has_id ? "$1, " : "", has_password ? ", $5" : "",
-					if_none ? " ON CONFLICT (id) DO NOTHING" : "");
-}
-
-static char *
-statement_text(Binding *binding, BoundStatement statement)
-{
-	const char *users = binding->users_sql;
-	const char *keys = binding->idempotency_sql;
-
-	switch (statement)
-	{
-		case STATEMENT_READ:
-			return psprintf("SELECT " ROW_COLUMNS ", u.xmin FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1",
-							users);
-		case STATEMENT_EXISTS:
-
-			/*
-			 * Always run as the owner, past FORCE ROW LEVEL SECURITY.  A plan
-			 * remembers the role it was made for but not that, so it must not
-			 * be one that callers run too.
-			 */
-			return psprintf("SELECT FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1", users);
-		case STATEMENT_LOCK:
-			return psprintf("SELECT " ROW_COLUMNS ", u.xmin FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1"
-							" FOR NO KEY UPDATE", users);
-		case STATEMENT_INSERT:
-			return insert_text(users, true, false, false);
-		case STATEMENT_INSERT_NO_ID:
-			return insert_text(users, false, false, false);
-		case STATEMENT_INSERT_IF_NONE:
-			return insert_text(users, true, true, false);
-		case STATEMENT_INSERT_PASSWORD:
-			return insert_text(users, true, false, true);
-		case STATEMENT_INSERT_NO_ID_PASSWORD:
-			return insert_text(users, false, false, true);
-		case STATEMENT_INSERT_IF_NONE_PASSWORD:
-			return insert_text(users, true, true, true);
-		case STATEMENT_UPDATE:
-		case STATEMENT_UPDATE_PASSWORD:
-			return psprintf("UPDATE %s AS u SET document = $2, version = $3, modified_at = $4%s"
-							" WHERE u.id OPERATOR(pg_catalog.=) $1 AND u.xmin OPERATOR(pg_catalog.=) $5"
-							" RETURNING " ROW_COLUMNS, users,
-							statement == STATEMENT_UPDATE_PASSWORD ? ", password_hash = $6" : "");
-		case STATEMENT_PASSWORD:
-			return psprintf("SELECT u.password_hash FROM %s u WHERE u.id OPERATOR(pg_catalog.=) $1"
-							" AND u.xmin OPERATOR(pg_catalog.=) $2", users);
-		case STATEMENT_SET_VERSION:
-			return psprintf("UPDATE %s AS u SET version = $2, created_at = $3, modified_at = $4"
-							" WHERE u.id OPERATOR(pg_catalog.=) $1 RETURNING " ROW_COLUMNS, users);
-		case STATEMENT_DELETE:
-			return psprintf("DELETE FROM %s AS u WHERE u.id OPERATOR(pg_catalog.=) $1"
-							" AND u.xmin OPERATOR(pg_catalog.=) $2", users);
-		case STATEMENT_HISTORY_INSERT:
-			return psprintf("INSERT INTO %s (user_id, version, operation, document, changed, changed_at,"
-							" changed_by, actor, request_id, era, transaction_id)"
-							" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-							" ON CONFLICT (user_id, version) DO NOTHING",
-							binding->history_sql);
-		case STATEMENT_HISTORY_VERSION:
-			return psprintf("SELECT h.version, h.changed_at FROM %s h WHERE h.user_id OPERATOR(pg_catalog.=) $1"
-							" ORDER BY h.version DESC LIMIT 1", binding->history_sql);
-		case STATEMENT_SET_LOCK:
-			return psprintf("SELECT pg_catalog.count(*) FROM (" LOCK_ROWS("") ") l", users);
-		case STATEMENT_SET_READ_LOCKED:
-			return psprintf(LOCK_ROWS(ROW_COLUMNS ", u.xmin, u.id"), users);
-		case STATEMENT_SET_EXISTS:
-		case STATEMENT_SET_VISIBLE:
-			/* as STATEMENT_EXISTS, the first is always run as the owner */
-			return psprintf("SELECT u.id FROM %s u WHERE u.id OPERATOR(pg_catalog.=) ANY ($1)", users);
-		case STATEMENT_SET_INSERT:
-		case STATEMENT_SET_INSERT_RETURNING:
-			return psprintf("INSERT INTO %s AS u (id, document, version, created_at, modified_at)"
-							" SELECT n.id, n.document, n.version, n.modified, n.modified"
-							" FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS n (id, document, version, modified, place)"
-							" ORDER BY n.place ON CONFLICT (id) DO NOTHING%s", users,
-							statement == STATEMENT_SET_INSERT_RETURNING ?
-							" RETURNING " ROW_COLUMNS ", u.xmin, u.id" : "");
-		case STATEMENT_SET_UPDATE:
-		case STATEMENT_SET_UPDATE_RETURNING:
-			return psprintf("UPDATE %s AS u SET document = n.document, version = n.version, modified_at = n.modified"
-							" FROM unnest($1, $2, $3, $4, $5) AS n (id, document, version, modified, xmin)"
-							" WHERE u.id OPERATOR(pg_catalog.=) n.id AND u.xmin OPERATOR(pg_catalog.=) n.xmin%s", users,
-							statement == STATEMENT_SET_UPDATE_RETURNING ?
-							" RETURNING " ROW_COLUMNS ", u.xmin, u.id" : "");
-		case STATEMENT_SET_HISTORY_INSERT:
-			return psprintf("INSERT INTO %s (user_id, version, operation, document, changed, changed_at,"
-							" changed_by, actor, request_id, era, transaction_id)"
-							" SELECT n.user_id, n.version, $6, n.document, n.changed::pg_catalog.text[], n.changed_at,"
-							" $7, $8, $9, $10, $11"
-							" FROM unnest($1, $2, $3, $4, $5) AS n (user_id, version, document, changed, changed_at)"
-							" ON CONFLICT (user_id, version) DO NOTHING", binding->history_sql);
-		case STATEMENT_SET_HISTORY_VERSION:
-			return psprintf("SELECT DISTINCT ON (h.user_id) h.version, h.changed_at, h.user_id FROM %s h"
-							" WHERE h.user_id OPERATOR(pg_catalog.=) ANY ($1)"
-							" ORDER BY h.user_id, h.version DESC", binding->history_sql);
-		case STATEMENT_KEY_READ:
-			return psprintf("SELECT k.fingerprint, k.user_id, k.response, k.expires_at, k.operation, k.version FROM %s k"
-							" WHERE k.caller OPERATOR(pg_catalog.=) $1 AND k.key OPERATOR(pg_catalog.=) $2",
-							keys);
-		case STATEMENT_KEY_INSERT:
-			return psprintf("INSERT INTO %s AS k (caller, key, fingerprint, operation, user_id, version, response, expires_at)"
-							" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-							" ON CONFLICT (caller, key) DO UPDATE SET fingerprint = excluded.fingerprint,"
-							" operation = excluded.operation, user_id = excluded.user_id, version = excluded.version,"
-							" response = excluded.response, expires_at = excluded.expires_at"
-							" WHERE k.expires_at OPERATOR(pg_catalog.<=) $9", keys);
-		case STATEMENT_KEY_UPDATE:
-			return psprintf("UPDATE %s AS k SET user_id = $3, version = $4, response = $5, operation = $6"
-							" WHERE k.caller OPERATOR(pg_catalog.=) $1 AND k.key OPERATOR(pg_catalog.=) $2",
-							keys);
-		case STATEMENT_COUNT:
-			break;
-	}
-	elog(ERROR, "unexpected statement %d", (int) statement);	/* can't happen */
-	return NULL;
-}
-
-/* Types of a statement's parameters; gives their number. */
-static int
-statement_types(Binding *binding, BoundStatement statement, Oid *types)
-{
-	static const Oid insert_types[] = {InvalidOid, JSONBOID, INT8OID, TIMESTAMPTZOID};
-	static const Oid update_types[] = {InvalidOid, JSONBOID, INT8OID, TIMESTAMPTZOID, XIDOID};
-	static const Oid set_version_types[] = {InvalidOid, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
-	static const Oid row_types[] = {InvalidOid, XIDOID};
-	static const Oid insert_password_types[] = {InvalidOid, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTOID};
-	static const Oid update_password_types[] = {InvalidOid, JSONBOID, INT8OID, TIMESTAMPTZOID, XIDOID, TEXTOID};
-	static const Oid history_types[] = {InvalidOid, INT8OID, TEXTOID, JSONBOID, TEXTARRAYOID,
-	TIMESTAMPTZOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID};
-	static const Oid key_read_types[] = {TEXTOID, TEXTOID};
-	static const Oid key_insert_types[] = {TEXTOID, TEXTOID, BYTEAOID, TEXTOID, InvalidOid, INT8OID,
-	JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
-	static const Oid key_update_types[] = {TEXTOID, TEXTOID, InvalidOid, INT8OID, JSONBOID, TEXTOID};
-	static const Oid id_types[] = {InvalidOid};
-	static const Oid set_types[] = {ANYARRAYOID};
-	static const Oid set_insert_types[] = {ANYARRAYOID, JSONBARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID};
-	static const Oid set_update_types[] = {ANYARRAYOID, JSONBARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, XIDARRAYOID};
-	static const Oid set_history_types[] = {ANYARRAYOID, INT8ARRAYOID, JSONBARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID,
-	TEXTOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID};
-	const Oid  *given;
-	int			count;
-
-#define TYPES(array) (given = (array), count = lengthof(array))
-	switch (statement)
-	{
-		case STATEMENT_INSERT:
-		case STATEMENT_INSERT_NO_ID:
-		case STATEMENT_INSERT_IF_NONE:
-			TYPES(insert_types);
-			break;
-		case STATEMENT_UPDATE:
-			TYPES(update_types);
-			break;
-		case STATEMENT_SET_VERSION:
-			TYPES(set_version_types);
-			break;
-		case STATEMENT_INSERT_PASSWORD:
-		case STATEMENT_INSERT_NO_ID_PASSWORD:
-		case STATEMENT_INSERT_IF_NONE_PASSWORD:
-			TYPES(insert_password_types);
-			break;
-		case STATEMENT_UPDATE_PASSWORD:
-			TYPES(update_password_types);
-			break;
-		case STATEMENT_PASSWORD:
-		case STATEMENT_DELETE:
-			TYPES(row_types);
-			break;
-		case STATEMENT_HISTORY_INSERT:
-			TYPES(history_types);
-			break;
-		case STATEMENT_SET_LOCK:
-		case STATEMENT_SET_READ_LOCKED:
-		case STATEMENT_SET_EXISTS:
-		case STATEMENT_SET_VISIBLE:
-		case STATEMENT_SET_HISTORY_VERSION:
-			TYPES(set_types);
-			break;
-		case STATEMENT_SET_INSERT:
-		case STATEMENT_SET_INSERT_RETURNING:
-			TYPES(set_insert_types);
-			break;
-		case STATEMENT_SET_UPDATE:
-		case STATEMENT_SET_UPDATE_RETURNING:
-			TYPES(set_update_types);
-			break;
-		case STATEMENT_SET_HISTORY_INSERT:
-			TYPES(set_history_types);
-			break;
-		case STATEMENT_KEY_READ:
-			TYPES(key_read_types);
-			break;
-		case STATEMENT_KEY_INSERT:
-			TYPES(key_insert_types);
-			break;
-		case STATEMENT_KEY_UPDATE:
-			TYPES(key_update_types);
-			break;
-		default:
-			TYPES(id_types);
-			break;
-	}
-#undef TYPES
-	/* an id has the type that the table gives it */
-	for (int i = 0; i < count; i++)
-	{
-		types[i] = given[i];
-		if (given[i] == InvalidOid)
-			types[i] = binding->id_type;
-		else if (given[i] == ANYARRAYOID)
-			types[i] = get_array_type(binding->id_type);
-	}
-	return count;
-}
-
-/* Is a statement about many users? */
-static bool
-is_set(BoundStatement statement)
-{
-	return statement >= STATEMENT_SET_LOCK && statement <= STATEMENT_SET_HISTORY_VERSION;
-}
-
-/*
- * A statement of the binding, prepared once.
- */
-SPIPlanPtr
-binding_plan(Binding *binding, BoundStatement statement)
-{
-	MemoryContext context = CurrentMemoryContext;
-	SPIPlanPtr	plan = binding->plans[statement];
-	Oid			types[16];
-	int			ntypes;
-	char	   *text;
-
-	/*
-	 * One that is out of date is analysed again when it runs.  It cannot be
-	 * freed here: a trigger may have come back here while it runs.
-	 */
-	if (plan != NULL)
-		return plan;
-	text = statement_text(binding, statement);
-
-	ntypes = statement_types(binding, statement, types);
-	plan = SPI_prepare_cursor(text, ntypes, types, is_set(statement) ? CURSOR_OPT_GENERIC_PLAN : 0);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s: %s", SPI_result_code_string(SPI_result), text);	/* can't happen */
-	SPI_keepplan(plan);
-	MemoryContextSwitchTo(context); /* SPI leaves us in its own */
-	binding->plans[statement] = plan;
-	return plan;
 }
 
 /*
@@ -835,19 +581,16 @@ static void
 require_privilege(Binding *binding, AclMode mode, const char *const *columns)
 {
 	Oid			caller = GetUserId();
+	bool		granted = columns[0] != NULL;
 
 	if (pg_class_aclcheck(binding->users, caller, mode) == ACLCHECK_OK)
 		return;
 	/* a privilege on each column that is touched does as well */
-	for (; *columns != NULL; columns++)
-	{
-		if (pg_attribute_aclcheck(binding->users, get_attnum(binding->users, *columns),
-								  caller, mode) != ACLCHECK_OK)
-			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, binding->name);
-		if (columns[1] == NULL)
-			return;
-	}
-	aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, binding->name);
+	for (int i = 0; granted && columns[i] != NULL; i++)
+		granted = pg_attribute_aclcheck(binding->users, get_attnum(binding->users, columns[i]),
+										caller, mode) == ACLCHECK_OK;
+	if (!granted)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, binding->name);
 }
 
 /*

@@ -50,7 +50,7 @@ insert(Binding *binding, BoundStatement statement, Datum *values, const char *nu
 	int			result;
 
 	become_owner(binding->owner, &saved);
-	result = SPI_execute_plan(binding_plan(binding, statement), values, nulls, false, 0);
+	result = SPI_execute_plan(statement_plan(binding, statement), values, nulls, false, 0);
 	if (result != SPI_OK_INSERT)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result)); /* can't happen */
 	become_caller_again(&saved);
@@ -140,7 +140,7 @@ history_newest_version(Binding *binding, Datum user_id, TimestampTz *changed_at)
 
 	values[0] = user_id;
 	become_owner(binding->owner, &saved);
-	plan = binding_plan(binding, STATEMENT_HISTORY_VERSION);
+	plan = statement_plan(binding, STATEMENT_HISTORY_VERSION);
 	CommandCounterIncrement();
 	result = SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
 								  InvalidSnapshot, true, false, 1);
@@ -176,7 +176,7 @@ history_newest_versions(Binding *binding, const Datum *ids, int count, NewestVer
 	values[0] = array_of(binding->id_type, unconstify(Datum *, ids), count);
 	become_owner(binding->owner, &saved);
 	CommandCounterIncrement();
-	plan = binding_plan(binding, STATEMENT_SET_HISTORY_VERSION);
+	plan = statement_plan(binding, STATEMENT_SET_HISTORY_VERSION);
 	plan_by_index(plan);
 	result = SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot, true, false, 0);
 	if (result != SPI_OK_SELECT)

@@ -253,7 +253,7 @@ is_same_request(Binding *binding, KeyClaim *claim, bytea *kept)
 static bool
 read_key(Binding *binding, KeyClaim *claim, bool latest_snapshot)
 {
-	SPIPlanPtr	plan = binding_plan(binding, STATEMENT_KEY_READ);
+	SPIPlanPtr	plan = statement_plan(binding, STATEMENT_KEY_READ);
 	Datum		values[2];
 	HeapTuple	tuple;
 	TupleDesc	desc;
@@ -312,7 +312,7 @@ read_key(Binding *binding, KeyClaim *claim, bool latest_snapshot)
 static bool
 insert_key(Binding *binding, KeyClaim *claim, const Datum *user_id, int64 version, Jsonb *answer)
 {
-	SPIPlanPtr	plan = binding_plan(binding, STATEMENT_KEY_INSERT);
+	SPIPlanPtr	plan = statement_plan(binding, STATEMENT_KEY_INSERT);
 	MemoryContext context = CurrentMemoryContext;
 	TimestampTz now = GetCurrentTimestamp();
 	Datum		values[9] = {0};
@@ -423,7 +423,7 @@ idempotency_keep(Binding *binding, KeyClaim *claim, const Datum *user_id, int64 
 	become_owner(binding->owner, &saved);
 	if (claim->inserted)
 	{
-		SPIPlanPtr	plan = binding_plan(binding, STATEMENT_KEY_UPDATE);
+		SPIPlanPtr	plan = statement_plan(binding, STATEMENT_KEY_UPDATE);
 		Datum		values[6];
 		char		nulls[] = "      ";
 		int			result;

@@ -78,7 +78,7 @@ static uint64
 run(Binding *binding, BoundStatement statement, Datum *values, const char *nulls,
 	bool read_only)
 {
-	SPIPlanPtr	plan = binding_plan(binding, statement);
+	SPIPlanPtr	plan = statement_plan(binding, statement);
 	MemoryContext context = CurrentMemoryContext;
 
 	PG_TRY();

@@ -17,13 +17,9 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
-#include "utils/plancache.h"
-#include "utils/resowner.h"
 
-#include "core/errors.h"
 #include "store/store.h"
 
 /* See KEY_LOCK_CLASS. */
@@ -52,29 +48,6 @@ array_of(Oid type, Datum *elems, int count)
 
 	get_typlenbyvalalign(type, &len, &byval, &align);
 	return PointerGetDatum(construct_array(elems, count, type, len, byval, align));
-}
-
-/*
- * Have a statement planned with an index look-up for each id.  The planner
- * cannot know how many there will be, and what it knows of a table may be from
- * when that was empty: it might read the whole table for each.  The settings
- * must not reach the statements of triggers, so the plan is made here, not when
- * it runs; being a generic one, it is that which runs.
- */
-void
-plan_by_index(SPIPlanPtr plan)
-{
-	static const char *const others[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"};
-	int			nest_level = NewGUCNestLevel();
-	CachedPlan *cached;
-
-	for (int i = 0; i < lengthof(others); i++)
-		(void) set_config_option(others[i], "off", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	cached = SPI_plan_get_cached_plan(plan);
-	if (cached != NULL)
-		ReleaseCachedPlan(cached, CurrentResourceOwner);
-	AtEOXact_GUC(true, nest_level);
 }
 
 static void
@@ -149,7 +122,7 @@ set_lock(Binding *binding, const Datum *ids, int count)
 	Datum		values[1];
 
 	values[0] = array_of(binding->id_type, unconstify(Datum *, ids), count);
-	run(binding_plan(binding, STATEMENT_SET_LOCK), values, NULL);
+	run(statement_plan(binding, STATEMENT_SET_LOCK), values, NULL);
 	SPI_freetuptable(SPI_tuptable);
 }
 
@@ -161,7 +134,7 @@ int
 set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes, FoundRow **found)
 {
 	MemoryContext context = CurrentMemoryContext;
-	SPIPlanPtr	plan = binding_plan(binding, STATEMENT_SET_READ_LOCKED);
+	SPIPlanPtr	plan = statement_plan(binding, STATEMENT_SET_READ_LOCKED);
 	Datum		values[1];
 	Portal		portal;
 	int64		bytes = 0;
@@ -207,7 +180,7 @@ set_existing(Binding *binding, const Datum *ids, int count, Datum **found)
 
 	values[0] = array_of(binding->id_type, unconstify(Datum *, ids), count);
 	become_owner(binding->owner, &saved);
-	run(binding_plan(binding, STATEMENT_SET_EXISTS), values, NULL);
+	run(statement_plan(binding, STATEMENT_SET_EXISTS), values, NULL);
 	become_caller_again(&saved);
 	number = SPI_processed;
 	*found = palloc(sizeof(Datum) * Max(number, 1));
@@ -228,17 +201,18 @@ set_hides_any(Binding *binding, const Datum *ids, int count)
 	uint64		visible;
 
 	values[0] = array_of(binding->id_type, unconstify(Datum *, ids), count);
-	run(binding_plan(binding, STATEMENT_SET_VISIBLE), values, NULL);
+	run(statement_plan(binding, STATEMENT_SET_VISIBLE), values, NULL);
 	visible = SPI_processed;
 	SPI_freetuptable(SPI_tuptable);
 	return set_existing(binding, ids, count, &existing) > visible;
 }
 
 /*
- * Insert rows, in this order, or write them over those that were read.  Gives the number of
- * rows that came of it, which is less when a user is there already or was
- * changed meanwhile, or when somebody's trigger wants no row.  Where triggers
- * may have changed the rows, they are given as written; else that is NULL.
+ * Insert rows, in this order, or write them over those that were read.  Gives
+ * the number of rows that came of it, which is less when a user is there
+ * already or was changed meanwhile, or when somebody's trigger wants no row.
+ * Where triggers may have changed the rows, they are given as written; else
+ * that is NULL.
  */
 int
 set_write(Binding *binding, bool inserts, const NewRow *rows, int count, FoundRow **written)
@@ -268,7 +242,7 @@ set_write(Binding *binding, bool inserts, const NewRow *rows, int count, FoundRo
 		statement = binding->changes_rows ? STATEMENT_SET_INSERT_RETURNING : STATEMENT_SET_INSERT;
 	else
 		statement = binding->changes_rows ? STATEMENT_SET_UPDATE_RETURNING : STATEMENT_SET_UPDATE;
-	run(binding_plan(binding, statement), values, NULL);
+	run(statement_plan(binding, statement), values, NULL);
 	number = SPI_processed;
 	*written = binding->changes_rows ? take_rows(binding) : NULL;
 	pfree(elems);
@@ -301,28 +275,6 @@ unique_key(Oid type, bool case_exact, JsonbValue *value)
 		return key;
 	lowered = DirectFunctionCall1Coll(lower, DEFAULT_COLLATION_OID, CStringGetTextDatum(key));
 	return TextDatumGetCString(lowered);
-}
-
-static SPIPlanPtr
-holders_plan(Binding *binding, UniqueIndex *index)
-{
-	MemoryContext context = CurrentMemoryContext;
-	Oid			types[1];
-	SPIPlanPtr	plan;
-
-	if (index->holders != NULL)
-		return index->holders;
-	types[0] = get_array_type(index->type);
-	plan = SPI_prepare_cursor(psprintf("SELECT u.id, u.%s FROM %s u WHERE u.%s OPERATOR(pg_catalog.=) ANY ($1)",
-									   quote_identifier(index->column), binding->users_sql,
-									   quote_identifier(index->column)),
-							  1, types, CURSOR_OPT_GENERIC_PLAN);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));	/* can't happen */
-	SPI_keepplan(plan);
-	MemoryContextSwitchTo(context);
-	index->holders = plan;
-	return plan;
 }
 
 /*

@@ -94,7 +94,7 @@ extern Datum result_column(HeapTuple tuple, TupleDesc desc, int column, Oid type
 						   bool *isnull);
 
 /*
- * binding.c
+ * statements.c
  */
 typedef enum BoundStatement
 {
@@ -130,6 +130,17 @@ typedef enum BoundStatement
 	STATEMENT_COUNT
 } BoundStatement;
 
+typedef struct Binding Binding;
+typedef struct UniqueIndex UniqueIndex;
+
+extern SPIPlanPtr statement_plan(Binding *binding, BoundStatement statement);
+extern SPIPlanPtr holders_plan(Binding *binding, UniqueIndex *unique);
+extern void plan_by_index(SPIPlanPtr plan);
+extern void statements_free(Binding *binding);
+
+/*
+ * binding.c
+ */
 typedef struct BoundApi
 {
 	const Profile *profile;
@@ -141,7 +152,7 @@ typedef struct BoundApi
  * in which it was found out of date, so a caller may hold it for the length of
  * a call.
  */
-typedef struct Binding
+struct Binding
 {
 	Oid			users;
 	MemoryContext context;
@@ -159,7 +170,6 @@ typedef struct Binding
 	FmgrInfo	id_in;
 	Oid			id_in_param;
 	FmgrInfo	id_out;
-	bool		id_is_generated_by_us;
 	bool		has_password;	/* is there a column for its hash? */
 	char	   *password_function;	/* NULL: bcrypt */
 	char	   *default_api;
@@ -174,18 +184,18 @@ typedef struct Binding
 	bool		judges_rows;	/* more than uniqueness may refuse a row */
 	bool		compares_rows;	/* a row may be refused for the sake of
 								 * another in ways that we do not know */
-	SPIPlanPtr	plans[STATEMENT_COUNT];
-} Binding;
+	SPIPlanPtr	plans[STATEMENT_COUNT]; /* NULL: not prepared yet */
+};
 
 /* A unique constraint, and the attribute that it keeps unique. */
-typedef struct UniqueIndex
+struct UniqueIndex
 {
 	char	   *name;
 	char	   *path;
 	char	   *column;
 	Oid			type;			/* of the column: text or numeric */
-	SPIPlanPtr	holders;		/* who has which value, or NULL */
-} UniqueIndex;
+	SPIPlanPtr	holders;		/* of holders_plan */
+};
 
 /* How a user is read. */
 typedef enum ReadMode
@@ -215,7 +225,6 @@ extern Binding *binding_open(Oid users);
 extern void binding_invalidate(Oid relid);
 extern void binding_free_retired(void);
 extern const BoundApi *binding_api(Binding *binding, const char *name);
-extern SPIPlanPtr binding_plan(Binding *binding, BoundStatement statement);
 extern Datum binding_id_from_text(Binding *binding, const char *text);
 extern char *binding_id_to_text(Binding *binding, Datum id);
 extern bool binding_generate_id(Binding *binding, Datum *id);
@@ -320,7 +329,6 @@ typedef struct Holder
 	char	   *value;
 } Holder;
 
-extern void plan_by_index(SPIPlanPtr plan);
 extern Datum array_of(Oid type, Datum *elems, int count);
 extern void set_wait(Binding *binding, bool in_turn);
 extern void set_lock(Binding *binding, const Datum *ids, int count);

@@ -61,13 +61,13 @@ extern bool unstored_may_carry(const Schema *schema, Jsonb *body);
 extern void unstored_drop(const Schema *schema, JsonbValue *document);
 extern void unstored_require(Update *update, const SentUnstored *taken);
 
-/* scim_patch.c */
-typedef struct PatchOperation PatchOperation;
-
+/* patch_message.c */
 extern bool is_scim_patch(JsonbValue *body);
 extern List *scim_patch_read(Update *update, JsonbValue *body, const char *id);
 extern List *scim_patch_take_unstored(Update *update, List *operations, JsonbValue *body,
 									  SentUnstored *taken);
+
+/* scim_patch.c */
 extern JsonbValue *scim_patch_document(Update *update, JsonbValue *before,
 									   List *operations);
 
