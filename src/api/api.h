@@ -47,6 +47,9 @@ typedef struct ItemResult
 	const Failure *failure;		/* or NULL */
 } ItemResult;
 
+/* More users than this are not on one page. */
+#define LIST_MAX_COUNT		1000
+
 /* A page of a list of users. */
 typedef struct ListPage
 {
@@ -134,6 +137,15 @@ typedef struct BodyShape
 							   const ItemResult *result);
 } BodyShape;
 
+/* What RFC 7644 section 4 has clients find out; Groups there are none. */
+typedef enum DiscoveryKind
+{
+	DISCOVERY_SERVICE_PROVIDER_CONFIG,
+	DISCOVERY_SCHEMAS,
+	DISCOVERY_RESOURCE_TYPES,
+	DISCOVERY_GROUPS
+} DiscoveryKind;
+
 extern const BodyShape scim_shape;
 extern const BodyShape object_shape;
 extern const BodyShape fields_shape;
@@ -143,6 +155,9 @@ extern JsonbValue *show_update(const BodyShape *shape, const Schema *schema,
 							   const Profile *profile, const UserState *user);
 extern JsonbValue *show_attributes(const Schema *schema, const Profile *profile,
 								   const Selection *selection, JsonbValue *document);
+extern JsonbValue *discovery_show(const Schema *schema, const Profile *profile,
+								  DiscoveryKind kind, const char *name);
+extern List *discovery_schemas(void);
 extern void require_object(JsonbValue *body);
 extern void refuse_message(JsonbValue *schemas);
 extern char *read_body_id(JsonbValue *value);
