@@ -71,7 +71,12 @@ typedef enum Action
 	ACTION_DELETE,
 	ACTION_STATUS,				/* of a user, by a word of the profile's */
 	ACTION_BULK_PUT,
-	ACTION_BULK_PATCH
+	ACTION_BULK_PATCH,
+	/* what clients can find out (RFC 7644 section 4); groups there are none */
+	ACTION_SHOW_CONFIG,
+	ACTION_SHOW_SCHEMAS,
+	ACTION_SHOW_RESOURCE_TYPES,
+	ACTION_SHOW_GROUPS
 } Action;
 
 /*
@@ -137,15 +142,6 @@ typedef struct BodyShape
 							   const ItemResult *result);
 } BodyShape;
 
-/* What RFC 7644 section 4 has clients find out; Groups there are none. */
-typedef enum DiscoveryKind
-{
-	DISCOVERY_SERVICE_PROVIDER_CONFIG,
-	DISCOVERY_SCHEMAS,
-	DISCOVERY_RESOURCE_TYPES,
-	DISCOVERY_GROUPS
-} DiscoveryKind;
-
 extern const BodyShape scim_shape;
 extern const BodyShape object_shape;
 extern const BodyShape fields_shape;
@@ -156,7 +152,7 @@ extern JsonbValue *show_update(const BodyShape *shape, const Schema *schema,
 extern JsonbValue *show_attributes(const Schema *schema, const Profile *profile,
 								   const Selection *selection, JsonbValue *document);
 extern JsonbValue *discovery_show(const Schema *schema, const Profile *profile,
-								  DiscoveryKind kind, const char *name);
+								  Action kind, const char *name);
 extern List *discovery_schemas(void);
 extern void require_object(JsonbValue *body);
 extern void refuse_message(JsonbValue *schemas);

@@ -13,10 +13,10 @@
 #define CORE_URN "urn:ietf:params:scim:schemas:core:2.0:"
 
 static const char *const endpoints[] = {
-	[DISCOVERY_SERVICE_PROVIDER_CONFIG] = "ServiceProviderConfig",
-	[DISCOVERY_SCHEMAS] = "Schemas",
-	[DISCOVERY_RESOURCE_TYPES] = "ResourceTypes",
-	[DISCOVERY_GROUPS] = "Groups",
+	[ACTION_SHOW_CONFIG] = "ServiceProviderConfig",
+	[ACTION_SHOW_SCHEMAS] = "Schemas",
+	[ACTION_SHOW_RESOURCE_TYPES] = "ResourceTypes",
+	[ACTION_SHOW_GROUPS] = "Groups",
 };
 
 static JsonbValue *show_attribute_list(const Schema *schema, const AttributeSet *set);
@@ -35,7 +35,7 @@ begin_document(const char *resource_type)
 
 static void
 end_document(JsonbValue *document, const Profile *profile, const char *resource_type,
-			 DiscoveryKind kind, const char *id)
+			 Action kind, const char *id)
 {
 	JsonbValue *meta = document_new_object();
 
@@ -89,7 +89,7 @@ show_config(const Schema *schema, const Profile *profile)
 	document_add(config, "sort", show_feature(true));
 	document_add(config, "etag", show_feature(true));
 	document_add(config, "authenticationSchemes", document_copy(profile->authentication));
-	end_document(config, profile, "ServiceProviderConfig", DISCOVERY_SERVICE_PROVIDER_CONFIG, NULL);
+	end_document(config, profile, "ServiceProviderConfig", ACTION_SHOW_CONFIG, NULL);
 	return config;
 }
 
@@ -199,7 +199,7 @@ show_schema(const Schema *schema, const Profile *profile, int index)
 	document_add(shown, "name", document_string(title->name));
 	add_optional(shown, "description", title->description);
 	document_add(shown, "attributes", show_attribute_list(schema, attributes));
-	end_document(shown, profile, "Schema", DISCOVERY_SCHEMAS, id);
+	end_document(shown, profile, "Schema", ACTION_SHOW_SCHEMAS, id);
 	return shown;
 }
 
@@ -251,7 +251,7 @@ show_user_type(const Schema *schema, const Profile *profile)
 		document_push(extensions, extension);
 	}
 	document_add(type, "schemaExtensions", extensions);
-	end_document(type, profile, "ResourceType", DISCOVERY_RESOURCE_TYPES, "User");
+	end_document(type, profile, "ResourceType", ACTION_SHOW_RESOURCE_TYPES, "User");
 	return type;
 }
 
@@ -269,15 +269,15 @@ show_resource_types(const Schema *schema, const Profile *profile, const char *id
  * A document of discovery: one by its name, or all of a kind as a list.
  */
 JsonbValue *
-discovery_show(const Schema *schema, const Profile *profile, DiscoveryKind kind, const char *name)
+discovery_show(const Schema *schema, const Profile *profile, Action kind, const char *name)
 {
 	ListPage	page = {.start = 1};
 
-	if (kind == DISCOVERY_SERVICE_PROVIDER_CONFIG && name == NULL)
+	if (kind == ACTION_SHOW_CONFIG)
 		return show_config(schema, profile);
-	if (kind == DISCOVERY_SCHEMAS)
+	if (kind == ACTION_SHOW_SCHEMAS)
 		page.items = show_schemas(schema, profile, name);
-	else if (kind == DISCOVERY_RESOURCE_TYPES)
+	else if (kind == ACTION_SHOW_RESOURCE_TYPES)
 		page.items = show_resource_types(schema, profile, name);
 	else
 		page.items = document_new_array();
