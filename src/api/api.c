@@ -108,7 +108,8 @@ read_body_id(JsonbValue *value)
 }
 
 /*
- * Where a user is found: below the profile's base_url, which it has to have.
+ * Where a user, or a collection (without an id), is found: below the profile's
+ * base_url, which it has to have.
  */
 char *
 user_url(const Profile *profile, const char *collection, const char *id)
@@ -117,6 +118,8 @@ user_url(const Profile *profile, const char *collection, const char *id)
 
 	while (len > 0 && profile->base_url[len - 1] == '/')
 		len--;
+	if (id == NULL)
+		return psprintf("%.*s/%s", len, profile->base_url, collection);
 	return psprintf("%.*s/%s/%s", len, profile->base_url, collection, http_url_encode(id));
 }
 

@@ -47,6 +47,9 @@ typedef struct ItemResult
 	const Failure *failure;		/* or NULL */
 } ItemResult;
 
+/* More users than this are not on one page. */
+#define LIST_MAX_COUNT		1000
+
 /* A page of a list of users. */
 typedef struct ListPage
 {
@@ -69,7 +72,12 @@ typedef enum Action
 	ACTION_STATUS,				/* of a user, by a word of the profile's */
 	ACTION_BULK_PUT,
 	ACTION_BULK_PATCH,
-	ACTION_SCIM_BULK			/* operations of all kinds */
+	ACTION_SCIM_BULK,			/* operations of all kinds */
+	/* what clients can find out (RFC 7644 section 4); groups there are none */
+	ACTION_SHOW_CONFIG,
+	ACTION_SHOW_SCHEMAS,
+	ACTION_SHOW_RESOURCE_TYPES,
+	ACTION_SHOW_GROUPS
 } Action;
 
 /*
@@ -144,6 +152,9 @@ extern JsonbValue *show_update(const BodyShape *shape, const Schema *schema,
 							   const Profile *profile, const UserState *user);
 extern JsonbValue *show_attributes(const Schema *schema, const Profile *profile,
 								   const Selection *selection, JsonbValue *document);
+extern JsonbValue *discovery_show(const Schema *schema, const Profile *profile,
+								  Action kind, const char *name);
+extern List *discovery_schemas(void);
 extern void require_object(JsonbValue *body);
 extern void refuse_message(JsonbValue *schemas);
 extern char *read_body_id(JsonbValue *value);

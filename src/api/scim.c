@@ -224,6 +224,14 @@ static const Route scim_routes[] = {
 	{"PUT", "Users/*", ACTION_PUT},
 	{"PATCH", "Users/*", ACTION_PATCH},
 	{"DELETE", "Users/*", ACTION_DELETE},
+	{"GET", "ServiceProviderConfig", ACTION_SHOW_CONFIG},
+	{"GET", "Schemas", ACTION_SHOW_SCHEMAS},
+	{"GET", "Schemas/*", ACTION_SHOW_SCHEMAS},
+	{"GET", "ResourceTypes", ACTION_SHOW_RESOURCE_TYPES},
+	{"GET", "ResourceTypes/*", ACTION_SHOW_RESOURCE_TYPES},
+	{"GET", "Groups", ACTION_SHOW_GROUPS},
+	{"POST", "Groups/.search", ACTION_SHOW_GROUPS},
+	{"GET", "Groups/*", ACTION_SHOW_GROUPS},
 	{NULL}
 };
 

@@ -14,6 +14,7 @@
 #include "fmgr.h"
 
 #define ERRCODE_USER_BAD_REQUEST			MAKE_SQLSTATE('P', 'T', '4', '0', '0')
+#define ERRCODE_USER_FORBIDDEN				MAKE_SQLSTATE('P', 'T', '4', '0', '3')
 #define ERRCODE_USER_NOT_FOUND				MAKE_SQLSTATE('P', 'T', '4', '0', '4')
 #define ERRCODE_USER_METHOD_NOT_ALLOWED		MAKE_SQLSTATE('P', 'T', '4', '0', '5')
 #define ERRCODE_USER_CONFLICT				MAKE_SQLSTATE('P', 'T', '4', '0', '9')

@@ -133,7 +133,10 @@ http_parameter(List *query, const char *name)
 	return NULL;
 }
 
-/* A text as a segment of a path: what RFC 3986 does not reserve stays. */
+/*
+ * A text as a segment of a path: what RFC 3986 does not reserve stays, and the
+ * colons of URNs, which mean nothing there.
+ */
 char *
 http_url_encode(const char *text)
 {
@@ -144,7 +147,7 @@ http_url_encode(const char *text)
 	for (const unsigned char *c = (const unsigned char *) utf8; *c; c++)
 	{
 		if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-			(*c >= '0' && *c <= '9') || strchr("-._~", *c))
+			(*c >= '0' && *c <= '9') || strchr("-._~:", *c))
 			appendStringInfoChar(&url, *c);
 		else
 			appendStringInfo(&url, "%%%02X", *c);

@@ -124,6 +124,53 @@ list_setting(JsonbValue *document, const char *name)
 	return list;
 }
 
+/* A whole number of at least 1. */
+static int64
+limit_setting(JsonbValue *document, const char *name, int64 otherwise, const char *hint)
+{
+	JsonbValue *value = setting(document, name);
+	bool		error = false;
+	int64		limit = 0;
+
+	if (value == NULL)
+		return otherwise;
+	if (value_has_type(TYPE_INTEGER, value))
+		limit = numeric_int4_opt_error(value->val.numeric, &error);
+	if (!value_has_type(TYPE_INTEGER, value) || error || limit < 1)
+		BAD_PROFILE(name, hint);
+	return limit;
+}
+
+/*
+ * An array of authentication schemes, each with what RFC 7643 section 5
+ * requires of one.
+ */
+static JsonbValue *
+authentication_setting(JsonbValue *document, const char *name)
+{
+	static const char *const required[] = {"type", "name", "description"};
+	static const char hint[] = "It is an array of objects with the strings type, name and description.";
+	JsonbValue *value = setting(document, name);
+
+	if (value == NULL)
+		return document_new_array();
+	if (value->type != jbvArray)
+		BAD_PROFILE(name, hint);
+	for (int i = 0; i < value->val.array.nElems; i++)
+	{
+		JsonbValue *scheme = &value->val.array.elems[i];
+
+		for (int k = 0; k < lengthof(required); k++)
+		{
+			JsonbValue *member = scheme->type == jbvObject ? document_member(scheme, required[k]) : NULL;
+
+			if (member == NULL || member->type != jbvString)
+				BAD_PROFILE(name, hint);
+		}
+	}
+	return document_copy(value);
+}
+
 /*
  * The profile of a row of userstore.api_profile, given as an object of its
  * columns.  Allocated in the current memory context, without pointers into the
@@ -141,8 +188,6 @@ profile_compile(JsonbValue *document)
 
 	Profile    *profile = palloc0(sizeof(Profile));
 	JsonbValue *rules;
-	JsonbValue *size = setting(document, "max_payload_size");
-	bool		error = false;
 
 	profile->name = string_setting(document, "name");
 	profile->body = bodies[choice_setting(document, "body", bodies, "It is object, scim or fields.")];
@@ -175,15 +220,11 @@ profile_compile(JsonbValue *document)
 	profile->resources_member = string_setting(document, "resources_member");
 	if (profile->resources_member == NULL)
 		profile->resources_member = "Resources";
-	profile->max_payload_size = 1048576;
-	profile->max_operations = 1000;
-	if (size != NULL)
-	{
-		if (value_has_type(TYPE_INTEGER, size))
-			profile->max_payload_size = numeric_int4_opt_error(size->val.numeric, &error);
-		if (!value_has_type(TYPE_INTEGER, size) || error || profile->max_payload_size < 1)
-			BAD_PROFILE("max_payload_size", "It is a number of bytes, at least 1.");
-	}
+	profile->max_payload_size = limit_setting(document, "max_payload_size", 1048576,
+											  "It is a number of bytes, at least 1.");
+	profile->max_operations = limit_setting(document, "max_operations", 1000,
+											"It is a number of operations, at least 1.");
+	profile->authentication = authentication_setting(document, "authentication_schemes");
 	return profile;
 }
 

@@ -60,6 +60,7 @@ typedef struct Profile
 	const char *resources_member;	/* of lists of users: their array */
 	int64		max_payload_size;	/* bytes of one user's body */
 	int64		max_operations; /* of one bulk request of RFC 7644 */
+	JsonbValue *authentication; /* an array: schemes of RFC 7643 section 5 */
 } Profile;
 
 extern Profile *profile_compile(JsonbValue *document);

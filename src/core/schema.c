@@ -228,6 +228,32 @@ schema_id(JsonbValue *document)
 	return string;
 }
 
+/*
+ * What people call a schema: without a name, the last part of its URI, since
+ * clients name things after it.
+ */
+static SchemaTitle *
+schema_title(const char *id, JsonbValue *document)
+{
+	SchemaTitle *title = palloc0(sizeof(SchemaTitle));
+	JsonbValue *name = document_member(document, "name");
+	JsonbValue *description = document_member(document, "description");
+
+	if (name != NULL && name->type == jbvString && name->val.string.len > 0)
+		title->name = document_cstring(name);
+	else
+	{
+		const char *end = id + strlen(id);
+
+		while (end > id && strchr(":/#", end[-1]) == NULL)
+			end--;
+		title->name = *end != '\0' ? end : id;
+	}
+	if (description != NULL && description->type == jbvString)
+		title->description = document_cstring(description);
+	return title;
+}
+
 /* An extension's attributes, as one complex attribute under its URN. */
 static void
 read_extension(Attribute *attribute, const char *id, JsonbValue *document)
@@ -259,6 +285,7 @@ add_external_id(AttributeSet *set)
 	attribute->path = attribute->name;
 	attribute->type = TYPE_STRING;
 	attribute->case_exact = true;
+	attribute->is_common = true;
 	attribute->min_length = -1;
 	attribute->max_length = -1;
 	attribute->writable = WRITABLE;
@@ -311,6 +338,7 @@ schema_compile(List *documents, bool scim_common)
 			enter_last(set);
 		}
 		schema->ids = lappend(schema->ids, id);
+		schema->titles = lappend(schema->titles, schema_title(id, document));
 	}
 	return schema;
 }
@@ -324,6 +352,7 @@ schema_compile_plain(JsonbValue *document)
 	Schema	   *schema = palloc0(sizeof(Schema));
 
 	schema->ids = list_make1(schema_id(document));
+	schema->titles = list_make1(schema_title(linitial(schema->ids), document));
 	read_attributes(&schema->attributes, document_member(document, "attributes"), NULL,
 					"attributes", false);
 	schema_link(schema);

@@ -93,11 +93,18 @@ struct Attribute
 	bool		required;
 	bool		case_exact;
 	bool		unique;
+	bool global;				/* unique everywhere, the schema hopes */
+	bool		is_common;		/* externalId, which no schema has to list */
 	bool		is_extension;	/* the object of an extension, under its URN */
 	Mutability	mutability;
 	Returned	returned;
 	Writable	writable;		/* as the profile says */
 	AttributeSet subs;
+
+	/* words for readers, or NULL */
+	const char *description;
+	JsonbValue *canonical_values;	/* an array */
+	JsonbValue *reference_types;	/* an array */
 
 	/* words of JSON Schema */
 	JsonbValue *default_value;
@@ -133,9 +140,17 @@ typedef struct Unstored
 	Attribute  *extension;		/* that it belongs to, or NULL */
 } Unstored;
 
+/* What people call a schema. */
+typedef struct SchemaTitle
+{
+	const char *name;
+	const char *description;	/* or NULL */
+} SchemaTitle;
+
 typedef struct Schema
 {
 	List	   *ids;			/* of char *: the core schema, then extensions */
+	List	   *titles;			/* of SchemaTitle *: theirs */
 	AttributeSet attributes;	/* the core's, then one for each extension */
 	List	   *unstored;		/* of Unstored *: a password, and wishes */
 	Attribute  *password;		/* or NULL */
@@ -154,6 +169,8 @@ extern Attribute *attribute_find(const AttributeSet *set, const char *name, int 
 extern Attribute *attribute_member(const AttributeSet *set, const char *name);
 extern bool attribute_same_name(const char *a, const char *b, int len);
 extern const char *attribute_type_name(AttributeType type);
+extern const char *mutability_name(Mutability mutability);
+extern const char *returned_name(Returned returned);
 extern char *attribute_child_path(const Attribute *parent, const char *name, int len);
 extern List *attribute_way(const Schema *schema, const Attribute *attribute);
 extern JsonbValue *attribute_value(List *way, JsonbValue *object);

@@ -63,6 +63,18 @@ attribute_type_name(AttributeType type)
 	return type_names[type];
 }
 
+const char *
+mutability_name(Mutability mutability)
+{
+	return mutability_names[mutability];
+}
+
+const char *
+returned_name(Returned returned)
+{
+	return returned_names[returned];
+}
+
 static int
 read_choice(JsonbValue *value, const char *const *names, const char *where)
 {
@@ -182,14 +194,32 @@ word_returned(Attribute *attribute, JsonbValue *value, const char *where)
 static void
 word_uniqueness(Attribute *attribute, JsonbValue *value, const char *where)
 {
-	attribute->unique = read_choice(value, uniqueness_names, where) > 0;
+	int			uniqueness = read_choice(value, uniqueness_names, where);
+
+	attribute->unique = uniqueness > 0;
+	attribute->global = uniqueness > 1;
 }
 
 /* Suggestions (RFC 7643 section 7): checked for their form, never enforced. */
 static void
 word_canonical_values(Attribute *attribute, JsonbValue *value, const char *where)
 {
-	(void) read_array(value, where);
+	attribute->canonical_values = document_copy(read_array(value, where));
+}
+
+/* These two are passed over where they are not what they should be. */
+static void
+word_description(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	if (value->type == jbvString)
+		attribute->description = document_cstring(value);
+}
+
+static void
+word_reference_types(Attribute *attribute, JsonbValue *value, const char *where)
+{
+	if (value->type == jbvArray)
+		attribute->reference_types = document_copy(value);
 }
 
 static void
@@ -327,7 +357,7 @@ word_computed(Attribute *attribute, JsonbValue *value, const char *where)
 }
 
 static void
-word_for_readers(Attribute *attribute, JsonbValue *value, const char *where)
+word_read_elsewhere(Attribute *attribute, JsonbValue *value, const char *where)
 {
 }
 
@@ -339,12 +369,12 @@ typedef struct Word
 } Word;
 
 static const Word words[] = {
-	{"name", word_for_readers, true},
+	{"name", word_read_elsewhere, true},
 	{"type", word_type, true},
 	{"multiValued", word_multi_valued, true},
-	{"subAttributes", word_for_readers, true},
-	{"description", word_for_readers, false},
-	{"referenceTypes", word_for_readers, false},
+	{"subAttributes", word_read_elsewhere, true},
+	{"description", word_description, false},
+	{"referenceTypes", word_reference_types, false},
 	{"required", word_required, false},
 	{"canonicalValues", word_canonical_values, false},
 	{"caseExact", word_case_exact, true},

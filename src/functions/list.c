@@ -23,9 +23,8 @@
 
 PG_FUNCTION_INFO_V1(users_list);
 
-/* Users on a page, if none are asked for, and at most. */
+/* Users on a page, if none are asked for; at most there are LIST_MAX_COUNT. */
 #define DEFAULT_COUNT		100
-#define MAX_COUNT			1000
 
 /* Rows that are fetched at once. */
 #define ROWS_AT_ONCE		100
@@ -315,7 +314,7 @@ list_users(const ListCall *call)
 	select_shown(&listing.selection, listing.api->schema, &call->shown);
 	listing.page.start = Max(call->start_index, 1);
 	/* negative is 0 (RFC 7644 section 3.4.2.4) */
-	listing.page.limit = call->has_count ? Min(Max(call->count, 0), MAX_COUNT) : DEFAULT_COUNT;
+	listing.page.limit = call->has_count ? Min(Max(call->count, 0), LIST_MAX_COUNT) : DEFAULT_COUNT;
 	listing.page.items = document_new_array();
 	listing.row = AllocSetContextCreate(CurrentMemoryContext, "userstore listed user",
 										ALLOCSET_DEFAULT_SIZES);

@@ -402,6 +402,22 @@ serve_list(Request *request)
 	answer_with(request, list);
 }
 
+/* Documents that nobody filters: to leave the filter out would mislead. */
+static void
+serve_discovery(Request *request)
+{
+	Action		kind = request->route->action;
+
+	if (kind != ACTION_SHOW_GROUPS && http_parameter(request->target->query, "filter") != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_FORBIDDEN),
+				 errmsg("parameter \"%s\" is not allowed here", "filter"),
+				 errdetail_path("filter", NULL),
+				 errhint("Leave it out (RFC 7644 section 4).")));
+	answer_with(request, document_to_jsonb(discovery_show(request->api->schema, request->api->profile,
+														  kind, request->id)));
+}
+
 /*
  * What is deferred until commit would fail after the answer was sent.  Checked
  * in a rehearsal, so that it stays deferred for what else the transaction does.
@@ -491,6 +507,12 @@ request_serve(Request *request)
 		case ACTION_SCIM_BULK:
 			read_body(request);
 			answer_with(request, scim_bulk(request));
+			return;
+		case ACTION_SHOW_CONFIG:
+		case ACTION_SHOW_SCHEMAS:
+		case ACTION_SHOW_RESOURCE_TYPES:
+		case ACTION_SHOW_GROUPS:
+			serve_discovery(request);
 			return;
 	}
 	rehearse(check_deferred_constraints, NULL);

@@ -41,8 +41,12 @@ typedef struct BulkOperation
 	bool		is_waiting;
 	bool		refers_to_itself;
 
-	Request		request;
+	Request		request;		/* while it is done */
+
+	/* what came of it */
 	bool		done;
+	const char *id;				/* of its user, or NULL */
+	Jsonb	   *result;
 } BulkOperation;
 
 typedef struct ScimBulk
@@ -57,6 +61,7 @@ typedef struct ScimBulk
 	List	   *waiting;		/* of BulkOperation * */
 	List	   *unit;			/* those that are done together */
 	BulkOperation *current;
+	MemoryContext memory;		/* lasts as long as a unit is done */
 } ScimBulk;
 
 /*
@@ -301,7 +306,7 @@ static const char *
 resolve(ScimBulk *bulk, const char *text, int len)
 {
 	BulkOperation *other = referred_to(bulk, text, len);
-	const char *id = NULL;
+	const char *id;
 
 	if (other == NULL)
 		ereport(ERROR,
@@ -309,10 +314,7 @@ resolve(ScimBulk *bulk, const char *text, int len)
 				 errmsg("no operation has the \"%s\"", shown_name(text, len)),
 				 errdetail_path("Operations.bulkId", SCIM_INVALID_VALUE),
 				 errhint("Refer to the bulkId of a POST of the same request.")));
-	if (other->done && other->request.status < 300)
-		id = other->request.outcome.id;
-	else if (!other->done)
-		id = other->request.new_id;
+	id = other->done ? other->id : other->request.new_id;
 	if (id == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_CONFLICT),
@@ -453,10 +455,61 @@ error_of_others(void)
 	return error;
 }
 
+/* Where the user of an operation is, if there is one. */
+static char *
+location_of(const BulkOperation *operation)
+{
+	const Request *request = &operation->request;
+	const char *id = request->outcome.id != NULL ? request->outcome.id : request->id;
+
+	if (request->target == NULL || request->route == NULL || id == NULL ||
+		(request->status >= 300 && is_method(operation, "POST")))
+		return NULL;
+	return request_location(request, id);
+}
+
+static JsonbValue *
+show_operation(const BulkOperation *operation)
+{
+	const Request *request = &operation->request;
+	JsonbValue *result = document_new_object();
+	char	   *location = location_of(operation);
+
+	if (operation->method != NULL)
+		document_add(result, "method", document_string(operation->method));
+	if (operation->bulk_id != NULL)
+		document_add(result, "bulkId", document_string(operation->bulk_id));
+	if (location != NULL)
+		document_add(result, "location", document_string(location));
+	if (request->outcome.version > 0 && !is_method(operation, "DELETE"))
+		document_add(result, "version", document_string(http_entity_tag(request->outcome.version)));
+	document_add(result, "status", document_string(psprintf("%d", request->status)));
+	/* of a success, who wants to see the user can ask for it */
+	if (request->status >= 300)
+		document_add(result, "response", document_from_jsonb(request->response));
+	return result;
+}
+
+/* Keep what came of an operation, and nothing else. */
+static void
+finish_operation(BulkOperation *operation, MemoryContext keep)
+{
+	Jsonb	   *result = document_to_jsonb(show_operation(operation));
+	MemoryContext old = MemoryContextSwitchTo(keep);
+
+	operation->done = true;
+	operation->result = palloc(VARSIZE(result));
+	memcpy(operation->result, result, VARSIZE(result));
+	if (operation->request.status < 300 && operation->request.outcome.id != NULL)
+		operation->id = pstrdup(operation->request.outcome.id);
+	MemoryContextSwitchTo(old);
+}
+
 /* Do operations that stand together. */
 static void
 finish_unit(ScimBulk *bulk)
 {
+	MemoryContext old = MemoryContextSwitchTo(bulk->memory);
 	ErrorData  *error;
 	ListCell   *lc;
 
@@ -473,10 +526,12 @@ finish_unit(ScimBulk *bulk)
 	{
 		BulkOperation *operation = lfirst(lc);
 
-		operation->done = true;
 		if (error != NULL)
 			fail(bulk, operation, operation == bulk->current ? error : error_of_others());
+		finish_operation(operation, old);
 	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(bulk->memory);
 	bulk->unit = NIL;
 }
 
@@ -524,41 +579,6 @@ visit(ScimBulk *bulk, BulkOperation *operation)
  * Answering
  */
 
-/* Where the user of an operation is, if there is one. */
-static char *
-location_of(const BulkOperation *operation)
-{
-	const Request *request = &operation->request;
-	const char *id = request->outcome.id != NULL ? request->outcome.id : request->id;
-
-	if (request->target == NULL || request->route == NULL || id == NULL ||
-		(request->status >= 300 && is_method(operation, "POST")))
-		return NULL;
-	return request_location(request, id);
-}
-
-static JsonbValue *
-show_operation(const BulkOperation *operation)
-{
-	const Request *request = &operation->request;
-	JsonbValue *result = document_new_object();
-	char	   *location = location_of(operation);
-
-	if (operation->method != NULL)
-		document_add(result, "method", document_string(operation->method));
-	if (operation->bulk_id != NULL)
-		document_add(result, "bulkId", document_string(operation->bulk_id));
-	if (location != NULL)
-		document_add(result, "location", document_string(location));
-	if (request->outcome.version > 0 && !is_method(operation, "DELETE"))
-		document_add(result, "version", document_string(http_entity_tag(request->outcome.version)));
-	document_add(result, "status", document_string(psprintf("%d", request->status)));
-	/* of a success, who wants to see the user can ask for it */
-	if (request->status >= 300)
-		document_add(result, "response", document_from_jsonb(request->response));
-	return result;
-}
-
 static Jsonb *
 show_bulk(const ScimBulk *bulk)
 {
@@ -568,13 +588,18 @@ show_bulk(const ScimBulk *bulk)
 
 	for (int i = 0; i < bulk->count; i++)
 	{
-		if (bulk->operations[i].done)
-			document_push(operations, show_operation(&bulk->operations[i]));
+		BulkOperation *operation = &bulk->operations[i];
+		JsonbValue	result;
+
+		if (!operation->done)
+			continue;
+		result = document_packed(operation->result);
+		document_push(operations, &result);
 	}
 	document_push(schemas, document_string(bulk_response));
 	document_add(answer, "schemas", schemas);
 	document_add(answer, "Operations", operations);
-	return document_to_jsonb(answer);
+	return document_pack(answer);
 }
 
 /*
@@ -688,6 +713,8 @@ answer_bulk(Request *request)
 	KeyClaim	claim = {.operation = "bulk"};
 	Jsonb	   *answer;
 
+	bulk.memory = AllocSetContextCreate(CurrentMemoryContext, "userstore bulk operation",
+										ALLOCSET_DEFAULT_SIZES);
 	read_bulk(&bulk);
 	binding_require_privileges(request->table, needed_privileges(&bulk));
 	take_key(request->headers, &headers);

@@ -46,6 +46,9 @@ CREATE TABLE userstore.api_profile (
 	ui_metadata text,
 	resources_member text NOT NULL DEFAULT 'Resources',
 	max_payload_size integer NOT NULL DEFAULT 1048576 CHECK (max_payload_size > 0),
+	max_operations integer NOT NULL DEFAULT 1000 CHECK (max_operations > 0),
+	authentication_schemes jsonb NOT NULL DEFAULT '[{"type": "oauthbearertoken", "name": "OAuth Bearer Token",
+		"description": "A bearer token in the header Authorization (RFC 6750)", "primary": true}]' CHECK (jsonb_typeof(authentication_schemes) = 'array'),
 	owner name NOT NULL DEFAULT current_user,
 	shipped boolean NOT NULL DEFAULT false,
 	defined_at timestamptz NOT NULL DEFAULT pg_catalog.now()
@@ -85,6 +88,9 @@ COMMENT ON COLUMN userstore.api_profile.ui_metadata IS
 COMMENT ON COLUMN userstore.api_profile.resources_member IS
 	'what a SCIM list (RFC 7644 section 3.4.2) calls its array of users: Resources, or resources as Zuora has it';
 COMMENT ON COLUMN userstore.api_profile.max_payload_size IS 'bytes of jsonb that the body of one user may have; more is PT413';
+COMMENT ON COLUMN userstore.api_profile.max_operations IS 'operations that one bulk request of RFC 7644 section 3.7 may have; more is PT413';
+COMMENT ON COLUMN userstore.api_profile.authentication_schemes IS
+	'how the web server in front finds out who calls, as ServiceProviderConfig shows it (RFC 7643 section 5): objects with type, name and description';
 COMMENT ON COLUMN userstore.api_profile.owner IS 'role that defined it; only its members may redefine it';
 COMMENT ON COLUMN userstore.api_profile.shipped IS 'came with the extension: not dumped';
 COMMENT ON COLUMN userstore.api_profile.defined_at IS 'when it was last defined';
