@@ -234,6 +234,10 @@ SELECT user_patch('people', 'bob', message('[{"op": "add", "path": "nickName", "
 -- schemas follow from the attributes
 SELECT user_patch('people', 'bob', message('[{"op": "add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:division", "value": "x"}]')) -> 'schemas';
 SELECT user_patch('people', 'bob', message('[{"op": "remove", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:division"}]')) -> 'schemas';
+-- an extension's value may have "schemas" of its own, as the user has
+SELECT user_patch('people', 'bob', message('[{"op": "add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
+	"value": {"schemas": ["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"], "division": "y"}}]')) -> 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User' AS extension;
+SELECT user_patch('people', 'bob', message('[{"op": "remove", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:division"}]')) -> 'schemas';
 
 --
 -- Mutability

@@ -364,6 +364,18 @@ is_of_extension(const PatchOperation *operation)
 }
 
 /*
+ * Is a member of an extension's value the "schemas" of that value, which some
+ * clients send?  It follows from the attributes, as that of the user does.
+ */
+static bool
+is_schemas(const PatchOperation *operation, const JsonbValue *name)
+{
+	const PatchStep *last = llast(operation->steps);
+
+	return is_named(name, "schemas") && attribute_member(&last->attribute->subs, "schemas") == NULL;
+}
+
+/*
  * Add what is to be done at a target.  What is done to a schema's attributes as
  * a whole is done to those that the value has, as where there is no path.
  */
@@ -389,7 +401,11 @@ add_target(Reader *reader, const char *path, JsonbValue *value, bool has_path)
 		return;
 	}
 	document_foreach(pair, value)
-		add_target(reader, psprintf("%s:%s", path, document_cstring(&pair->key)), &pair->value, false);
+	{
+		if (!is_schemas(operation, &pair->key))
+			add_target(reader, psprintf("%s:%s", path, document_cstring(&pair->key)), &pair->value,
+					   false);
+	}
 }
 
 static PatchKind
