@@ -342,11 +342,13 @@ document_member(JsonbValue *object, const char *name)
 }
 
 /*
- * Add a member whose name the object does not have yet.
+ * Add a member whose name the object does not have yet.  The value may be that
+ * of another member, which moves when room is made.
  */
 void
 document_append(JsonbValue *object, const char *name, int len, JsonbValue *value)
 {
+	JsonbValue	appended = *value;
 	int			count = object->val.object.nPairs;
 	JsonbPair  *pair;
 
@@ -358,7 +360,7 @@ document_append(JsonbValue *object, const char *name, int len, JsonbValue *value
 	pair->key.type = jbvString;
 	pair->key.val.string.val = unconstify(char *, name);
 	pair->key.val.string.len = len;
-	pair->value = *value;
+	pair->value = appended;
 	object->val.object.nPairs++;
 }
 
@@ -394,15 +396,17 @@ document_remove(JsonbValue *object, const char *name, int len)
 	object->val.object.nPairs--;
 }
 
+/* Add an element, which may be a copy of another one. */
 void
 document_push(JsonbValue *array, JsonbValue *value)
 {
+	JsonbValue	pushed = *value;
 	int			count = array->val.array.nElems;
 
 	if (count == room_for(count))
 		array->val.array.elems = repalloc(array->val.array.elems,
 										  sizeof(JsonbValue) * count * 2);
-	array->val.array.elems[count] = *value;
+	array->val.array.elems[count] = pushed;
 	array->val.array.nElems++;
 }
 
