@@ -15,6 +15,9 @@
 #include "core/lookup.h"
 #include "core/update/update.h"
 
+static JsonbValue *merge_keyed(Update *update, const Attribute *attribute, JsonbValue *before,
+							   JsonbValue *sent);
+
 /*
  * RFC 7396 on values that no schema describes.
  */
@@ -85,6 +88,49 @@ leaves_only_key(const Attribute *attribute, JsonbValue *after, JsonbValue *sent)
 }
 
 /*
+ * Of what is new, lists with a key are made of their items one by one, too: the
+ * same request again then finds what it would make.
+ */
+static void
+merge_new_lists(Update *update, const Attribute *parent, JsonbValue *sent, JsonbValue *after)
+{
+	SentMembers members = sent_members(update, &parent->subs, parent, sent);
+
+	check_stack_depth();
+	for (int i = 0; i < parent->subs.count; i++)
+	{
+		const Attribute *attribute = &parent->subs.attributes[i];
+		JsonbValue *value = document_find(after, attribute->name, attribute->name_len);
+
+		if (members.values[i] == NULL || value == NULL)
+			continue;
+		if (attribute->key != NULL && value->type == jbvArray)
+		{
+			value = merge_keyed(update, attribute, NULL, members.values[i]);
+			if (value != NULL)
+				document_set(after, attribute->name, attribute->name_len, value);
+			else
+				document_remove(after, attribute->name, attribute->name_len);
+		}
+		else if (attribute->type == TYPE_COMPLEX && !attribute->multi_valued &&
+				 members.values[i]->type == jbvObject)
+			merge_new_lists(update, attribute, members.values[i], value);
+	}
+}
+
+/* A complex value, or an item of one, that was not there. */
+static JsonbValue *
+merge_new_object(Update *update, const Attribute *attribute, JsonbValue *sent, bool defaults)
+{
+	JsonbValue *value = new_object(update, &attribute->subs, attribute, sent, NULL, defaults);
+
+	merge_new_lists(update, attribute, sent, value);
+	if (!is_empty_object(value))
+		validate_item(&update->validation, attribute, value);
+	return value;
+}
+
+/*
  * Merge one item into the array under its key.  An item of which the request
  * clears all but the key is removed.
  */
@@ -114,10 +160,7 @@ merge_keyed_item(Update *update, const Attribute *attribute, JsonbValue *array,
 	if (at < array->val.array.nElems)
 		after = merge_object(update, attribute, &elems[at], sent);
 	else
-	{
-		after = new_object(update, &attribute->subs, attribute, sent, NULL, true);
-		validate_item(&update->validation, attribute, after);
-	}
+		after = merge_new_object(update, attribute, sent, true);
 	if (leaves_only_key(attribute, after, sent))
 	{
 		if (at < array->val.array.nElems)
@@ -169,11 +212,7 @@ merge_complex(Update *update, const Attribute *attribute, JsonbValue *before, Js
 	if (before != NULL && before->type == jbvObject)
 		value = merge_object(update, attribute, before, sent);
 	else
-	{
-		value = new_object(update, &attribute->subs, attribute, sent, before, false);
-		if (!is_empty_object(value))
-			validate_item(&update->validation, attribute, value);
-	}
+		value = merge_new_object(update, attribute, sent, false);
 	return is_empty_object(value) ? NULL : value;
 }
 
