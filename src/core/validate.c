@@ -295,6 +295,24 @@ validate_required(Validation *validation, const AttributeSet *set, JsonbValue *o
 	}
 }
 
+/*
+ * Has an extension anything that a client could have sent?  What is readOnly
+ * stays when all else goes, and requires nothing.
+ */
+bool
+extension_in_use(const Attribute *extension, JsonbValue *object)
+{
+	document_foreach(pair, object)
+	{
+		Attribute  *attribute = attribute_find(&extension->subs, pair->key.val.string.val,
+											   pair->key.val.string.len);
+
+		if (attribute == NULL || attribute->mutability != MUTABILITY_READ_ONLY)
+			return true;
+	}
+	return false;
+}
+
 static void
 dependent_missing(Validation *validation, const Attribute *attribute,
 				  const Attribute *trigger, const Attribute *needed)
@@ -441,7 +459,8 @@ validate_item(Validation *validation, const Attribute *attribute, JsonbValue *va
 			if (attribute->lookup != NULL)
 				lookup_validate(validation, attribute, value);
 			validate_members(validation, &attribute->subs, value);
-			validate_required(validation, &attribute->subs, value);
+			if (!attribute->is_extension || extension_in_use(attribute, value))
+				validate_required(validation, &attribute->subs, value);
 			validate_dependencies(validation, attribute, value);
 			break;
 		case TYPE_BOOLEAN:
@@ -505,6 +524,18 @@ validate_keys(Validation *validation, const Attribute *attribute, JsonbValue *ar
 }
 
 /*
+ * Judge the values of a multi-valued attribute side by side.
+ */
+void
+validate_together(Validation *validation, const Attribute *attribute, JsonbValue *array)
+{
+	if (attribute->type == TYPE_COMPLEX)
+		validate_primary(validation, attribute, array);
+	if (attribute->key != NULL)
+		validate_keys(validation, attribute, array);
+}
+
+/*
  * Judge a whole value of an attribute, all below it included.
  */
 void
@@ -528,10 +559,7 @@ validate_value(Validation *validation, const Attribute *attribute, JsonbValue *v
 		CHECK_FOR_INTERRUPTS();
 		validate_item(validation, attribute, &value->val.array.elems[i]);
 	}
-	if (attribute->type == TYPE_COMPLEX)
-		validate_primary(validation, attribute, value);
-	if (attribute->key != NULL)
-		validate_keys(validation, attribute, value);
+	validate_together(validation, attribute, value);
 }
 
 /*

@@ -37,12 +37,15 @@ extern void validate_value(Validation *validation, const Attribute *attribute,
 						   JsonbValue *value);
 extern void validate_item(Validation *validation, const Attribute *attribute,
 						  JsonbValue *item);
+extern void validate_together(Validation *validation, const Attribute *attribute,
+							  JsonbValue *array);
 extern void validate_primary(Validation *validation, const Attribute *attribute,
 							 JsonbValue *array);
 extern bool attribute_same_value(const Attribute *attribute, JsonbValue *a,
 								 JsonbValue *b);
 extern void validate_required(Validation *validation, const AttributeSet *set,
 							  JsonbValue *object);
+extern bool extension_in_use(const Attribute *extension, JsonbValue *object);
 extern void validate_sent_dependencies(Validation *validation,
 									   const Attribute *attribute, JsonbValue *sent);
 extern void validate_document(Validation *validation, const Schema *schema,

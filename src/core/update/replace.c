@@ -29,6 +29,26 @@ lacks_required(const Attribute *attribute, JsonbValue *value)
 }
 
 /*
+ * An extension that was left out, of which something stays that cannot go: then
+ * what it requires stays, too.
+ */
+static void
+keep_required(const Attribute *extension, JsonbValue *before, JsonbValue *value)
+{
+	if (!extension_in_use(extension, value))
+		return;
+	for (int i = 0; i < extension->subs.count; i++)
+	{
+		const Attribute *attribute = &extension->subs.attributes[i];
+		JsonbValue *old = document_find(before, attribute->name, attribute->name_len);
+
+		if (attribute->required && old != NULL &&
+			document_find(value, attribute->name, attribute->name_len) == NULL)
+			document_append(value, attribute->name, attribute->name_len, old);
+	}
+}
+
+/*
  * An attribute that was left out.  in_sent says whether the object that it
  * belongs to was sent at all; if not, what becomes of that (inherited) goes
  * for its parts too, unless they say otherwise.  An extension is no value but a
@@ -54,6 +74,8 @@ left_out(Update *update, const Attribute *attribute, const Attribute *parent,
 		if (before == NULL || before->type != jbvObject)
 			before = document_new_object();
 		value = replace_members(update, &attribute->subs, attribute, before, NULL, absent);
+		if (attribute->is_extension)
+			keep_required(attribute, before, value);
 		if (is_empty_object(value))
 			value = NULL;
 	}
