@@ -262,7 +262,8 @@ patch_values(Update *update, PatchOperation *operation, const Attribute *attribu
 {
 	JsonbValue *items = values_of(before);
 	JsonbValue *after = document_new_array();
-	bool		is_list = before == NULL || before->type == jbvArray;
+	bool		is_list = before != NULL ? before->type == jbvArray :
+		attribute == NULL || attribute->multi_valued;
 	bool		found = false;
 	Primaries	primaries = {0};
 
@@ -404,7 +405,7 @@ require_good_change(Update *update, const Attribute *attribute, JsonbValue *befo
 	if (attribute->required && before != NULL && after == NULL)
 		refuse_change(update, attribute->path, "The attribute is required.");
 	if (attribute->multi_valued && after != NULL && after->type == jbvArray)
-		validate_primary(&update->validation, attribute, after);
+		validate_together(&update->validation, attribute, after);
 	if (attribute->mutability == MUTABILITY_IMMUTABLE && before != NULL &&
 		!document_equal(before, after))
 		refuse_change(update, attribute->path, "The attribute is immutable: it can be set once.");
@@ -484,6 +485,29 @@ tidy(Update *update, MemoryContext old, JsonbValue **document)
 }
 
 /*
+ * A complex value that operations made part by part has what it requires when
+ * all of them are done.  (Values of a list are judged one by one.)
+ */
+static void
+require_parts(Update *update, const AttributeSet *set, JsonbValue *before, JsonbValue *after)
+{
+	check_stack_depth();
+	for (int i = 0; i < set->count; i++)
+	{
+		const Attribute *attribute = &set->attributes[i];
+		JsonbValue *old = document_find(before, attribute->name, attribute->name_len);
+		JsonbValue *new = document_find(after, attribute->name, attribute->name_len);
+
+		if (attribute->type != TYPE_COMPLEX || new == NULL || new->type != jbvObject ||
+			document_equal(old, new))
+			continue;
+		if (old == NULL)
+			validate_required(&update->validation, &attribute->subs, new);
+		require_parts(update, &attribute->subs, old, new);
+	}
+}
+
+/*
  * The document that the operations make of one.
  */
 JsonbValue *
@@ -509,5 +533,6 @@ scim_patch_document(Update *update, JsonbValue *before, List *operations)
 		document = patch_object(update, operation, operation->steps, 0, NULL, document);
 		MemoryContextSwitchTo(outer);
 	}
+	require_parts(update, &update->schema->attributes, before, document);
 	return document == before ? document_copy_top(before) : document;
 }
