@@ -68,6 +68,33 @@ SELECT answer($$user_patch('people', 'd2', '{"d": {"x": "1"}, "list": [{"x": "1"
 SELECT changed FROM people_history WHERE user_id = 'd2' ORDER BY version;
 SELECT answer($$user_put('people', 'd3', '{"d": {"x": "1"}, "list": [{"x": "1"}]}')$$);
 
+-- of an extension that is left out, what cannot go keeps what the extension requires; what is readOnly requires nothing
+SELECT count(*) FROM attribute_schema_define('{"id": "urn:regress:rm:Required", "attributes": [
+	{"name": "n", "type": "integer", "required": true}, {"name": "i", "mutability": "immutable"}, {"name": "x"}, {"name": "r", "mutability": "readOnly"}]}');
+SELECT api_profile_define('regress_rm_required', '{"schemas": ["urn:regress:rm:Core", "urn:regress:rm:Required"], "absent": "remove"}', base => 'regress_rm');
+SELECT user_table_create('required', api => 'regress_rm_required');
+INSERT INTO required (id, document) VALUES ('i', '{"urn:regress:rm:Required": {"n": 1, "i": "1", "x": "x"}}'), ('r', '{"urn:regress:rm:Required": {"n": 1, "r": "r", "x": "x"}}');
+SELECT answer($$user_put('required', 'i', '{"urn:regress:rm:Required": {"x": "y"}}')$$);
+SELECT answer($$user_put('required', 'i', '{}')$$);
+SELECT answer($$user_put('required', 'r', '{}')$$);
+SELECT answer($$user_put('required', 'r', '{"urn:regress:rm:Required": {"x": "y"}}')$$);
+SELECT id FROM attribute_schema_define((SELECT document FROM attribute_schema WHERE id = 'urn:regress:rm:Required'), dry_run => true);
+DROP TABLE required;
+SELECT api_profile_drop('regress_rm_required'), attribute_schema_drop('urn:regress:rm:Required');
+
+-- a list with a key is merged item by item also where what it belongs to is new: the same request again changes nothing
+SELECT count(*) FROM attribute_schema_define('{"id": "urn:regress:rm:Keyed", "attributes": [
+	{"name": "o", "type": "complex", "subAttributes": [
+		{"name": "l", "type": "complex", "multiValued": true, "key": "k", "subAttributes": [{"name": "k"}, {"name": "v"},
+			{"name": "m", "type": "complex", "multiValued": true, "key": "k", "subAttributes": [{"name": "k"}, {"name": "v"}]}]}]}]}');
+SELECT user_table_create('keyed', schemas => '{urn:regress:rm:Keyed}');
+SELECT answer($$user_create('keyed', '{}', 'k')$$);
+SELECT answer($$user_patch('keyed', 'k', '{"o": {"l": [{"k": "a", "v": null}, {"k": "b", "v": "1", "m": [{"k": "c", "v": null}, {"k": "d"}]}, {"k": "B", "v": "2"}]}}')$$) FROM generate_series(1, 2);
+SELECT version, changed FROM keyed_history ORDER BY version;
+SELECT answer($$user_patch('keyed', 'k', '{"o": {"l": [{"k": "b", "v": null, "m": null}]}}')$$);
+DROP TABLE keyed;
+SELECT attribute_schema_drop('urn:regress:rm:Keyed');
+
 -- a message of operations is read as one
 SELECT answer($$user_patch('people', 'd', '{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
 	"Operations": [{"op": "replace", "path": "a", "value": "T"}]}')$$);

@@ -50,7 +50,7 @@ merge_any(JsonbValue *before, JsonbValue *sent)
 /*
  * Merge into a stored complex value, or an item of one.
  */
-static JsonbValue *
+JsonbValue *
 merge_object(Update *update, const Attribute *attribute, JsonbValue *before, JsonbValue *sent)
 {
 	JsonbValue *after;

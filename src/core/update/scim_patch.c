@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "core/lookup.h"
 #include "core/update/scim_patch.h"
 
 /* How much memory operations may fill before it is tidied. */
@@ -219,7 +220,7 @@ patch_selected(Update *update, PatchOperation *operation, const Attribute *attri
 			without_nulls(operation->value);
 	else if (operation->kind == PATCH_ADD && operation->value->type == jbvObject &&
 			 item->type == jbvObject)
-		after = merge_members(update, &attribute->subs, attribute, item, operation->value);
+		after = merge_object(update, attribute, item, operation->value);
 	else
 	{
 		JsonbValue *array = new_value_of(update, attribute, values_of(operation->value), NULL, false);
@@ -412,6 +413,31 @@ require_good_change(Update *update, const Attribute *attribute, JsonbValue *befo
 	require_fixed_part(update, attribute, before, after);
 }
 
+static bool
+is_of_lookup(const Attribute *parent, const Attribute *attribute)
+{
+	return parent != NULL && parent->lookup != NULL &&
+		(attribute == parent->lookup->value || attribute == parent->lookup->display);
+}
+
+/* Of a lookup, one part goes with the other, as in any partial update. */
+static JsonbValue *
+patch_lookup(Update *update, PatchOperation *operation, const Attribute *parent,
+			 const Attribute *attribute, JsonbValue *object)
+{
+	JsonbValue	none = {.type = jbvNull};
+	JsonbValue *sent = document_new_object();
+	JsonbValue *after;
+
+	document_append(sent, attribute->name, attribute->name_len,
+					operation->kind == PATCH_REMOVE ? &none : operation->value);
+	after = merge_object(update, parent, object, sent);
+	require_good_change(update, attribute,
+						document_find(object, attribute->name, attribute->name_len),
+						document_find(after, attribute->name, attribute->name_len));
+	return after;
+}
+
 /*
  * Follow the steps of a path in an object; gives the object as it is then.
  */
@@ -435,6 +461,9 @@ patch_object(Update *update, PatchOperation *operation, List *steps, int step,
 				  "path \"%s\" goes on below a value that has no attributes", operation->path);
 	}
 	require_changeable(update, operation, here, parent);
+	if (is_last && is_of_lookup(parent, attribute) &&
+		(operation->filter == NULL || steps != operation->steps))
+		return patch_lookup(update, operation, parent, attribute, object);
 	if (!is_last)
 		after = patch_below(update, operation, steps, step, attribute, before);
 	else if (steps == operation->steps && operation->filter != NULL)

@@ -40,6 +40,8 @@ extern JsonbValue *merge_document(Update *update, JsonbValue *before,
 extern JsonbValue *merge_any(JsonbValue *before, JsonbValue *sent);
 extern JsonbValue *merge_attribute(Update *update, const Attribute *attribute,
 								   JsonbValue *before, JsonbValue *sent);
+extern JsonbValue *merge_object(Update *update, const Attribute *attribute,
+								JsonbValue *before, JsonbValue *sent);
 extern JsonbValue *merge_members(Update *update, const AttributeSet *set,
 								 const Attribute *parent, JsonbValue *before,
 								 JsonbValue *sent);

@@ -1,0 +1,86 @@
+--
+-- PatchOp messages whose paths lead into complex values: what these require,
+-- the keys of their lists, and lookups, whose two parts go together.
+--
+SET client_min_messages = warning;
+CREATE ROLE regress_patch_parts;
+CREATE SCHEMA regress_patch_parts AUTHORIZATION regress_patch_parts;
+SET SESSION AUTHORIZATION regress_patch_parts;
+SET search_path = regress_patch_parts, userstore;
+RESET client_min_messages;
+\pset format unaligned
+\pset tuples_only
+
+SELECT attribute_schema_define('{"id": "urn:regress:parts:User", "attributes": [{"name": "login"},
+	{"name": "place", "type": "complex", "subAttributes": [{"name": "city", "required": true}, {"name": "zip"}]},
+	{"name": "marks", "type": "complex", "multiValued": true, "key": "k", "subAttributes": [{"name": "k"}, {"name": "v"}]},
+	{"name": "currency", "type": "complex", "lookup": [{"value": "EUR", "displayValue": "Euro"}, {"value": "USD", "displayValue": "Dollar"}],
+		"subAttributes": [{"name": "value"}, {"name": "displayValue"}, {"name": "note"}]},
+	{"name": "units", "type": "complex", "multiValued": true, "subAttributes": [{"name": "unit"},
+		{"name": "country", "type": "complex", "required": true, "lookup": [{"value": 1, "displayValue": "One"}, {"value": 2, "displayValue": "Two"}],
+			"subAttributes": [{"name": "value", "type": "integer", "required": true}, {"name": "displayValue"}]}]},
+	{"name": "speaks", "type": "complex", "multiValued": true, "lookup": [{"value": "de", "displayValue": "German"}, {"value": "fr", "displayValue": "French"}],
+		"subAttributes": [{"name": "value"}, {"name": "displayValue"}]}]}');
+SELECT attribute_schema_define('{"id": "urn:regress:parts:More", "attributes": [
+	{"name": "number", "type": "integer", "required": true}, {"name": "note"}]}');
+SELECT api_profile_define('regress_parts', '{"schemas": ["urn:regress:parts:User", "urn:regress:parts:More"]}', base => 'scim');
+SELECT user_table_create('people', api => 'regress_parts');
+
+-- The document that operations make of one, or how they are refused.
+CREATE FUNCTION patched(before jsonb, VARIADIC operations jsonb[]) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+BEGIN
+	DELETE FROM people;
+	INSERT INTO people (id, document) VALUES ('ann', before);
+	PERFORM user_patch('people', 'ann', jsonb_build_object('schemas', '{urn:ietf:params:scim:api:messages:2.0:PatchOp}'::text[], 'Operations', to_jsonb(operations)));
+	RETURN (SELECT document FROM people);
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN concat_ws(' ', SQLSTATE, detail::jsonb ->> 'scimType', detail::jsonb ->> 'path') || ': ' || SQLERRM;
+END $$;
+
+-- A value that is made part by part has in the end what it requires; an extension, too.
+SELECT patched('{}', '{"op": "add", "path": "place.zip", "value": "1"}');
+SELECT patched('{}', '{"op": "add", "path": "place.zip", "value": "1"}', '{"op": "add", "path": "place.city", "value": "Ulm"}');
+SELECT patched('{}', '{"op": "add", "path": "place.zip", "value": "1"}', '{"op": "remove", "path": "place.zip"}', '{"op": "add", "path": "login", "value": "a"}');
+SELECT patched('{}', '{"op": "add", "path": "urn:regress:parts:More:note", "value": "n"}');
+SELECT patched('{}', '{"op": "add", "value": {"urn:regress:parts:More": {"note": "n"}}}');
+SELECT patched('{}', '{"op": "add", "path": "urn:regress:parts:More", "value": {"note": "n", "number": 1}}');
+-- one that lacked it before does not stand in the way
+SELECT patched('{"place": {"zip": "1"}, "urn:regress:parts:More": {"note": "n"}}', '{"op": "add", "path": "place.zip", "value": "2"}', '{"op": "remove", "path": "urn:regress:parts:More:note"}');
+
+-- A single value that a filter does not select is not made, least of all as a list.
+SELECT patched('{}', '{"op": "add", "path": "place[city eq \"Ulm\"]", "value": {"zip": "1"}}');
+SELECT patched('{}', '{"op": "add", "path": "place[city eq \"Ulm\"].zip", "value": "1"}');
+SELECT patched('{"place": {"city": "Bonn"}}', '{"op": "add", "path": "place[city eq \"Bonn\"]", "value": {"zip": "1"}}');
+
+-- A key stands for one item of a list, and each item has one.
+SELECT patched('{"marks": [{"k": "a", "v": "1"}]}', '{"op": "add", "path": "marks", "value": [{"k": "A", "v": "2"}]}');
+SELECT patched('{"marks": [{"k": "a", "v": "1"}, {"k": "b"}]}', '{"op": "replace", "path": "marks[k eq \"b\"].k", "value": "a"}');
+SELECT patched('{"marks": [{"k": "a"}]}', '{"op": "add", "path": "marks", "value": {"v": "1"}}');
+SELECT patched('{"marks": [{"k": "a", "v": "1"}]}', '{"op": "remove", "path": "marks.k"}');
+SELECT patched('{"marks": [{"k": "a", "v": "1"}]}', '{"op": "add", "path": "marks", "value": [{"k": "b"}]}');
+
+-- Of a lookup, what is displayed goes with the value.
+SELECT patched('{"currency": {"value": "EUR", "displayValue": "Euro", "note": "n"}}', '{"op": "replace", "path": "currency.value", "value": "USD"}');
+SELECT patched('{"currency": {"value": "EUR", "displayValue": "Euro"}}', '{"op": "replace", "path": "currency.displayValue", "value": "dollar"}');
+SELECT patched('{"currency": {"value": "EUR", "displayValue": "Euro"}}', '{"op": "replace", "path": "currency.value", "value": "GBP"}');
+SELECT patched('{"currency": {"value": "EUR", "displayValue": "Euro"}}', '{"op": "remove", "path": "currency.value"}');
+SELECT patched('{"currency": {"value": "EUR", "displayValue": "Euro"}}', '{"op": "remove", "path": "currency.displayValue"}');
+SELECT patched('{"currency": {"value": "EUR", "displayValue": "Euro"}}', '{"op": "add", "path": "currency.note", "value": "n"}');
+SELECT patched('{}', '{"op": "add", "path": "currency.displayValue", "value": "Euro"}');
+-- in lists and below them
+SELECT patched('{"units": [{"unit": "u", "country": {"value": 1, "displayValue": "One"}}]}', '{"op": "replace", "path": "units.country.value", "value": 2}');
+SELECT patched('{"units": [{"unit": "u", "country": {"value": 1, "displayValue": "One"}}]}', '{"op": "replace", "path": "units[unit eq \"u\"].country.value", "value": 3}');
+SELECT patched('{"units": [{"unit": "u", "country": {"value": 1, "displayValue": "One"}}]}', '{"op": "remove", "path": "units.country.value"}');
+SELECT patched('{"speaks": [{"value": "de", "displayValue": "German"}]}', '{"op": "add", "path": "speaks[value eq \"de\"]", "value": {"value": "fr"}}');
+SELECT patched('{"speaks": [{"value": "de", "displayValue": "German"}]}', '{"op": "replace", "path": "speaks[value eq \"de\"].displayValue", "value": "French"}');
+
+DROP TABLE people;
+SELECT api_profile_drop('regress_parts');
+SELECT attribute_schema_drop('urn:regress:parts:User'), attribute_schema_drop('urn:regress:parts:More');
+RESET SESSION AUTHORIZATION;
+SET client_min_messages = warning;
+DROP SCHEMA regress_patch_parts CASCADE;
+DROP ROLE regress_patch_parts;
