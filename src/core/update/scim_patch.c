@@ -264,7 +264,7 @@ patch_values(Update *update, PatchOperation *operation, const Attribute *attribu
 	JsonbValue *items = values_of(before);
 	JsonbValue *after = document_new_array();
 	bool		is_list = before != NULL ? before->type == jbvArray :
-		attribute == NULL || attribute->multi_valued;
+	attribute == NULL || attribute->multi_valued;
 	bool		found = false;
 	Primaries	primaries = {0};
 
