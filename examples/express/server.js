@@ -80,7 +80,8 @@ app.use(Object.keys(apis), express.text({ type: () => true, limit: '10mb' }), as
     text: 'SELECT status, headers, body::text FROM userstore.user_request($1, $2, $3, $4, $5, $6)',
     values: [table, req.method, req.url, headers, req.body ?? null, api],
   }));
-  res.status(answer.status).set(answer.headers).end(answer.body ?? undefined);
+  res.status(answer.status).setHeaders(new Map(Object.entries(answer.headers)));
+  res.end(answer.body ?? undefined);
 });
 
 const escape = (text) => String(text ?? '').replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);

@@ -24,8 +24,8 @@ use Time::HiRes qw(sleep);
 
 my $home = "$FindBin::RealBin/../../examples/express";
 
-# Who may do everything, and who may look.
-our ($admin, $reader) = ('a secret/+=: of admins', 'look');
+# Who may do everything (two clients), and who may look.
+our ($admin, $other, $reader) = ('a secret/+=: of admins', 'another secret', 'look');
 
 # Whether a program runs.
 sub runs
@@ -51,6 +51,7 @@ sub new
 	my $url = "http://localhost:$self->{port}";
 	my $tokens = encode_json(
 		{   $admin => { role => 'people_admin', client => 'directory' },
+			$other => { role => 'people_admin', client => 'other' },
 			$reader => { role => 'people_reader', client => 'intranet' } });
 
 	PostgreSQL::Test::Utils::run_log([ 'psql', '-Xqo', '/dev/null', '-d' => $node->connstr('userstore'), '-v' => "base_url=$url", '-f' => "$home/setup.sql" ])
@@ -130,8 +131,8 @@ sub answer
 {
 	my ($text) = @_;
 	my %answer = (text => $text, headers => {});
-	my ($head, $body) = $text =~ /\A(.*?)\r?\n\r?\n(.*)\z/s or die "no answer of HTTP: $text";
-	my ($status, @fields) = split /\r?\n/, $head;
+	my ($head, $body) = $text =~ m{\A(?:HTTP/\S+ 1\d\d .*?\r\n\r\n)*(.*?)\r\n\r\n(.*)\z}s or die "no answer of HTTP: $text";
+	my ($status, @fields) = split /\r\n/, $head;
 
 	($answer{status}) = $status =~ m{^HTTP/\S+ (\d+)} or die "no answer of HTTP: $text";
 	foreach my $field (@fields)
