@@ -205,7 +205,7 @@ my $request = <<'EOJ';
 EOJ
 # The page's response to it: the e-mail is completed, groups are readOnly.
 my $response = decode_json($request);
-delete @$response{qw(id groups)};
+delete $response->{groups};
 $response->{schemas} = [ reverse @{ $response->{schemas} } ];
 $response->{emails} = [ { value => 'Amy+test5-updated@zuora.com', display => 'Amy+test5-updated@zuora.com', type => 'work', primary => JSON::PP::true } ];
 $response->{meta} = { version => 'W/"2"' };
