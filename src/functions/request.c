@@ -629,7 +629,10 @@ user_request(PG_FUNCTION_ARGS)
 
 	request.hides = hide_statement();
 	if (PG_ARGISNULL(4) && request.hides)
+	{
 		show_statement_again();
+		request.hides = false;
+	}
 	require_argument(fcinfo, 0, "users");
 	require_argument(fcinfo, 1, "method");
 	require_argument(fcinfo, 2, "path");
