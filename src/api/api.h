@@ -11,8 +11,10 @@
 
 #include "datatype/timestamp.h"
 
+#include "core/http.h"
 #include "core/profile.h"
 #include "core/schema.h"
+#include "core/scim/filter.h"
 #include "core/select.h"
 
 /* A user, as the store has it. */
@@ -50,13 +52,44 @@ typedef struct ItemResult
 /* More users than this are not on one page. */
 #define LIST_MAX_COUNT		1000
 
+/* Which attributes of a user an answer shows: all, unless it selects some. */
+typedef struct Shown
+{
+	bool		selects;
+	List	   *attributes;		/* of char * paths */
+	bool		excludes;
+	List	   *excluded;		/* of char * paths */
+} Shown;
+
+/* An attribute that a list is sorted by. */
+typedef struct SortKey
+{
+	const char *path;
+	bool		descends;
+} SortKey;
+
+/* What a list is asked for. */
+typedef struct ListRequest
+{
+	const char *filter;			/* or NULL: see read_filter */
+	List	   *sort_keys;		/* of SortKey * */
+	int64		start;			/* from 1; less counts as 1 */
+	bool		has_count;
+	int64		count;			/* users on a page; less than 0 counts as 0 */
+	Shown		shown;
+	bool		wants_total;
+	bool		has_query;		/* it came with a query, maybe an empty one: */
+	List	   *query;			/* of HttpParameter * */
+} ListRequest;
+
 /* A page of a list of users. */
 typedef struct ListPage
 {
 	JsonbValue *items;			/* an array */
 	int64		start;			/* place of the first of them, from 1 */
 	int64		limit;			/* how many were asked for */
-	int64		total;			/* users on all pages */
+	bool		has_more;		/* users behind these */
+	int64		total;			/* users on all pages; -1: not counted */
 } ListPage;
 
 /* What a request over HTTP wants done. */
@@ -125,8 +158,18 @@ typedef struct BodyShape
 	bool		(*item_succeeded) (JsonbValue *item);
 	JsonbValue *(*show_bulk) (const Profile *profile, JsonbValue *items);
 
-	/* A page of users: the items are as show_user has them. */
-	JsonbValue *(*show_list) (const Profile *profile, const ListPage *page);
+	/*
+	 * Lists: what the parameters of a query ask for, or a message in their
+	 * place (NULL: there is none such); a filter in the API's own form; a
+	 * user on a page; the page.
+	 */
+	void		(*read_list) (const Profile *profile, List *query, ListRequest *request);
+	void		(*read_search) (JsonbValue *body, ListRequest *request);
+	Filter	   *(*read_filter) (const Profile *profile, const char *text);
+	JsonbValue *(*show_listed) (const Schema *schema, const Profile *profile,
+								const UserState *user, const Selection *selection);
+	JsonbValue *(*show_list) (const Profile *profile, const ListRequest *request,
+							  const ListPage *page);
 
 	/*
 	 * A body that asks for a status, as that of an update, and the answer; or
@@ -162,5 +205,15 @@ extern char *user_url(const Profile *profile, const char *collection, const char
 extern char *failure_text(const Failure *failure);
 extern const char *status_phrase(int status);
 extern char *show_timestamp(TimestampTz timestamp);
+
+/* list.c */
+extern const char *list_parameter(List *query, const char *name);
+extern List *list_names(const char *text);
+extern bool list_integer(List *query, const char *name, int64 *number);
+extern void refuse_parameter(const char *name, const char *value, const char *hint);
+extern void refuse_together(const char *name, const char *other);
+extern void push_link(JsonbValue *links, const char *rel, const char *href);
+extern char *list_url(const Profile *profile, const char *collection, List *query, int64 offset,
+					  int64 limit);
 
 #endif							/* USERSTORE_API_H */

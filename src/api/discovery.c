@@ -283,7 +283,7 @@ discovery_show(const Schema *schema, const Profile *profile, Action kind, const 
 		page.items = document_new_array();
 	page.total = page.limit = page.items->val.array.nElems;
 	if (name == NULL)
-		return scim_shape.show_list(profile, &page);
+		return scim_shape.show_list(profile, NULL, &page);
 	if (page.total == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_NOT_FOUND),

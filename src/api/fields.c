@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "api/api.h"
 #include "core/errors.h"
 #include "core/scim/path.h"
@@ -240,15 +242,10 @@ static JsonbValue *
 show_links(const Profile *profile, const char *id, const char *below)
 {
 	JsonbValue *links = document_new_array();
-	JsonbValue *link;
 
 	if (profile->base_url != NULL && id != NULL)
-	{
-		link = document_new_object();
-		document_add(link, "rel", document_string("self"));
-		document_add(link, "href", document_string(psprintf("%s%s", user_url(profile, "users", id), below)));
-		document_push(links, link);
-	}
+		push_link(links, "self", psprintf("%s%s", user_url(profile, fields_shape.collection, id),
+										  below));
 	return links;
 }
 
@@ -384,15 +381,112 @@ fields_show_bulk(const Profile *profile, JsonbValue *items)
 	return answer;
 }
 
+/*
+ * Lists
+ */
+
+/* Users on a page, where the request does not say: as in Oracle's samples. */
+#define DEFAULT_LIMIT	10
+
+/* The path that a field's name stands for. */
+static char *
+path_of_field(const Profile *profile, char *name)
+{
+	if (profile->names == NULL)
+		return name;
+	document_foreach(pair, profile->names)
+	{
+		if (pair->key.val.string.len == strlen(name) &&
+			attribute_same_name(pair->key.val.string.val, name, pair->key.val.string.len))
+			return document_cstring(&pair->value);
+	}
+	return name;
+}
+
+/* The offset is counted from 1. */
+static void
+fields_read_list(const Profile *profile, List *query, ListRequest *request)
+{
+	const char *q = list_parameter(query, "q");
+	const char *filter = list_parameter(query, "filter");
+	const char *fields = list_parameter(query, "fields");
+
+	if (q != NULL && filter != NULL)
+		refuse_together("q", "filter");
+	request->filter = q != NULL ? q : filter;
+	if (!list_integer(query, "offset", &request->start))
+		request->start = 1;
+	if (request->start < 0)
+		refuse_parameter("offset", list_parameter(query, "offset"), "Send a whole number from 1 on.");
+	request->has_count = true;
+	if (!list_integer(query, "limit", &request->count))
+		request->count = DEFAULT_LIMIT;
+	if (request->count < 0)
+		refuse_parameter("limit", list_parameter(query, "limit"), "Send a whole number from 0 on.");
+	request->shown.selects = fields != NULL;
+	if (fields != NULL)
+	{
+		ListCell   *lc;
+
+		foreach(lc, list_names(fields))
+			request->shown.attributes = lappend(request->shown.attributes,
+												path_of_field(profile, lfirst(lc)));
+	}
+	request->wants_total = true;
+	request->has_query = true;
+	request->query = query;
+}
+
+static void
+name_paths(const Profile *profile, Filter *filter)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (filter->path != NULL)
+		filter->path = path_of_field(profile, filter->path);
+	/* what stands in brackets is named below the path */
+	if (filter->type == FILTER_VALUES)
+		return;
+	foreach(lc, filter->parts)
+		name_paths(profile, lfirst(lc));
+}
+
+static Filter *
+fields_read_filter(const Profile *profile, const char *text)
+{
+	Filter	   *filter = filter_parse_fields(text);
+
+	name_paths(profile, filter);
+	return filter;
+}
+
+/* To this page, the first, and the next. */
 static JsonbValue *
-fields_show_list(const Profile *profile, const ListPage *page)
+show_page_links(const Profile *profile, const ListRequest *request, const ListPage *page)
+{
+	JsonbValue *links = document_new_array();
+
+	if (!request->has_query || profile->base_url == NULL)
+		return links;
+	push_link(links, "self", list_url(profile, fields_shape.collection, request->query, page->start,
+									  page->limit));
+	push_link(links, "first", list_url(profile, fields_shape.collection, request->query, 1,
+									   page->limit));
+	if (page->has_more && page->limit > 0)
+		push_link(links, "next", list_url(profile, fields_shape.collection, request->query,
+										  page->start + page->limit, page->limit));
+	return links;
+}
+
+static JsonbValue *
+fields_show_list(const Profile *profile, const ListRequest *request, const ListPage *page)
 {
 	JsonbValue *list = document_new_object();
-	int			count = page->items->val.array.nElems;
 
-	document_add(list, "count", document_integer(count));
-	document_add(list, "hasMore", document_boolean(page->start - 1 + count < page->total));
-	document_add(list, "links", document_new_array());
+	document_add(list, "count", document_integer(page->items->val.array.nElems));
+	document_add(list, "hasMore", document_boolean(page->has_more));
+	document_add(list, "links", show_page_links(profile, request, page));
 	document_add(list, "totalResult", document_integer(page->total));
 	document_add(list, "users", page->items);
 	return list;
@@ -466,6 +560,9 @@ const BodyShape fields_shape = {
 	.show_item = fields_show_item,
 	.item_succeeded = fields_item_succeeded,
 	.show_bulk = fields_show_bulk,
+	.read_list = fields_read_list,
+	.read_filter = fields_read_filter,
+	.show_listed = fields_show_user,
 	.show_list = fields_show_list,
 	.read_status = fields_read_status,
 	.show_status = fields_show_status,

@@ -115,19 +115,142 @@ object_show_bulk(const Profile *profile, JsonbValue *items)
 	return items;
 }
 
-/* As Oracle's REST APIs have it, offset counted from 0. */
+/*
+ * Lists, with the parameters and members that Oracle CPQ has for them
+ */
+
+/* Users on a page, where the request does not say. */
+#define DEFAULT_LIMIT	1000
+
+/* lastName:desc,login */
+static List *
+read_orderby(const char *orderby)
+{
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	foreach(lc, list_names(orderby))
+	{
+		char	   *name = lfirst(lc);
+		char	   *colon = strrchr(name, ':');
+		SortKey    *key = palloc0(sizeof(SortKey));
+
+		key->path = name;
+		key->descends = colon != NULL && pg_strcasecmp(colon, ":desc") == 0;
+		if (key->descends || (colon != NULL && pg_strcasecmp(colon, ":asc") == 0))
+			*colon = '\0';
+		else if (colon != NULL && pg_strncasecmp(name, "urn:", strlen("urn:")) != 0)
+			refuse_parameter("orderby", orderby, "Send it as orderby=lastName:desc,login:asc.");
+		keys = lappend(keys, key);
+	}
+	return keys;
+}
+
+static bool
+read_total_results(List *query)
+{
+	const char *value = list_parameter(query, "totalResults");
+
+	if (value == NULL || pg_strcasecmp(value, "false") == 0)
+		return false;
+	if (pg_strcasecmp(value, "true") != 0)
+		refuse_parameter("totalResults", value, "It is true or false.");
+	return true;
+}
+
+/* An integer from 0 on. */
+static bool
+read_natural(List *query, const char *name, int64 *number)
+{
+	if (!list_integer(query, name, number))
+		return false;
+	if (*number < 0)
+		refuse_parameter(name, list_parameter(query, name), "Send a whole number from 0 on.");
+	return true;
+}
+
+static void
+object_read_list(const Profile *profile, List *query, ListRequest *request)
+{
+	const char *q = list_parameter(query, "q");
+	const char *filter = list_parameter(query, "filter");
+	const char *fields = list_parameter(query, "fields");
+	const char *orderby = list_parameter(query, "orderby");
+	int64		offset = 0;
+
+	if (q != NULL && filter != NULL)
+		refuse_together("q", "filter");
+	request->filter = q != NULL ? q : filter;
+	request->sort_keys = orderby != NULL ? read_orderby(orderby) : NIL;
+	(void) read_natural(query, "offset", &offset);
+	request->start = offset < PG_INT64_MAX ? offset + 1 : offset;
+	request->has_count = true;
+	if (!read_natural(query, "limit", &request->count))
+		request->count = DEFAULT_LIMIT;
+	request->shown.selects = fields != NULL;
+	if (fields != NULL)
+		request->shown.attributes = list_names(fields);
+	request->wants_total = read_total_results(query);
+	request->has_query = true;
+	request->query = query;
+}
+
+/* A query in CPQ's syntax begins as no filter does. */
+static Filter *
+object_read_filter(const Profile *profile, const char *text)
+{
+	return text[strspn(text, " \t\r\n")] == '{' ? query_parse(text) : filter_parse(text);
+}
+
+/* A user who is shown without id can be told by the link alone. */
 static JsonbValue *
-object_show_list(const Profile *profile, const ListPage *page)
+object_show_listed(const Schema *schema, const Profile *profile, const UserState *user,
+				   const Selection *selection)
+{
+	JsonbValue *object = object_show_user(schema, profile, user, selection);
+
+	if (!profile->answers_full && profile->base_url != NULL)
+	{
+		JsonbValue *links = document_new_array();
+
+		push_link(links, "self", user_url(profile, object_shape.collection, user->id));
+		document_set(object, "links", strlen("links"), links);
+	}
+	return object;
+}
+
+/* To this page and to those around it. */
+static JsonbValue *
+show_page_links(const Profile *profile, const ListRequest *request, const ListPage *page)
+{
+	JsonbValue *links = document_new_array();
+	int64		offset = page->start - 1;
+
+	push_link(links, "self", list_url(profile, object_shape.collection, request->query, offset,
+									  page->limit));
+	if (offset > 0 && page->limit > 0)
+		push_link(links, "prev", list_url(profile, object_shape.collection, request->query,
+										  Max(offset - page->limit, 0), page->limit));
+	if (page->has_more && page->limit > 0)
+		push_link(links, "next", list_url(profile, object_shape.collection, request->query,
+										  offset + page->limit, page->limit));
+	return links;
+}
+
+static JsonbValue *
+object_show_list(const Profile *profile, const ListRequest *request, const ListPage *page)
 {
 	JsonbValue *list = document_new_object();
-	int			count = page->items->val.array.nElems;
 
 	document_add(list, "items", page->items);
-	document_add(list, "count", document_integer(count));
+	document_add(list, "count", document_integer(page->items->val.array.nElems));
 	document_add(list, "offset", document_integer(page->start - 1));
 	document_add(list, "limit", document_integer(page->limit));
-	document_add(list, "hasMore", document_boolean(page->start - 1 + count < page->total));
-	document_add(list, "totalResults", document_integer(page->total));
+	document_add(list, "hasMore", document_boolean(page->has_more));
+	if (page->total >= 0)
+		document_add(list, "totalResults", document_integer(page->total));
+	if (request->has_query && profile->base_url != NULL)
+		document_add(list, "links", show_page_links(profile, request, page));
 	return list;
 }
 
@@ -187,6 +310,9 @@ const BodyShape object_shape = {
 	.show_item = object_show_item,
 	.item_succeeded = object_item_succeeded,
 	.show_bulk = object_show_bulk,
+	.read_list = object_read_list,
+	.read_filter = object_read_filter,
+	.show_listed = object_show_listed,
 	.show_list = object_show_list,
 	.routes = object_routes,
 	.media_type = "application/json",

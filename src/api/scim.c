@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "utils/numeric.h"
+
 #include "api/api.h"
 #include "core/errors.h"
 
@@ -176,9 +178,127 @@ scim_item_succeeded(JsonbValue *item)
 		!document_is_string(&schemas->val.array.elems[0], error_urn);
 }
 
+/* RFC 7644 sections 3.4.2.3, 3.4.2.4 and 3.9. */
+static void
+scim_read_list(const Profile *profile, List *query, ListRequest *request)
+{
+	const char *sort_by = list_parameter(query, "sortBy");
+	const char *sort_order = list_parameter(query, "sortOrder");
+	const char *attributes = list_parameter(query, "attributes");
+	const char *excluded = list_parameter(query, "excludedAttributes");
+
+	if (attributes != NULL && excluded != NULL)
+		refuse_together("attributes", "excludedAttributes");
+	if (sort_order != NULL && pg_strcasecmp(sort_order, "ascending") != 0 &&
+		pg_strcasecmp(sort_order, "descending") != 0)
+		refuse_parameter("sortOrder", sort_order, "It is ascending or descending.");
+	request->filter = list_parameter(query, "filter");
+	if (sort_by != NULL)
+	{
+		SortKey    *key = palloc0(sizeof(SortKey));
+
+		key->path = sort_by;
+		key->descends = sort_order != NULL && pg_strcasecmp(sort_order, "descending") == 0;
+		request->sort_keys = list_make1(key);
+	}
+	if (!list_integer(query, "startIndex", &request->start))
+		request->start = 1;
+	request->has_count = list_integer(query, "count", &request->count);
+	request->shown.selects = attributes != NULL;
+	if (attributes != NULL)
+		request->shown.attributes = list_names(attributes);
+	request->shown.excludes = excluded != NULL;
+	if (excluded != NULL)
+		request->shown.excluded = list_names(excluded);
+	request->wants_total = true;
+}
+
+static const char search_urn[] = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
+static void
+check_search_schemas(JsonbValue *schemas)
+{
+	for (int i = 0; schemas->type == jbvArray && i < schemas->val.array.nElems; i++)
+	{
+		JsonbValue *uri = &schemas->val.array.elems[i];
+
+		if (uri->type == jbvString && is_named(uri, search_urn))
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_BAD_REQUEST),
+			 errmsg("the body is no request for a search"),
+			 errdetail_path("schemas", SCIM_INVALID_SYNTAX),
+			 errhint("Send \"schemas\": [\"%s\"].", search_urn)));
+}
+
+/* A member of a SearchRequest, as a query would have it. */
+static char *
+search_value(const char *name, JsonbValue *value)
+{
+	StringInfoData text;
+
+	if (value->type == jbvString)
+		return document_cstring(value);
+	if (value->type == jbvNumeric)
+		return numeric_normalize(value->val.numeric);
+	initStringInfo(&text);
+	for (int i = 0; value->type == jbvArray && i < value->val.array.nElems; i++)
+	{
+		JsonbValue *element = &value->val.array.elems[i];
+
+		if (element->type != jbvString)
+			break;
+		appendStringInfo(&text, "%s%s", i > 0 ? "," : "", document_cstring(element));
+		if (i == value->val.array.nElems - 1)
+			return text.data;
+	}
+	if (value->type != jbvArray || value->val.array.nElems > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("parameter \"%s\" has the wrong type", name),
+				 errdetail_path(name, SCIM_INVALID_SYNTAX),
+				 errhint("startIndex and count are integers, attributes and excludedAttributes arrays of strings, the others strings.")));
+	return text.data;
+}
+
+/* A SearchRequest (RFC 7644 section 3.4.3) has the same parameters. */
+static void
+scim_read_search(JsonbValue *body, ListRequest *request)
+{
+	static const char *const names[] = {"filter", "sortBy", "sortOrder", "startIndex", "count",
+	"attributes", "excludedAttributes"};
+	List	   *query = NIL;
+
+	require_object(body);
+	document_foreach(pair, body)
+	{
+		if (is_named(&pair->key, "schemas"))
+			check_search_schemas(&pair->value);
+		for (int i = 0; i < lengthof(names); i++)
+		{
+			HttpParameter *parameter;
+
+			if (!is_named(&pair->key, names[i]) || pair->value.type == jbvNull)
+				continue;
+			parameter = palloc(sizeof(HttpParameter));
+			parameter->name = pstrdup(names[i]);
+			parameter->value = search_value(names[i], &pair->value);
+			query = lappend(query, parameter);
+		}
+	}
+	scim_read_list(NULL, query, request);
+}
+
+static Filter *
+scim_read_filter(const Profile *profile, const char *text)
+{
+	return filter_parse(text);
+}
+
 /* A ListResponse (RFC 7644 section 3.4.2). */
 static JsonbValue *
-scim_show_list(const Profile *profile, const ListPage *page)
+scim_show_list(const Profile *profile, const ListRequest *request, const ListPage *page)
 {
 	JsonbValue *list = document_new_object();
 
@@ -195,9 +315,9 @@ scim_show_list(const Profile *profile, const ListPage *page)
 static JsonbValue *
 scim_show_bulk(const Profile *profile, JsonbValue *items)
 {
-	ListPage	page = {items, 1, items->val.array.nElems, items->val.array.nElems};
+	ListPage	page = {.items = items,.start = 1,.total = items->val.array.nElems};
 
-	return scim_show_list(profile, &page);
+	return scim_show_list(profile, NULL, &page);
 }
 
 static JsonbValue *
@@ -244,6 +364,10 @@ const BodyShape scim_shape = {
 	.show_item = scim_show_item,
 	.item_succeeded = scim_item_succeeded,
 	.show_bulk = scim_show_bulk,
+	.read_list = scim_read_list,
+	.read_search = scim_read_search,
+	.read_filter = scim_read_filter,
+	.show_listed = scim_show_user,
 	.show_list = scim_show_list,
 	.routes = scim_routes,
 	.media_type = "application/scim+json",

@@ -24,15 +24,6 @@ typedef enum Operation
 	OPERATION_DELETE
 } Operation;
 
-/* Which attributes of a user an answer shows: all, unless it selects some. */
-typedef struct Shown
-{
-	bool		selects;
-	List	   *attributes;		/* of char * paths */
-	bool		excludes;
-	List	   *excluded;		/* of char * paths */
-} Shown;
-
 /* A user whom a call was about. */
 typedef struct Outcome
 {
@@ -68,18 +59,12 @@ typedef struct ReadCall
 	Shown		shown;
 } ReadCall;
 
-/* What a list asks for. */
+/* A list that is asked for. */
 typedef struct ListCall
 {
 	Oid			users;
-	const char *filter;			/* or NULL */
-	const char *sort_by;		/* or NULL */
-	const char *sort_order;
-	int64		start_index;	/* from 1 */
-	bool		has_count;
-	int64		count;
 	const char *api;
-	Shown		shown;
+	ListRequest request;
 } ListCall;
 
 /* How a partial update is said. */

@@ -26,6 +26,9 @@ PG_FUNCTION_INFO_V1(users_list);
 /* Users on a page, if none are asked for; at most there are LIST_MAX_COUNT. */
 #define DEFAULT_COUNT		100
 
+/* Attributes to sort by, at most. */
+#define MAX_SORT_KEYS		16
+
 /* Rows that are fetched at once. */
 #define ROWS_AT_ONCE		100
 
@@ -34,6 +37,7 @@ typedef struct Listing
 	Binding    *table;
 	const BoundApi *api;
 	const BodyShape *shape;
+	const ListRequest *request;
 	Filter	   *filter;			/* or NULL: all users */
 	Selection	selection;
 	char	   *order;			/* of SQL */
@@ -41,6 +45,7 @@ typedef struct Listing
 	Oid			parameter_type;
 	Datum		parameter;
 	ListPage	page;
+	int64		found;			/* users who match, so far */
 	MemoryContext row;			/* for one row */
 } Listing;
 
@@ -168,22 +173,26 @@ sort_expression(Listing *listing, const char *path)
 	return attribute_expression(schema, attribute);
 }
 
+/* Users without the attribute come last, or first in the other direction. */
 static void
-set_order(Listing *listing, const char *sort_by, const char *sort_order)
+set_order(Listing *listing, List *keys)
 {
-	bool		descends = pg_strcasecmp(sort_order, "descending") == 0;
+	StringInfoData order;
+	ListCell   *lc;
 
-	if (!descends && pg_strcasecmp(sort_order, "ascending") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("argument \"%s\" is not known: \"%s\"", "sort_order",
-						shown_name(sort_order, strlen(sort_order))),
-				 errdetail_path("sort_order", SCIM_INVALID_VALUE),
-				 errhint("It is ascending or descending.")));
-	/* users without the attribute come last, or first in the other direction */
-	listing->order = sort_by == NULL ? "u.id" :
-		psprintf("%s %s, u.id", sort_expression(listing, sort_by),
-				 descends ? "DESC NULLS FIRST" : "ASC NULLS LAST");
+	if (list_length(keys) > MAX_SORT_KEYS)
+		refuse_sort(((SortKey *) list_nth(keys, MAX_SORT_KEYS))->path,
+					psprintf("At most %d attributes are sorted by.", MAX_SORT_KEYS));
+	initStringInfo(&order);
+	foreach(lc, keys)
+	{
+		SortKey    *key = lfirst(lc);
+
+		appendStringInfo(&order, "%s %s, ", sort_expression(listing, key->path),
+						 key->descends ? "DESC NULLS FIRST" : "ASC NULLS LAST");
+	}
+	appendStringInfoString(&order, "u.id");
+	listing->order = order.data;
 }
 
 /*
@@ -223,13 +232,18 @@ take_user(Listing *listing, HeapTuple tuple, TupleDesc desc)
 								 result_column(tuple, desc, 5, listing->table->id_type, NULL));
 	if (listing->filter != NULL && !filter_matches(listing->filter, with_common(&user)))
 		return;
-	page->total++;
-	if (page->total < page->start || page->total >= page->start + page->limit)
+	listing->found++;
+	if (listing->found < page->start)
 		return;
+	if (listing->found - page->start >= page->limit)
+	{
+		page->has_more = true;
+		return;
+	}
 	old = MemoryContextSwitchTo(GetMemoryChunkContext(page->items));
 	document_push(page->items,
-				  document_copy(listing->shape->show_user(listing->api->schema, listing->api->profile,
-														  &user, &listing->selection)));
+				  document_copy(listing->shape->show_listed(listing->api->schema, listing->api->profile,
+															&user, &listing->selection)));
 	MemoryContextSwitchTo(old);
 }
 
@@ -261,17 +275,19 @@ go_through(Listing *listing)
 	initStringInfo(&query);
 	appendStringInfo(&query, "SELECT u.document, u.version, u.created_at, u.modified_at, u.id FROM %s u%s ORDER BY %s",
 					 listing->table->users_sql, listing->condition, listing->order);
+	/* one more than the page has tells whether there are more */
 	if (listing->filter == NULL)
 		appendStringInfo(&query, " OFFSET " INT64_FORMAT " LIMIT " INT64_FORMAT, page->start - 1,
-						 page->limit);
+						 page->limit + 1);
 	plan = SPI_prepare(query.data, has_parameter ? 1 : 0, &listing->parameter_type);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s: %s", SPI_result_code_string(SPI_result), query.data);	/* can't happen */
 	portal = SPI_cursor_open(NULL, plan, &listing->parameter, NULL, true);
 	/* of all users, those before the page are passed over by PostgreSQL */
 	if (listing->filter == NULL)
-		page->total = page->start - 1;
-	for (;;)
+		listing->found = page->start - 1;
+	/* behind the page, users are only counted */
+	while (!page->has_more || listing->request->wants_total)
 	{
 		SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
 		if (SPI_processed == 0)
@@ -287,8 +303,9 @@ go_through(Listing *listing)
 	}
 	SPI_cursor_close(portal);
 	MemoryContextSwitchTo(context);
-	if (listing->filter == NULL)
-		page->total = count_users(listing);
+	page->total = -1;
+	if (listing->request->wants_total)
+		page->total = listing->filter == NULL ? count_users(listing) : listing->found;
 	MemoryContextSwitchTo(context);
 }
 
@@ -298,28 +315,52 @@ go_through(Listing *listing)
 Jsonb *
 list_users(const ListCall *call)
 {
+	const ListRequest *request = &call->request;
 	Listing		listing = {0};
+	const Profile *profile;
 
+	listing.request = request;
 	listing.table = binding_open(call->users);
 	listing.api = binding_api(listing.table, call->api);
-	listing.shape = body_shape(listing.api->profile->body);
+	profile = listing.api->profile;
+	listing.shape = body_shape(profile->body);
 	binding_require_privileges(listing.table, ACL_SELECT);
-	if (call->filter != NULL)
+	if (request->filter != NULL)
 	{
-		listing.filter = filter_parse(call->filter);
+		listing.filter = listing.shape->read_filter(profile, request->filter);
 		filter_bind(listing.filter, listing.api->schema, common_schema(), NULL);
 	}
 	use_index(&listing);
-	set_order(&listing, call->sort_by, call->sort_order);
-	select_shown(&listing.selection, listing.api->schema, &call->shown);
-	listing.page.start = Max(call->start_index, 1);
+	set_order(&listing, request->sort_keys);
+	select_shown(&listing.selection, listing.api->schema, &request->shown);
+	listing.page.start = Max(request->start, 1);
 	/* negative is 0 (RFC 7644 section 3.4.2.4) */
-	listing.page.limit = call->has_count ? Min(Max(call->count, 0), LIST_MAX_COUNT) : DEFAULT_COUNT;
+	listing.page.limit = request->has_count ? Min(Max(request->count, 0), LIST_MAX_COUNT) : DEFAULT_COUNT;
 	listing.page.items = document_new_array();
 	listing.row = AllocSetContextCreate(CurrentMemoryContext, "userstore listed user",
 										ALLOCSET_DEFAULT_SIZES);
 	go_through(&listing);
-	return document_to_jsonb(listing.shape->show_list(listing.api->profile, &listing.page));
+	return document_to_jsonb(listing.shape->show_list(profile, request, &listing.page));
+}
+
+/* The arguments sort_by and sort_order. */
+static void
+sort_arguments(FunctionCallInfo fcinfo, int by, int order, ListRequest *request)
+{
+	SortKey    *key = palloc0(sizeof(SortKey));
+	char	   *direction = text_argument(fcinfo, order);
+
+	key->path = text_argument(fcinfo, by);
+	key->descends = pg_strcasecmp(direction, "descending") == 0;
+	if (!key->descends && pg_strcasecmp(direction, "ascending") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("argument \"%s\" is not known: \"%s\"", "sort_order",
+						shown_name(direction, strlen(direction))),
+				 errdetail_path("sort_order", SCIM_INVALID_VALUE),
+				 errhint("It is ascending or descending.")));
+	if (key->path != NULL)
+		request->sort_keys = list_make1(key);
 }
 
 /*
@@ -331,19 +372,20 @@ Datum
 users_list(PG_FUNCTION_ARGS)
 {
 	ListCall	call = {0};
+	ListRequest *request = &call.request;
 	Jsonb	   *answer;
 
 	require_argument(fcinfo, 0, "users");
 	require_argument(fcinfo, 3, "sort_order");
 	require_argument(fcinfo, 4, "start_index");
 	call.users = PG_GETARG_OID(0);
-	call.filter = text_argument(fcinfo, 1);
-	call.sort_by = text_argument(fcinfo, 2);
-	call.sort_order = text_argument(fcinfo, 3);
-	call.start_index = PG_GETARG_INT64(4);
-	call.has_count = !PG_ARGISNULL(5);
-	call.count = call.has_count ? PG_GETARG_INT64(5) : 0;
-	shown_arguments(fcinfo, 6, 7, &call.shown);
+	request->filter = text_argument(fcinfo, 1);
+	sort_arguments(fcinfo, 2, 3, request);
+	request->start = PG_GETARG_INT64(4);
+	request->has_count = !PG_ARGISNULL(5);
+	request->count = request->has_count ? PG_GETARG_INT64(5) : 0;
+	shown_arguments(fcinfo, 6, 7, &request->shown);
+	request->wants_total = true;
 	call.api = text_argument(fcinfo, 8);
 	SPI_connect();
 	answer = give_to_caller(list_users(&call));

@@ -28,6 +28,7 @@ bind(FunctionCallInfo fcinfo, Oid users, const char *text, int len)
 {
 	BoundFilter *bound = fcinfo->flinfo->fn_extra;
 	Binding    *table = binding_open(users);
+	const BoundApi *api;
 	MemoryContext old;
 
 	if (bound != NULL && bound->users == users && bound->generation == table->generation &&
@@ -46,8 +47,9 @@ bind(FunctionCallInfo fcinfo, Oid users, const char *text, int len)
 	MemoryContextReset(bound->context);
 	old = MemoryContextSwitchTo(bound->context);
 	bound->text = pnstrdup(text, len);
-	bound->filter = filter_parse(bound->text);
-	filter_bind(bound->filter, binding_api(table, NULL)->schema, NULL, NULL);
+	api = binding_api(table, NULL);
+	bound->filter = body_shape(api->profile->body)->read_filter(api->profile, bound->text);
+	filter_bind(bound->filter, api->schema, NULL, NULL);
 	bound->generation = table->generation;
 	bound->users = users;
 	MemoryContextSwitchTo(old);

@@ -202,31 +202,14 @@ read_body(Request *request)
 	request->body = parse_body(request->body_text);
 }
 
-/* A list of names that commas separate. */
-static List *
-split_names(const char *text)
-{
-	List	   *names = NIL;
-	char	   *saved;
-
-	for (char *name = strtok_r(pstrdup(text), ", ", &saved); name != NULL; name = strtok_r(NULL, ", ", &saved))
-		names = lappend(names, name);
-	return names;
-}
-
-/* The parameters attributes and excludedAttributes (RFC 7644 section 3.9). */
+/* Which attributes to show, as the query of a list says it. */
 static void
-read_shown(List *query, Shown *shown)
+read_shown(Request *request, Shown *shown)
 {
-	const char *attributes = http_parameter(query, "attributes");
-	const char *excluded = http_parameter(query, "excludedAttributes");
+	ListRequest list = {0};
 
-	shown->selects = attributes != NULL;
-	if (attributes != NULL)
-		shown->attributes = split_names(attributes);
-	shown->excludes = excluded != NULL;
-	if (excluded != NULL)
-		shown->excluded = split_names(excluded);
+	request->shape->read_list(request->api->profile, request->target->query, &list);
+	*shown = list.shown;
 }
 
 /*
@@ -313,7 +296,7 @@ serve_update(Request *request, Operation operation)
 		read_body(request);
 	begin_call(request, &call, operation);
 	take_expectation(request->headers, &call);
-	read_shown(request->target->query, &call.shown);
+	read_shown(request, &call.shown);
 	user = update_user(&call, &request->outcome);
 	if (operation == OPERATION_DELETE)
 		request->status = 204;
@@ -375,7 +358,7 @@ serve_get(Request *request)
 	call.users = request->table->users;
 	call.id = request->id;
 	call.api = request->api->profile->name;
-	read_shown(request->target->query, &call.shown);
+	read_shown(request, &call.shown);
 	SPI_connect();
 	user = give_to_caller(get_user(&call, &request->outcome));
 	SPI_finish();
@@ -394,8 +377,13 @@ serve_list(Request *request)
 
 	call.users = request->table->users;
 	call.api = request->api->profile->name;
-	call.sort_order = "ascending";
-	call.start_index = 1;
+	if (request->route->action == ACTION_SEARCH)
+	{
+		read_body(request);
+		request->shape->read_search(document_from_jsonb(request->body), &call.request);
+	}
+	else
+		request->shape->read_list(request->api->profile, request->target->query, &call.request);
 	SPI_connect();
 	list = give_to_caller(list_users(&call));
 	SPI_finish();

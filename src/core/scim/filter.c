@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/formatting.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
@@ -19,6 +20,7 @@
 #include "core/errors.h"
 #include "core/scim/filter.h"
 #include "core/scim/path.h"
+#include "core/scim/scalar.h"
 
 static bool matches_at(const Filter *filter, ListCell *step, JsonbValue *value);
 
@@ -39,18 +41,19 @@ static const char *const operator_names[] = {
 	[OPERATOR_GE] = "ge",
 	[OPERATOR_LT] = "lt",
 	[OPERATOR_LE] = "le",
+	[OPERATOR_LIKE] = "$like",
 };
 
 static bool
 is_part_of_string(FilterOperator op)
 {
-	return op == OPERATOR_CO || op == OPERATOR_SW || op == OPERATOR_EW;
+	return op == OPERATOR_CO || op == OPERATOR_SW || op == OPERATOR_EW || op == OPERATOR_LIKE;
 }
 
 static bool
 is_order(FilterOperator op)
 {
-	return op >= OPERATOR_GT;
+	return op >= OPERATOR_GT && op <= OPERATOR_LE;
 }
 
 /* Names that no schema knows: any will do. */
@@ -198,6 +201,42 @@ fold(const JsonbValue *string)
 	return str_tolower(string->val.string.val, string->val.string.len, DEFAULT_COLLATION_OID);
 }
 
+/* A value whose type is not the text's to say is of the attribute's. */
+static void
+fit_value(Filter *filter)
+{
+	const char *word = filter->word;
+	JsonbValue *value = NULL;
+	enum jbvType wanted;
+
+	if (word == NULL || filter->attribute == NULL || filter->value->type == jbvNull)
+		return;
+	switch (filter->attribute->type)
+	{
+		case TYPE_BOOLEAN:
+			wanted = jbvBool;
+			if (pg_strcasecmp(word, "true") == 0 || pg_strcasecmp(word, "false") == 0)
+				value = document_boolean(pg_tolower(word[0]) == 't');
+			break;
+		case TYPE_DECIMAL:
+		case TYPE_INTEGER:
+			wanted = jbvNumeric;
+			value = scalar_read(word, strlen(word));
+			break;
+		case TYPE_STRING:
+		case TYPE_REFERENCE:
+		case TYPE_BINARY:
+		case TYPE_DATE_TIME:
+			wanted = jbvString;
+			value = document_string(word);
+			break;
+		default:
+			return;
+	}
+	if (value != NULL && value->type == wanted)
+		filter->value = value;
+}
+
 /* Does the comparison make sense for the attribute's type? */
 static void
 bind_comparison(Filter *filter)
@@ -278,6 +317,7 @@ filter_bind(Filter *filter, const Schema *schema, const Schema *common, const At
 		case FILTER_COMPARE:
 			bind_attribute(filter, schema, common, parent);
 			bind_default_value(filter);
+			fit_value(filter);
 			bind_comparison(filter);
 			break;
 		case FILTER_VALUES:
@@ -347,6 +387,10 @@ strings_match(FilterOperator op, const char *a, int a_len, const char *b, int b_
 			return a_len >= b_len && memcmp(a, b, b_len) == 0;
 		case OPERATOR_EW:
 			return a_len >= b_len && memcmp(a + a_len - b_len, b, b_len) == 0;
+		case OPERATOR_LIKE:
+			return DatumGetBool(DirectFunctionCall2Coll(textlike, C_COLLATION_OID,
+														PointerGetDatum(cstring_to_text_with_len(a, a_len)),
+														PointerGetDatum(cstring_to_text_with_len(b, b_len))));
 		default:
 			return order_matches(op, compare_bytes(a, a_len, b, b_len));
 	}

@@ -30,21 +30,28 @@ typedef enum FilterOperator
 	OPERATOR_GT,
 	OPERATOR_GE,
 	OPERATOR_LT,
-	OPERATOR_LE
+	OPERATOR_LE,
+	OPERATOR_LIKE				/* of SQL, which only a query has */
 } FilterOperator;
+
+/* Longer or deeper ones are a mistake or an attack. */
+#define MAX_FILTER_BYTES	65536
+#define MAX_FILTER_DEPTH	64
 
 typedef struct Filter Filter;
 
 struct Filter
 {
 	FilterType	type;
-	const char *text;			/* "filter" or "path", for messages: */
+	const char *text;			/* "filter", "path" or "query", for messages: */
 	int			position;		/* where it begins there, in characters from 1 */
 	List	   *parts;			/* of Filter *: those combined, or the inner
 								 * one */
 	char	   *path;			/* of the attribute, as written */
 	FilterOperator op;
 	JsonbValue *value;			/* a scalar */
+	const char *word;			/* as written, where the attribute's type
+								 * decides what it is, or NULL */
 
 	/* once it is bound to a schema */
 	List	   *names;			/* of char *, from the top of what it is
@@ -65,9 +72,13 @@ typedef struct PatchPath
 
 /* parse.c */
 extern Filter *filter_parse(const char *text);
+extern Filter *filter_parse_fields(const char *text);
 extern PatchPath *patch_path_parse(const char *text);
 extern void bad_filter(const char *text, const char *scim_type, int position, const char *hint,
 					   const char *format,...) pg_attribute_printf(5, 6);
+
+/* query.c */
+extern Filter *query_parse(const char *text);
 
 /* filter.c */
 extern void filter_bind(Filter *filter, const Schema *schema, const Schema *common,

@@ -4,19 +4,18 @@
  *
  * Beyond that grammar, blanks may be more than one, and a name may have more
  * than one sub-attribute behind it, since attributes of ours nest.
+ *
+ * A filter of fields is written as Oracle Identity Governance documents it:
+ * User::Login eq avink or Last Name sw 'K'.
  */
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "utils/fmgrprotos.h"
 
 #include "core/errors.h"
 #include "core/scim/filter.h"
-
-/* Longer or deeper ones are a mistake or an attack. */
-#define MAX_FILTER_BYTES	65536
-#define MAX_FILTER_DEPTH	64
+#include "core/scim/scalar.h"
 
 typedef struct Parser
 {
@@ -26,9 +25,11 @@ typedef struct Parser
 	const char *scim_type;		/* of errors */
 	int			depth;
 	bool		in_values;		/* between square brackets */
+	bool		has_fields;		/* their names and values are of words */
 } Parser;
 
 static Filter *parse_or(Parser *parser);
+static bool find_operator(const char *at, int len, FilterOperator *op);
 
 /*
  * Refuse a filter or path, saying where in it.
@@ -152,58 +153,86 @@ parse_attribute_path(Parser *parser)
 	return pnstrdup(start, len);
 }
 
+/* Words as they are meant: "::" stands for a blank. */
+static char *
+join_words(const char *text, int len)
+{
+	char	   *words = palloc(len + 1);
+	int			count = 0;
+
+	for (int i = 0; i < len; i++)
+	{
+		if (i + 1 < len && text[i] == ':' && text[i + 1] == ':')
+		{
+			words[count++] = ' ';
+			i++;
+		}
+		else
+			words[count++] = text[i];
+	}
+	words[count] = '\0';
+	return words;
+}
+
+/*
+ * The name of a field: the words up to an operator.  "::" stands for a blank in
+ * it, and so does a blank.
+ */
+static char *
+parse_field_name(Parser *parser)
+{
+	const char *start = parser->at;
+	const char *end = start;
+
+	for (;;)
+	{
+		const char *next = end + strspn(end, " ");
+		int			len = word_length(next);
+		FilterOperator op;
+
+		if (len == 0 || (end > start && (is_word(next, len, "pr") || find_operator(next, len, &op))))
+			break;
+		end = next + len;
+		if (*end == '[')
+			break;
+	}
+	if (end == start)
+		BAD_SYNTAX(parser, start, "It is written as User::Login.", "%s is no field",
+				   shown_here(start));
+	parser->at = end;
+	return join_words(start, end - start);
+}
+
 /*
  * Values
  */
 
-static const char *
-string_end(Parser *parser)
+/* compValue: a scalar as JSON has it; of a field, also words without quotes. */
+static void
+parse_value(Parser *parser, Filter *filter)
 {
-	const char *at = parser->at + 1;
-
-	while (*at != '"')
-	{
-		if (*at == '\\' && at[1] != '\0')
-			at++;
-		if (*at == '\0')
-			BAD_SYNTAX(parser, parser->at, "End it with a quote.", "a string is not closed");
-		at++;
-	}
-	return at + 1;
-}
-
-/* compValue: a scalar as JSON has it. */
-static JsonbValue *
-parse_value(Parser *parser)
-{
-	MemoryContext context = CurrentMemoryContext;
 	const char *start = parser->at;
-	const char *end = *start == '"' ? string_end(parser) : start + word_length(start);
-	char	   *text = pnstrdup(start, end - start);
-	Jsonb	   *volatile value = NULL;
+	bool		is_string = *start == '"' || (parser->has_fields && *start == '\'');
+	const char *end = is_string ? scalar_string_end(start) : start + word_length(start);
 
-	PG_TRY();
+	if (end == NULL)
+		BAD_SYNTAX(parser, start, "End it with a quote.", "a string is not closed");
+	/* single quotes are for fields */
+	if (*start != '\'' || parser->has_fields)
+		filter->value = scalar_read(start, end - start);
+	if (parser->has_fields && !is_string && end > start)
 	{
-		/* an object or array is no scalar, and none begins like one */
-		if (strchr("{[", *start) == NULL)
-			value = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+		filter->word = join_words(start, end - start);
+		if (filter->value == NULL)
+			filter->value = document_string(filter->word);
 	}
-	PG_CATCH();
-	{
-		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	if (value == NULL && *start == '"')
+	if (filter->value == NULL && is_string)
 		BAD_SYNTAX(parser, start, "Write control characters, quotes and backslashes in it as in JSON.",
 				   "a string is not one of JSON");
-	if (value == NULL)
+	if (filter->value == NULL)
 		BAD_SYNTAX(parser, start, "It is a string in double quotes, a number, true, false or null.",
 				   "%s is no value", shown_here(start));
 	parser->at = end;
-	return document_from_jsonb(value);
 }
 
 /*
@@ -310,7 +339,7 @@ parse_operand(Parser *parser)
 		}
 		parser->at = start;
 	}
-	path = parse_attribute_path(parser);
+	path = parser->has_fields ? parse_field_name(parser) : parse_attribute_path(parser);
 	if (*parser->at == '[')
 		return parse_values(parser, start, path);
 	skip_blanks(parser);
@@ -333,7 +362,7 @@ parse_operand(Parser *parser)
 		BAD_SYNTAX(parser, parser->at, "Put a blank between the operator and the value.",
 				   "a blank is expected instead of %s", shown_here(parser->at));
 	skip_blanks(parser);
-	filter->value = parse_value(parser);
+	parse_value(parser, filter);
 	return filter;
 }
 
@@ -406,19 +435,35 @@ end(Parser *parser, const char *hint)
 				   shown_here(parser->at));
 }
 
+static Filter *
+parse_filter(const char *text, bool has_fields)
+{
+	Parser		parser;
+	Filter	   *filter;
+
+	begin(&parser, text, "filter", SCIM_INVALID_FILTER);
+	parser.has_fields = has_fields;
+	filter = parse_or(&parser);
+	end(&parser, "Conditions are combined with and, or, not and parentheses.");
+	return filter;
+}
+
 /*
  * The tree of a filter, in the current memory context.
  */
 Filter *
 filter_parse(const char *text)
 {
-	Parser		parser;
-	Filter	   *filter;
+	return parse_filter(text, false);
+}
 
-	begin(&parser, text, "filter", SCIM_INVALID_FILTER);
-	filter = parse_or(&parser);
-	end(&parser, "Conditions are combined with and, or, not and parentheses.");
-	return filter;
+/*
+ * The same of a filter of fields.
+ */
+Filter *
+filter_parse_fields(const char *text)
+{
+	return parse_filter(text, true);
 }
 
 /*
