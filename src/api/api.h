@@ -158,6 +158,9 @@ typedef struct BodyShape
 	bool		(*item_succeeded) (JsonbValue *item);
 	JsonbValue *(*show_bulk) (const Profile *profile, JsonbValue *items);
 
+	/* Which attributes the parameters of a query ask for. */
+	void		(*read_shown) (const Profile *profile, List *query, Shown *shown);
+
 	/*
 	 * Lists: what the parameters of a query ask for, or a message in their
 	 * place (NULL: there is none such); a filter in the API's own form; a

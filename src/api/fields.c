@@ -403,16 +403,29 @@ path_of_field(const Profile *profile, char *name)
 	return name;
 }
 
+static void
+fields_read_shown(const Profile *profile, List *query, Shown *shown)
+{
+	const char *fields = list_parameter(query, "fields");
+	ListCell   *lc;
+
+	shown->selects = fields != NULL;
+	if (fields == NULL)
+		return;
+	foreach(lc, list_names(fields))
+		shown->attributes = lappend(shown->attributes, path_of_field(profile, lfirst(lc)));
+}
+
 /* The offset is counted from 1. */
 static void
 fields_read_list(const Profile *profile, List *query, ListRequest *request)
 {
 	const char *q = list_parameter(query, "q");
 	const char *filter = list_parameter(query, "filter");
-	const char *fields = list_parameter(query, "fields");
 
 	if (q != NULL && filter != NULL)
 		refuse_together("q", "filter");
+	fields_read_shown(profile, query, &request->shown);
 	request->filter = q != NULL ? q : filter;
 	if (!list_integer(query, "offset", &request->start))
 		request->start = 1;
@@ -423,15 +436,6 @@ fields_read_list(const Profile *profile, List *query, ListRequest *request)
 		request->count = DEFAULT_LIMIT;
 	if (request->count < 0)
 		refuse_parameter("limit", list_parameter(query, "limit"), "Send a whole number from 0 on.");
-	request->shown.selects = fields != NULL;
-	if (fields != NULL)
-	{
-		ListCell   *lc;
-
-		foreach(lc, list_names(fields))
-			request->shown.attributes = lappend(request->shown.attributes,
-												path_of_field(profile, lfirst(lc)));
-	}
 	request->wants_total = true;
 	request->has_query = true;
 	request->query = query;
@@ -560,6 +564,7 @@ const BodyShape fields_shape = {
 	.show_item = fields_show_item,
 	.item_succeeded = fields_item_succeeded,
 	.show_bulk = fields_show_bulk,
+	.read_shown = fields_read_shown,
 	.read_list = fields_read_list,
 	.read_filter = fields_read_filter,
 	.show_listed = fields_show_user,

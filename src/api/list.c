@@ -11,13 +11,21 @@
 #include "api/api.h"
 #include "core/errors.h"
 
-/* The value of a parameter, or NULL. */
+/* The value of a parameter, whose name may be in any case, or NULL. */
 const char *
 list_parameter(List *query, const char *name)
 {
-	const char *value = http_parameter(query, name);
+	ListCell   *lc;
 
-	return value != NULL && value[strspn(value, " ")] != '\0' ? value : NULL;
+	foreach(lc, query)
+	{
+		HttpParameter *parameter = lfirst(lc);
+
+		if (pg_strcasecmp(parameter->name, name) == 0 &&
+			parameter->value[strspn(parameter->value, " ")] != '\0')
+			return parameter->value;
+	}
+	return NULL;
 }
 
 void

@@ -170,16 +170,26 @@ read_natural(List *query, const char *name, int64 *number)
 }
 
 static void
+object_read_shown(const Profile *profile, List *query, Shown *shown)
+{
+	const char *fields = list_parameter(query, "fields");
+
+	shown->selects = fields != NULL;
+	if (fields != NULL)
+		shown->attributes = list_names(fields);
+}
+
+static void
 object_read_list(const Profile *profile, List *query, ListRequest *request)
 {
 	const char *q = list_parameter(query, "q");
 	const char *filter = list_parameter(query, "filter");
-	const char *fields = list_parameter(query, "fields");
 	const char *orderby = list_parameter(query, "orderby");
 	int64		offset = 0;
 
 	if (q != NULL && filter != NULL)
 		refuse_together("q", "filter");
+	object_read_shown(profile, query, &request->shown);
 	request->filter = q != NULL ? q : filter;
 	request->sort_keys = orderby != NULL ? read_orderby(orderby) : NIL;
 	(void) read_natural(query, "offset", &offset);
@@ -187,9 +197,6 @@ object_read_list(const Profile *profile, List *query, ListRequest *request)
 	request->has_count = true;
 	if (!read_natural(query, "limit", &request->count))
 		request->count = DEFAULT_LIMIT;
-	request->shown.selects = fields != NULL;
-	if (fields != NULL)
-		request->shown.attributes = list_names(fields);
 	request->wants_total = read_total_results(query);
 	request->has_query = true;
 	request->query = query;
@@ -310,6 +317,7 @@ const BodyShape object_shape = {
 	.show_item = object_show_item,
 	.item_succeeded = object_item_succeeded,
 	.show_bulk = object_show_bulk,
+	.read_shown = object_read_shown,
 	.read_list = object_read_list,
 	.read_filter = object_read_filter,
 	.show_listed = object_show_listed,

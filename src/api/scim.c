@@ -178,17 +178,31 @@ scim_item_succeeded(JsonbValue *item)
 		!document_is_string(&schemas->val.array.elems[0], error_urn);
 }
 
-/* RFC 7644 sections 3.4.2.3, 3.4.2.4 and 3.9. */
+/* RFC 7644 section 3.9. */
 static void
-scim_read_list(const Profile *profile, List *query, ListRequest *request)
+scim_read_shown(const Profile *profile, List *query, Shown *shown)
 {
-	const char *sort_by = list_parameter(query, "sortBy");
-	const char *sort_order = list_parameter(query, "sortOrder");
 	const char *attributes = list_parameter(query, "attributes");
 	const char *excluded = list_parameter(query, "excludedAttributes");
 
 	if (attributes != NULL && excluded != NULL)
 		refuse_together("attributes", "excludedAttributes");
+	shown->selects = attributes != NULL;
+	if (attributes != NULL)
+		shown->attributes = list_names(attributes);
+	shown->excludes = excluded != NULL;
+	if (excluded != NULL)
+		shown->excluded = list_names(excluded);
+}
+
+/* RFC 7644 sections 3.4.2.3 and 3.4.2.4. */
+static void
+scim_read_list(const Profile *profile, List *query, ListRequest *request)
+{
+	const char *sort_by = list_parameter(query, "sortBy");
+	const char *sort_order = list_parameter(query, "sortOrder");
+
+	scim_read_shown(profile, query, &request->shown);
 	if (sort_order != NULL && pg_strcasecmp(sort_order, "ascending") != 0 &&
 		pg_strcasecmp(sort_order, "descending") != 0)
 		refuse_parameter("sortOrder", sort_order, "It is ascending or descending.");
@@ -204,16 +218,20 @@ scim_read_list(const Profile *profile, List *query, ListRequest *request)
 	if (!list_integer(query, "startIndex", &request->start))
 		request->start = 1;
 	request->has_count = list_integer(query, "count", &request->count);
-	request->shown.selects = attributes != NULL;
-	if (attributes != NULL)
-		request->shown.attributes = list_names(attributes);
-	request->shown.excludes = excluded != NULL;
-	if (excluded != NULL)
-		request->shown.excluded = list_names(excluded);
 	request->wants_total = true;
 }
 
 static const char search_urn[] = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
+static void
+refuse_search(const char *path)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_BAD_REQUEST),
+			 errmsg("the body is no request for a search"),
+			 errdetail_path(path, SCIM_INVALID_SYNTAX),
+			 errhint("Send an object with \"schemas\": [\"%s\"].", search_urn)));
+}
 
 static void
 check_search_schemas(JsonbValue *schemas)
@@ -225,67 +243,107 @@ check_search_schemas(JsonbValue *schemas)
 		if (uri->type == jbvString && is_named(uri, search_urn))
 			return;
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_USER_BAD_REQUEST),
-			 errmsg("the body is no request for a search"),
-			 errdetail_path("schemas", SCIM_INVALID_SYNTAX),
-			 errhint("Send \"schemas\": [\"%s\"].", search_urn)));
+	refuse_search("schemas");
 }
 
-/* A member of a SearchRequest, as a query would have it. */
-static char *
-search_value(const char *name, JsonbValue *value)
+typedef enum SearchType
 {
-	StringInfoData text;
+	SEARCH_STRING,
+	SEARCH_INTEGER,
+	SEARCH_NAMES
+} SearchType;
 
-	if (value->type == jbvString)
-		return document_cstring(value);
-	if (value->type == jbvNumeric)
-		return numeric_normalize(value->val.numeric);
-	initStringInfo(&text);
-	for (int i = 0; value->type == jbvArray && i < value->val.array.nElems; i++)
+static const struct
+{
+	const char *name;
+	SearchType	type;
+}			search_members[] = {
+	{"filter", SEARCH_STRING},
+	{"sortBy", SEARCH_STRING},
+	{"sortOrder", SEARCH_STRING},
+	{"startIndex", SEARCH_INTEGER},
+	{"count", SEARCH_INTEGER},
+	{"attributes", SEARCH_NAMES},
+	{"excludedAttributes", SEARCH_NAMES},
+};
+
+/* A member of a SearchRequest as a query would have it, or NULL. */
+static char *
+search_value(SearchType type, JsonbValue *value)
+{
+	StringInfoData names;
+
+	switch (type)
 	{
-		JsonbValue *element = &value->val.array.elems[i];
-
-		if (element->type != jbvString)
+		case SEARCH_STRING:
+			return value->type == jbvString ? document_cstring(value) : NULL;
+		case SEARCH_INTEGER:
+			return value->type == jbvNumeric ? numeric_normalize(value->val.numeric) : NULL;
+		case SEARCH_NAMES:
 			break;
-		appendStringInfo(&text, "%s%s", i > 0 ? "," : "", document_cstring(element));
-		if (i == value->val.array.nElems - 1)
-			return text.data;
 	}
-	if (value->type != jbvArray || value->val.array.nElems > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("parameter \"%s\" has the wrong type", name),
-				 errdetail_path(name, SCIM_INVALID_SYNTAX),
-				 errhint("startIndex and count are integers, attributes and excludedAttributes arrays of strings, the others strings.")));
-	return text.data;
+	if (value->type != jbvArray)
+		return NULL;
+	initStringInfo(&names);
+	for (int i = 0; i < value->val.array.nElems; i++)
+	{
+		JsonbValue *name = &value->val.array.elems[i];
+
+		if (name->type != jbvString)
+			return NULL;
+		appendStringInfo(&names, "%s,", document_cstring(name));
+	}
+	return names.data;
+}
+
+static HttpParameter *
+search_parameter(JsonbPair *pair)
+{
+	static const char *const hints[] = {
+		[SEARCH_STRING] = "Send a string.",
+		[SEARCH_INTEGER] = "Send an integer, without quotes.",
+		[SEARCH_NAMES] = "Send an array of strings.",
+	};
+
+	for (int i = 0; i < lengthof(search_members); i++)
+	{
+		HttpParameter *parameter;
+
+		if (!is_named(&pair->key, search_members[i].name))
+			continue;
+		parameter = palloc(sizeof(HttpParameter));
+		parameter->name = pstrdup(search_members[i].name);
+		parameter->value = search_value(search_members[i].type, &pair->value);
+		if (parameter->value == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_USER_BAD_REQUEST),
+					 errmsg("parameter \"%s\" has the wrong type", parameter->name),
+					 errdetail_path(parameter->name, SCIM_INVALID_SYNTAX),
+					 errhint("%s", hints[search_members[i].type])));
+		return parameter;
+	}
+	return NULL;
 }
 
 /* A SearchRequest (RFC 7644 section 3.4.3) has the same parameters. */
 static void
 scim_read_search(JsonbValue *body, ListRequest *request)
 {
-	static const char *const names[] = {"filter", "sortBy", "sortOrder", "startIndex", "count",
-	"attributes", "excludedAttributes"};
 	List	   *query = NIL;
 
-	require_object(body);
+	if (body->type != jbvObject)
+		refuse_search(NULL);
 	document_foreach(pair, body)
 	{
+		HttpParameter *parameter;
+
 		if (is_named(&pair->key, "schemas"))
 			check_search_schemas(&pair->value);
-		for (int i = 0; i < lengthof(names); i++)
-		{
-			HttpParameter *parameter;
-
-			if (!is_named(&pair->key, names[i]) || pair->value.type == jbvNull)
-				continue;
-			parameter = palloc(sizeof(HttpParameter));
-			parameter->name = pstrdup(names[i]);
-			parameter->value = search_value(names[i], &pair->value);
+		if (pair->value.type == jbvNull)
+			continue;
+		parameter = search_parameter(pair);
+		if (parameter != NULL)
 			query = lappend(query, parameter);
-		}
 	}
 	scim_read_list(NULL, query, request);
 }
@@ -364,6 +422,7 @@ const BodyShape scim_shape = {
 	.show_item = scim_show_item,
 	.item_succeeded = scim_item_succeeded,
 	.show_bulk = scim_show_bulk,
+	.read_shown = scim_read_shown,
 	.read_list = scim_read_list,
 	.read_search = scim_read_search,
 	.read_filter = scim_read_filter,

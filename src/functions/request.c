@@ -202,16 +202,6 @@ read_body(Request *request)
 	request->body = parse_body(request->body_text);
 }
 
-/* Which attributes to show, as the query of a list says it. */
-static void
-read_shown(Request *request, Shown *shown)
-{
-	ListRequest list = {0};
-
-	request->shape->read_list(request->api->profile, request->target->query, &list);
-	*shown = list.shown;
-}
-
 /*
  * Answering
  */
@@ -296,7 +286,7 @@ serve_update(Request *request, Operation operation)
 		read_body(request);
 	begin_call(request, &call, operation);
 	take_expectation(request->headers, &call);
-	read_shown(request, &call.shown);
+	request->shape->read_shown(request->api->profile, request->target->query, &call.shown);
 	user = update_user(&call, &request->outcome);
 	if (operation == OPERATION_DELETE)
 		request->status = 204;
@@ -358,7 +348,7 @@ serve_get(Request *request)
 	call.users = request->table->users;
 	call.id = request->id;
 	call.api = request->api->profile->name;
-	read_shown(request, &call.shown);
+	request->shape->read_shown(request->api->profile, request->target->query, &call.shown);
 	SPI_connect();
 	user = give_to_caller(get_user(&call, &request->outcome));
 	SPI_finish();

@@ -182,25 +182,26 @@ static char *
 parse_field_name(Parser *parser)
 {
 	const char *start = parser->at;
-	const char *end = start;
+	StringInfoData name;
 
+	initStringInfo(&name);
 	for (;;)
 	{
-		const char *next = end + strspn(end, " ");
-		int			len = word_length(next);
+		const char *word = parser->at + strspn(parser->at, " ");
+		int			len = word_length(word);
 		FilterOperator op;
 
-		if (len == 0 || (end > start && (is_word(next, len, "pr") || find_operator(next, len, &op))))
+		if (len == 0 || (name.len > 0 && (is_word(word, len, "pr") || find_operator(word, len, &op))))
 			break;
-		end = next + len;
-		if (*end == '[')
+		appendStringInfo(&name, "%s%s", name.len > 0 ? " " : "", join_words(word, len));
+		parser->at = word + len;
+		if (*parser->at == '[')
 			break;
 	}
-	if (end == start)
+	if (name.len == 0)
 		BAD_SYNTAX(parser, start, "It is written as User::Login.", "%s is no field",
 				   shown_here(start));
-	parser->at = end;
-	return join_words(start, end - start);
+	return name.data;
 }
 
 /*

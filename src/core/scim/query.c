@@ -39,7 +39,8 @@ static const struct
 	{"$like", OPERATOR_LIKE},
 };
 
-#define OPERATORS_HINT	"It is one of $eq, $ne, $gt, $gte, $lt, $lte, $like and $exists; $and and $or combine queries."
+#define OPERATORS_HINT \
+	"It is one of $eq, $ne, $gt, $gte, $lt, $lte, $like and $exists; $and and $or combine queries, and a sub-attribute is named as \"status.value\"."
 
 static Filter *parse_query(Query *query);
 
@@ -234,10 +235,7 @@ parse_operator(Query *query, const char *start, const char *name)
 		if (pg_strcasecmp(op, operators[i].name) == 0)
 			return parse_comparison(query, start, name, operators[i].op);
 	}
-	BAD_QUERY(query, at, op[0] == '$' ? OPERATORS_HINT :
-			  psprintf("A sub-attribute is named as \"%s.%s\", before the comparison.",
-					   shown_name(name, strlen(name)), shown_name(op, strlen(op))),
-			  "\"%s\" is no operator", shown_name(op, strlen(op)));
+	BAD_QUERY(query, at, OPERATORS_HINT, "\"%s\" is no operator", shown_name(op, strlen(op)));
 	return NULL;				/* keep the compiler quiet */
 }
 
