@@ -14,7 +14,7 @@ CREATE FUNCTION get(users regclass, query text, api text DEFAULT NULL, path text
 $$;
 -- a text as a query has it
 CREATE FUNCTION encoded(t text) RETURNS text LANGUAGE sql AS $$
-	SELECT string_agg(CASE WHEN b COLLATE "C" ~ '[A-Za-z0-9]' THEN b ELSE '%' || upper(encode(convert_to(b, 'UTF8'), 'hex')) END, '' ORDER BY n)
+	SELECT string_agg(CASE WHEN b COLLATE "C" ~ '[A-Za-z0-9]' THEN b ELSE regexp_replace(upper(encode(convert_to(b, 'UTF8'), 'hex')), '(..)', '%\1', 'g') END, '' ORDER BY n)
 	FROM regexp_split_to_table(t, '') WITH ORDINALITY c(b, n)
 $$;
 -- the users on a page by one attribute, or how the call is refused
@@ -140,6 +140,24 @@ SELECT api_profile_define('regress_list_request_oig', '{"base_url": "https://exa
 SELECT jsonb_pretty(body) FROM user_request('identities', 'GET', '/users?fields=User+Login&q=User::Login+sw+U&limit=1&offset=3&x=y', api => 'regress_list_request_oig');
 SELECT jsonb_path_query_array(body, '$.links.href') FROM unnest(ARRAY['', '?limit=1&offset=12', '?limit=0', '?LIMIT=100']) q, user_request('identities', 'GET', '/users' || q, api => 'regress_list_request_oig');
 SELECT users_list('identities', count => 0, api => 'regress_list_request_oig') AS from_sql;
+-- page by page, each user comes once
+CREATE FUNCTION followed(users regclass, path text, api text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	ids text[] := '{}';
+	pages int := 0;
+	answer jsonb;
+BEGIN
+	WHILE path IS NOT NULL AND pages < 100 LOOP
+		answer := (SELECT r.body FROM user_request(users, 'GET', path, api => api) r);
+		ids := ids || ARRAY(SELECT coalesce(u ->> 'id', u ->> 'login') FROM jsonb_array_elements(coalesce(answer -> 'items', answer -> 'users')) u);
+		pages := pages + 1;
+		path := jsonb_path_query_first(answer, '$.links ? (@.rel == "next").href') #>> '{}';
+	END LOOP;
+	RETURN concat(pages, ' pages, ', array_length(ids, 1), ' users, ', (SELECT count(DISTINCT i) FROM unnest(ids) i), ' of them different');
+END
+$$;
+SELECT followed('parties', '/users?limit=100&fields=login&orderby=login:desc&q=' || encoded('{login: {$ne: "a&b=c%+é\"#"}, $or: [{login: {$like: ''u%''}}, {fax: ''007''}]}'), 'regress_list_request_cpq'), followed('identities', '/users', 'regress_list_request_oig'),
+	followed('identities', '/users?q=User::Login+sw+U&limit=2', 'regress_list_request_oig');
 -- of one user
 SELECT get('identities', '?fields=User+Login,Employee+Number&limit=x', path => '/users/1');
 -- the fields of another schema

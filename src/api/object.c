@@ -120,7 +120,7 @@ object_show_bulk(const Profile *profile, JsonbValue *items)
  */
 
 /* Users on a page, where the request does not say. */
-#define DEFAULT_LIMIT	1000
+#define DEFAULT_LIMIT	LIST_MAX_COUNT
 
 /* lastName:desc,login */
 static List *

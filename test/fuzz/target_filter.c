@@ -1,6 +1,6 @@
 /*
  * target_filter.c
- *	  Filters, and the paths of PatchOp messages.
+ *	  Filters, those of fields, queries, and the paths of PatchOp messages.
  */
 #include "fuzz.h"
 
@@ -8,9 +8,6 @@
 
 #include "core/scim/common.h"
 #include "core/scim/filter.h"
-
-/* Longer ones are refused. */
-#define MAX_FILTER_BYTES	65536
 
 static const char *const operators[] = {"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"};
 
@@ -106,6 +103,24 @@ parse_filter(void *arg)
 }
 
 static void
+parse_fields(void *arg)
+{
+	Parsing    *parsing = arg;
+
+	parsing->filter = filter_parse_fields(parsing->text);
+	check_positions(parsing->filter, parsing->text);
+}
+
+static void
+parse_query(void *arg)
+{
+	Parsing    *parsing = arg;
+
+	parsing->filter = query_parse(parsing->text);
+	check_positions(parsing->filter, parsing->text);
+}
+
+static void
 parse_path(void *arg)
 {
 	Parsing    *parsing = arg;
@@ -183,6 +198,21 @@ expect_match(FuzzInput *input, const char *text, JsonbValue *document, bool expe
 		finding("does not give %d: %s", expected, text);
 }
 
+/* Another grammar, whose filters are evaluated as those of SCIM are. */
+static void
+run_grammar(FuzzInput *input, void (*parse) (void *), JsonbValue *document)
+{
+	Parsing		parsing = {input->request};
+	Bind		bind = {NULL, input->api->schema, common_schema()};
+
+	if (!attempt(parse, &parsing))
+		return;
+	bind.filter = parsing.filter;
+	if (attempt(bind_filter, &bind) &&
+		filter_matches(parsing.filter, document) != filter_matches(parsing.filter, document_copy(document)))
+		finding("matches one of two equal documents");
+}
+
 static void
 run(FuzzInput *input)
 {
@@ -194,6 +224,9 @@ run(FuzzInput *input)
 	Bind		with_common = {NULL, input->api->schema, common_schema()};
 	bool		matches;
 
+	run_grammar(input, parse_fields, document);
+	run_grammar(input, parse_query, document);
+	check_unchanged(document, before, "the document");
 	if (attempt(parse_path, &parsing))
 		check_path(parsing.path);
 	if (!attempt(parse_filter, &parsing))
