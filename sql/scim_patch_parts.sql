@@ -77,7 +77,23 @@ SELECT patched('{"units": [{"unit": "u", "country": {"value": 1, "displayValue":
 SELECT patched('{"speaks": [{"value": "de", "displayValue": "German"}]}', '{"op": "add", "path": "speaks[value eq \"de\"]", "value": {"value": "fr"}}');
 SELECT patched('{"speaks": [{"value": "de", "displayValue": "German"}]}', '{"op": "replace", "path": "speaks[value eq \"de\"].displayValue", "value": "French"}');
 
+-- Below an attribute of any shape names are free, also behind a filter; below a string there are none.
+SELECT attribute_schema_define('{"id": "urn:regress:parts:Any", "attributes": [{"name": "login"},
+	{"name": "rows", "type": "complex", "multiValued": true, "subAttributes": [{"name": "k"}, {"name": "v", "type": "any"}]}]}');
+SELECT api_profile_define('regress_parts_any', '{"schemas": ["urn:regress:parts:Any"], "unknown_attributes": "keep"}', base => 'scim');
 DROP TABLE people;
+SELECT user_table_create('people', schemas => '{urn:regress:parts:Any}', api => 'scim');
+SELECT patched('{"rows": [{"k": "a"}]}', '{"op": "add", "path": "rows[k eq \"a\"].v.x.y", "value": 1}', '{"op": "add", "path": "rows.v.z", "value": 2}');
+SELECT patched('{"rows": [{"k": "a"}]}', '{"op": "add", "path": "rows[k eq \"a\"].k.x", "value": 1}');
+DROP TABLE people;
+SELECT user_table_create('people', api => 'regress_parts_any');
+SELECT patched('{"rows": [{"k": "a"}]}', '{"op": "add", "path": "rows[k eq \"a\"].more.x", "value": 1}', '{"op": "add", "path": "more.x", "value": 2}');
+SELECT patched('{"rows": [{"k": "a"}]}', '{"op": "add", "path": "rows[k eq \"a\"].k.x", "value": 1}');
+SELECT patched('{"login": "a"}', '{"op": "add", "path": "login.x", "value": 1}');
+SELECT patched('{"login": "a"}', '{"op": "add", "value": {"login.x": 1}}');
+
+DROP TABLE people;
+SELECT api_profile_drop('regress_parts_any'), attribute_schema_drop('urn:regress:parts:Any');
 SELECT api_profile_drop('regress_parts');
 SELECT attribute_schema_drop('urn:regress:parts:User'), attribute_schema_drop('urn:regress:parts:More');
 RESET SESSION AUTHORIZATION;

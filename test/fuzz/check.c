@@ -125,10 +125,12 @@ create(void *arg)
 	Update		update = new_update(input);
 	JsonbValue *body = document_from_jsonb(input->document);
 	SentUnstored unstored;
+	JsonbValue *sent = body;
 	char	   *id = NULL;
-	JsonbValue *sent = input->api->shape == &fields_shape ? body :
-		input->api->shape->read_user(input->api->schema, input->api->profile, body, &id);
 
+	/* the document is the attributes, whatever a body is like */
+	if (input->api->shape != &fields_shape)
+		sent = input->api->shape->read_user(input->api->schema, input->api->profile, body, &id);
 	unstored_take(&update, sent, body, &unstored);
 	creation->created = create_document(&update, sent);
 	check_tree(creation->created, "created");

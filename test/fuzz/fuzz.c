@@ -229,21 +229,22 @@ json_read(const char *text)
 static char *
 read_text(const char *data, int size)
 {
-	char	   *text = palloc(size + 1);
+	char	   *string = palloc(size + 1);
 	int			at = 0;
 
-	memcpy(text, data, size);
-	text[size] = '\0';
+	memcpy(string, data, size);
+	string[size] = '\0';
 	while (at < size)
 	{
-		int			len = text[at] == '\0' ? -1 :
-			pg_encoding_verifymbchar(GetDatabaseEncoding(), text + at, size - at);
+		int			len = -1;
 
+		if (string[at] != '\0')
+			len = pg_encoding_verifymbchar(GetDatabaseEncoding(), string + at, size - at);
 		if (len < 0)
-			text[at] = '?';
+			string[at] = '?';
 		at += Max(len, 1);
 	}
-	return text;
+	return string;
 }
 
 /* The profile of a name; those that nobody knows stand for one of them, too. */

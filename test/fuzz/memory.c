@@ -247,7 +247,7 @@ __wrap_pstrdup(const char *in)
 char *
 __wrap_psprintf(const char *format,...)
 {
-	char	   *text;
+	char	   *result;
 	Size		len = 128;
 
 	for (;;)
@@ -255,13 +255,13 @@ __wrap_psprintf(const char *format,...)
 		va_list		args;
 		Size		needed;
 
-		text = __wrap_palloc(len);
+		result = __wrap_palloc(len);
 		va_start(args, format);
-		needed = pvsnprintf(text, len, format, args);
+		needed = pvsnprintf(result, len, format, args);
 		va_end(args);
 		if (needed < len)
-			return __wrap_repalloc(text, needed + 1);
-		__wrap_pfree(text);
+			return __wrap_repalloc(result, needed + 1);
+		__wrap_pfree(result);
 		len = needed;
 	}
 }

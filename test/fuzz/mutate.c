@@ -691,10 +691,10 @@ cross(const FuzzInput *a, const FuzzInput *b, Mutation *mutation)
 	JsonbValue *operations;
 	JsonbValue *more;
 	JsonbValue *request;
-	char	   *text = b->request;
+	char	   *crossed = b->request;
 
 	if (fuzz_target->request == REQUEST_FILTER)
-		text = psprintf("%s and %s", a->request, b->request);
+		crossed = psprintf("%s and %s", a->request, b->request);
 	else if (one_in(2))
 	{
 		request = document_from_jsonb(as_json(a->request));
@@ -702,9 +702,9 @@ cross(const FuzzInput *a, const FuzzInput *b, Mutation *mutation)
 		more = operations_of(document_from_jsonb(as_json(b->request)));
 		for (int i = 0; operations != NULL && more != NULL && i < more->val.array.nElems; i++)
 			document_push(operations, &more->val.array.elems[i]);
-		text = JsonbToCString(NULL, &document_to_jsonb(request)->root, 0);
+		crossed = JsonbToCString(NULL, &document_to_jsonb(request)->root, 0);
 	}
-	mutation->result = join(a, JsonbToCString(NULL, &a->document->root, 0), text);
+	mutation->result = join(a, JsonbToCString(NULL, &a->document->root, 0), crossed);
 }
 
 typedef struct Crossing

@@ -206,25 +206,37 @@ is_read_only(const List *steps)
 	return false;
 }
 
-/*
- * Is a path that no schema knows to be followed?  Below an attribute of any
- * shape it always is.
- */
-static bool
-follows_unknown(Update *update, const PatchOperation *operation)
+/* The attribute that a path has come to when it goes on with names nobody knows. */
+static const Attribute *
+last_known(const PatchOperation *operation)
 {
+	const Attribute *known = NULL;
 	ListCell   *lc;
 
-	foreach(lc, operation->steps)
+	foreach(lc, list_concat_copy(operation->steps, operation->sub_steps))
 	{
 		PatchStep  *step = lfirst(lc);
 
 		if (step->attribute == NULL)
 			break;
-		if (step->attribute->type == TYPE_ANY)
-			return true;
+		known = step->attribute;
 	}
-	if (update->profile->unknown == UNKNOWN_KEEP)
+	return known;
+}
+
+/*
+ * Is a path that no schema knows to be followed?  Below an attribute of any
+ * shape it always is, below one that is no object never.
+ */
+static bool
+follows_unknown(Update *update, const PatchOperation *operation)
+{
+	const Attribute *known = last_known(operation);
+
+	if (known != NULL && known->type == TYPE_ANY)
+		return true;
+	if (update->profile->unknown == UNKNOWN_KEEP &&
+		(known == NULL || known->type == TYPE_COMPLEX))
 		return true;
 	if (update->profile->unknown == UNKNOWN_IGNORE)
 	{

@@ -263,11 +263,12 @@ patch_values(Update *update, PatchOperation *operation, const Attribute *attribu
 {
 	JsonbValue *items = values_of(before);
 	JsonbValue *after = document_new_array();
-	bool		is_list = before != NULL ? before->type == jbvArray :
-	attribute == NULL || attribute->multi_valued;
+	bool		is_list = attribute == NULL || attribute->multi_valued;
 	bool		found = false;
 	Primaries	primaries = {0};
 
+	if (before != NULL)
+		is_list = before->type == jbvArray;
 	for (int i = 0; i < items->val.array.nElems; i++)
 	{
 		JsonbValue *item = &items->val.array.elems[i];
