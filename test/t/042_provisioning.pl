@@ -31,7 +31,7 @@ sub read_dialogue
 	{
 		my %exchange;
 		@exchange{qw(title method path body status name answer)} =
-		  $part =~ /\A(.+)\n([A-Z]+) (.+)\n\s*(\{.*?)?\s*^-> (\d+)(?: as (\$\w+))?\n(.*)\z/ms
+		  $part =~ /\A([^\n]+)\n([A-Z]+) ([^\n]+)\n\s*(\{.*?)?\s*^-> (\d+)(?: as (\$\w+))?\n(.*)\z/ms
 		  or die "$path: cannot be read: $part";
 		push @exchanges, \%exchange;
 	}
