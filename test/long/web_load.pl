@@ -61,6 +61,6 @@ is(query(q{
 		JOIN jsonb_array_elements(before -> 'entitlements') WITH ORDINALITY AS y(b, n) USING (n)
 		WHERE a <> b)}), '0', 'and each change is one step of one client');
 is($app->log, '', 'the app had nothing to complain of');
-$app->stop;
+ok($app->stop, 'the app ends when it is asked to');
 
 done_testing();

@@ -107,6 +107,6 @@ is(query(qq{SELECT string_agg(array_to_string(changed, ','), '; ' ORDER BY versi
 	';', 'okta: two passwords were set');
 unlike(query(q{SELECT string_agg(to_jsonb(h)::text, '') FROM people_history h}), qr/1mz050nq|correct horse/, 'okta: and are not in history');
 is($app->log, '', 'the app had nothing to complain of');
-$app->stop;
+ok($app->stop, 'the app ends when it is asked to');
 
 done_testing();

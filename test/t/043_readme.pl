@@ -45,6 +45,6 @@ foreach my $n (0 .. $#shown)
 	my $printed = $printed[$n] =~ s/\b[0-9a-f]{8}-[-0-9a-f]{27}\b/8c5a3f62-\xe2\x80\xa6/gr;
 	is($printed =~ s/ +$//gmr =~ s/\n+\z/\n/r, $shown[$n] =~ s/ +$//gmr, 'block ' . ($n + 1) . ' says what the README shows');
 }
-$app->stop;
+ok($app->stop, 'the app ends when it is asked to');
 
 done_testing();
