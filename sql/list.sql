@@ -66,6 +66,15 @@ SELECT users_list('people', attributes => '{userName}', excluded_attributes => '
 SELECT users_list(NULL);
 SELECT users_list('people', start_index => NULL);
 
+-- as lenient profiles read it: a condition behind the bracket is one on the same value
+SELECT f, (SELECT string_agg(u ->> 'id', ' ') FROM jsonb_array_elements(users_list('people', filter => f, api => 'entra') -> 'Resources') u) FROM unnest(ARRAY[
+	'emails[type eq "home"].value eq "b@example.org"', 'emails[type eq "work"].value eq "b@example.org"', 'emails[type eq "home" or type eq "work"].value sw "z" or title eq "dr"',
+	'not (emails[type eq "work" or value ew ".org"].type pr)']) f;
+SELECT users_list('people', filter => 'emails[type eq "home"].shoe eq "b@example.org"', api => 'entra');
+SELECT users_list('people', filter => 'emails[type eq "home"].', api => 'entra');
+SELECT users_list('people', filter => 'emails[type eq "home"].value', api => 'entra');
+SELECT listed('people', 'emails[type eq "home"].value eq "b@example.org"');
+
 -- Zuora's spelling, and other shapes
 SELECT users_list('people', filter => 'id eq "c"', attributes => '{userName}', api => 'zuora');
 SELECT user_table_create('parties', api => 'cpq');

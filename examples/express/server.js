@@ -113,5 +113,8 @@ const server = app.listen(port, process.env.HOST ?? '127.0.0.1', (error) => {
   console.log(`listening on http://localhost:${port}`);
 });
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.on(signal, () => server.close(() => pool.end()).closeIdleConnections());
+  process.on(signal, () => {
+    server.close(() => pool.end());
+    server.closeIdleConnections();
+  });
 }

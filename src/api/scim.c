@@ -351,7 +351,7 @@ scim_read_search(JsonbValue *body, ListRequest *request)
 static Filter *
 scim_read_filter(const Profile *profile, const char *text)
 {
-	return filter_parse(text);
+	return profile->lenient ? filter_parse_lenient(text) : filter_parse(text);
 }
 
 /* A ListResponse (RFC 7644 section 3.4.2). */

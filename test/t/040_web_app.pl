@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use JSON::PP;
+use MIME::Base64;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use UserstoreTest;
@@ -363,5 +364,10 @@ is(WebApp::answer($app->run_curl('', map { s/users$/nothing/r } @curl, '-u', "us
 is(query(q{SELECT document ->> 'First Name' FROM identities}), 'UpdatedFN', 'OIG: it is stored');
 
 ok($app->stop, 'the app ends when it is asked to');
+
+# The node's log has every statement with its parameters.
+my $log = slurp_file($node->logfile);
+like($log, qr/zuora-track-id/, 'headers come to the database');
+unlike($log, qr/\Q$_\E/, 'but no secret') for $admin, MIME::Base64::encode_base64("username:$admin", '');
 
 done_testing();

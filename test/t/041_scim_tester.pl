@@ -49,6 +49,6 @@ cmp_ok($count{SUCCESS} // 0, '>=', 3 * 110, 'it had something to check');
 diag('scim2-tester: ' . join ', ', map { "$count{$_} " . lc $_ } sort keys %count);
 is($node->safe_psql('userstore', 'SELECT count(*) FROM people'), '0', 'it has deleted all that it created');
 is($app->log, '', 'the app had nothing to complain of');
-$app->stop;
+ok($app->stop, 'the app ends when it is asked to');
 
 done_testing();

@@ -31,7 +31,7 @@ sub read_dialogue
 	{
 		my %exchange;
 		@exchange{qw(title method path body status name answer)} =
-		  $part =~ /\A(.+)\n([A-Z]+) (.+)\n\s*(\{.*?)?\s*^-> (\d+)(?: as (\$\w+))?\n(.*)\z/ms
+		  $part =~ /\A([^\n]+)\n([A-Z]+) ([^\n]+)\n\s*(\{.*?)?\s*^-> (\d+)(?: as (\$\w+))?\n(.*)\z/ms
 		  or die "$path: cannot be read: $part";
 		push @exchanges, \%exchange;
 	}
@@ -107,6 +107,6 @@ is(query(qq{SELECT string_agg(array_to_string(changed, ','), '; ' ORDER BY versi
 	';', 'okta: two passwords were set');
 unlike(query(q{SELECT string_agg(to_jsonb(h)::text, '') FROM people_history h}), qr/1mz050nq|correct horse/, 'okta: and are not in history');
 is($app->log, '', 'the app had nothing to complain of');
-$app->stop;
+ok($app->stop, 'the app ends when it is asked to');
 
 done_testing();

@@ -72,6 +72,7 @@ typedef struct PatchPath
 
 /* parse.c */
 extern Filter *filter_parse(const char *text);
+extern Filter *filter_parse_lenient(const char *text);
 extern Filter *filter_parse_fields(const char *text);
 extern PatchPath *patch_path_parse(const char *text);
 extern void bad_filter(const char *text, const char *scim_type, int position, const char *hint,

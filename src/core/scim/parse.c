@@ -26,6 +26,8 @@ typedef struct Parser
 	int			depth;
 	bool		in_values;		/* between square brackets */
 	bool		has_fields;		/* their names and values are of words */
+	bool		is_lenient;		/* values in brackets may have a condition
+								 * behind them */
 } Parser;
 
 static Filter *parse_or(Parser *parser);
@@ -313,6 +315,65 @@ parse_values(Parser *parser, const char *start, char *path)
 	return filter;
 }
 
+/* What is behind a bracket and a dot. */
+static char *
+parse_sub_attribute(Parser *parser)
+{
+	const char *sub = ++parser->at;
+	int			len = word_length(sub);
+
+	if (!is_name_with_subs(sub, len))
+		BAD_SYNTAX(parser, sub, "Name a sub-attribute.", "%s is no attribute", shown_here(sub));
+	parser->at += len;
+	return pnstrdup(sub, len);
+}
+
+/* attrExp, from the operator on. */
+static Filter *
+parse_expression(Parser *parser, const char *start, char *path)
+{
+	Filter	   *filter;
+	int			len;
+
+	skip_blanks(parser);
+	len = word_length(parser->at);
+	if (is_word(parser->at, len, "pr"))
+	{
+		filter = new_filter(parser, FILTER_PRESENT, start);
+		filter->path = path;
+		parser->at += len;
+		return filter;
+	}
+	filter = new_filter(parser, FILTER_COMPARE, start);
+	filter->path = path;
+	if (!find_operator(parser->at, len, &filter->op))
+		BAD_SYNTAX(parser, parser->at, "It is one of eq, ne, co, sw, ew, gt, ge, lt, le and pr.",
+				   "an operator is expected instead of %s", shown_here(parser->at));
+	parser->at += len;
+	/* the RFC's own example of section 3.5.2.2 has no blank before a quote */
+	if (*parser->at != ' ' && *parser->at != '"')
+		BAD_SYNTAX(parser, parser->at, "Put a blank between the operator and the value.",
+				   "a blank is expected instead of %s", shown_here(parser->at));
+	skip_blanks(parser);
+	parse_value(parser, filter);
+	return filter;
+}
+
+/*
+ * One of the big clients writes emails[type eq "work"].value eq "a@b.c", which
+ * no grammar has.  It means one more condition on the value.
+ */
+static void
+parse_behind_values(Parser *parser, Filter *values)
+{
+	const char *start = parser->at + 1;
+	char	   *sub = parse_sub_attribute(parser);
+	Filter	   *both = new_filter(parser, FILTER_AND, start);
+
+	both->parts = list_make2(linitial(values->parts), parse_expression(parser, start, sub));
+	values->parts = list_make1(both);
+}
+
 /* attrExp, valuePath, or a group with or without "not" before it. */
 static Filter *
 parse_operand(Parser *parser)
@@ -341,29 +402,11 @@ parse_operand(Parser *parser)
 		parser->at = start;
 	}
 	path = parser->has_fields ? parse_field_name(parser) : parse_attribute_path(parser);
-	if (*parser->at == '[')
-		return parse_values(parser, start, path);
-	skip_blanks(parser);
-	len = word_length(parser->at);
-	if (is_word(parser->at, len, "pr"))
-	{
-		filter = new_filter(parser, FILTER_PRESENT, start);
-		filter->path = path;
-		parser->at += len;
-		return filter;
-	}
-	filter = new_filter(parser, FILTER_COMPARE, start);
-	filter->path = path;
-	if (!find_operator(parser->at, len, &filter->op))
-		BAD_SYNTAX(parser, parser->at, "It is one of eq, ne, co, sw, ew, gt, ge, lt, le and pr.",
-				   "an operator is expected instead of %s", shown_here(parser->at));
-	parser->at += len;
-	/* the RFC's own example of section 3.5.2.2 has no blank before a quote */
-	if (*parser->at != ' ' && *parser->at != '"')
-		BAD_SYNTAX(parser, parser->at, "Put a blank between the operator and the value.",
-				   "a blank is expected instead of %s", shown_here(parser->at));
-	skip_blanks(parser);
-	parse_value(parser, filter);
+	if (*parser->at != '[')
+		return parse_expression(parser, start, path);
+	filter = parse_values(parser, start, path);
+	if (parser->is_lenient && *parser->at == '.')
+		parse_behind_values(parser, filter);
 	return filter;
 }
 
@@ -437,15 +480,11 @@ end(Parser *parser, const char *hint)
 }
 
 static Filter *
-parse_filter(const char *text, bool has_fields)
+parse_filter(Parser *parser)
 {
-	Parser		parser;
-	Filter	   *filter;
+	Filter	   *filter = parse_or(parser);
 
-	begin(&parser, text, "filter", SCIM_INVALID_FILTER);
-	parser.has_fields = has_fields;
-	filter = parse_or(&parser);
-	end(&parser, "Conditions are combined with and, or, not and parentheses.");
+	end(parser, "Conditions are combined with and, or, not and parentheses.");
 	return filter;
 }
 
@@ -455,7 +494,23 @@ parse_filter(const char *text, bool has_fields)
 Filter *
 filter_parse(const char *text)
 {
-	return parse_filter(text, false);
+	Parser		parser;
+
+	begin(&parser, text, "filter", SCIM_INVALID_FILTER);
+	return parse_filter(&parser);
+}
+
+/*
+ * The same of a filter as the clients of lenient profiles write it.
+ */
+Filter *
+filter_parse_lenient(const char *text)
+{
+	Parser		parser;
+
+	begin(&parser, text, "filter", SCIM_INVALID_FILTER);
+	parser.is_lenient = true;
+	return parse_filter(&parser);
 }
 
 /*
@@ -464,7 +519,11 @@ filter_parse(const char *text)
 Filter *
 filter_parse_fields(const char *text)
 {
-	return parse_filter(text, true);
+	Parser		parser;
+
+	begin(&parser, text, "filter", SCIM_INVALID_FILTER);
+	parser.has_fields = true;
+	return parse_filter(&parser);
 }
 
 /*
@@ -483,15 +542,7 @@ patch_path_parse(const char *text)
 	if (*parser.at == '[')
 		path->filter = linitial(parse_values(&parser, parser.at, path->attribute)->parts);
 	if (path->filter != NULL && *parser.at == '.')
-	{
-		const char *sub = ++parser.at;
-		int			len = word_length(sub);
-
-		if (!is_name_with_subs(sub, len))
-			BAD_SYNTAX(&parser, sub, "Name a sub-attribute.", "%s is no attribute", shown_here(sub));
-		path->sub = pnstrdup(sub, len);
-		parser.at += len;
-	}
+		path->sub = parse_sub_attribute(&parser);
 	end(&parser, "A path is written as emails[type eq \"work\"].value.");
 	return path;
 }
