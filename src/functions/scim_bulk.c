@@ -13,10 +13,12 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
 #include "core/errors.h"
 #include "core/secret.h"
+#include "core/validate.h"
 #include "functions/bulk.h"
 #include "functions/request.h"
 #include "functions/string_map.h"
@@ -124,17 +126,18 @@ static int64
 read_fail_on_errors(JsonbValue *body)
 {
 	JsonbValue *value = member_of(body, "failOnErrors");
-	bool		error = false;
-	int64		count = 0;
+	bool		too_large = false;
+	int64		count;
 
 	if (value == NULL || value->type == jbvNull)
 		return 0;
-	if (value->type == jbvNumeric)
-		count = numeric_int4_opt_error(value->val.numeric, &error);
-	if (value->type != jbvNumeric || error || count < 1)
+	if (!value_has_type(TYPE_INTEGER, value) ||
+		!DatumGetBool(DirectFunctionCall2(numeric_gt, NumericGetDatum(value->val.numeric),
+										  NumericGetDatum(int64_to_numeric(0)))))
 		refuse_bulk("failOnErrors", "attribute \"failOnErrors\" must be a positive integer",
 					"It says after how many errors to stop; leave it out to go on whatever fails.");
-	return count;
+	count = numeric_int4_opt_error(value->val.numeric, &too_large);
+	return too_large ? 0 : count;	/* so many there cannot be */
 }
 
 static void
@@ -325,7 +328,10 @@ resolve(ScimBulk *bulk, const char *text, int len)
 				 errmsg("no operation has the \"%s\"", shown_name(text, len)),
 				 errdetail_path("Operations.bulkId", SCIM_INVALID_VALUE),
 				 errhint("Refer to the bulkId of a POST of the same request.")));
-	id = other->done ? other->id : other->request.new_id;
+	if (other->done)
+		id = other->id;
+	else
+		id = other->request.new_id != NULL ? other->request.new_id : other->request.id;
 	if (id == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_CONFLICT),
