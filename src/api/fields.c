@@ -185,9 +185,14 @@ show_field(const char *name, int len, JsonbValue *value)
 	return field;
 }
 
-/* The fields of a profile with names: those that were sent, or all (NULL). */
+/*
+ * The fields of a profile with names: those that were sent, or all (NULL).  Of
+ * those sent, one that the document has not was cleared; one that is not shown
+ * was not asked for.
+ */
 static JsonbValue *
-show_named(const Schema *schema, const Profile *profile, JsonbValue *shown, JsonbValue *sent)
+show_named(const Schema *schema, const Profile *profile, JsonbValue *document, JsonbValue *shown,
+		   JsonbValue *sent)
 {
 	JsonbValue *fields = document_new_array();
 
@@ -198,6 +203,7 @@ show_named(const Schema *schema, const Profile *profile, JsonbValue *shown, Json
 		JsonbValue *value = attribute != NULL ? attribute_value(way, shown) : NULL;
 
 		if (attribute != NULL && attribute->returned != RETURNED_NEVER &&
+			(value != NULL || attribute_value(way, document) == NULL) &&
 			(sent != NULL ? attribute_value(way, sent) : value) != NULL)
 			document_push(fields, show_field(pair->key.val.string.val, pair->key.val.string.len,
 											 value));
@@ -207,20 +213,23 @@ show_named(const Schema *schema, const Profile *profile, JsonbValue *shown, Json
 
 /* The fields that an update applied: those sent, as they stand now. */
 static JsonbValue *
-show_sent(const Schema *schema, const Profile *profile, JsonbValue *shown, JsonbValue *sent)
+show_sent(const Schema *schema, const Profile *profile, JsonbValue *document, JsonbValue *shown,
+		  JsonbValue *sent)
 {
 	JsonbValue *fields = document_new_array();
 
 	if (profile->names != NULL)
-		return show_named(schema, profile, shown, sent);
+		return show_named(schema, profile, document, shown, sent);
 	document_foreach(pair, sent)
 	{
 		const char *name = pair->key.val.string.val;
 		int			len = pair->key.val.string.len;
 		Attribute  *attribute = attribute_find(&schema->attributes, name, len);
+		JsonbValue *value = document_find(shown, name, len);
 
-		if (attribute == NULL || attribute->returned != RETURNED_NEVER)
-			document_push(fields, show_field(name, len, document_find(shown, name, len)));
+		if ((attribute == NULL || attribute->returned != RETURNED_NEVER) &&
+			(value != NULL || document_find(document, name, len) == NULL))
+			document_push(fields, show_field(name, len, value));
 	}
 	return fields;
 }
@@ -231,7 +240,7 @@ show_all(const Schema *schema, const Profile *profile, JsonbValue *shown)
 	JsonbValue *fields = document_new_array();
 
 	if (profile->names != NULL)
-		return show_named(schema, profile, shown, NULL);
+		return show_named(schema, profile, shown, shown, NULL);
 	document_foreach(pair, shown)
 		document_push(fields, show_field(pair->key.val.string.val, pair->key.val.string.len,
 										 &pair->value));
@@ -259,7 +268,7 @@ fields_show_user(const Schema *schema, const Profile *profile, const UserState *
 	document_add(answer, "id", document_string(user->id));
 	document_add(answer, "links", show_links(profile, user->id, ""));
 	document_add(answer, "fields", user->sent != NULL ?
-				 show_sent(schema, profile, shown, user->sent) : show_all(schema, profile, shown));
+				 show_sent(schema, profile, user->document, shown, user->sent) : show_all(schema, profile, shown));
 	return answer;
 }
 
@@ -321,7 +330,8 @@ reason(const Schema *schema, const Profile *profile, const ItemResult *item)
 	if (path != NULL)
 		value = value_text(attribute != NULL && attribute == schema->password ? NULL :
 						   sent_field(item->body, path));
-	if (failure->sqlstate == ERRCODE_USER_NOT_FOUND)
+	/* rather than a route */
+	if (failure->sqlstate == ERRCODE_USER_NOT_FOUND && path != NULL)
 		return "IAM-2040028:User does not exists:";
 	if (failure->sqlstate == ERRCODE_UNIQUE_VIOLATION && attribute != NULL)
 		return psprintf("IAM-3050007:The user with the attribute %s and value %s already exists.:%s:%s",
@@ -359,7 +369,7 @@ fields_show_item(const Schema *schema, const Profile *profile, const ItemResult 
 	{
 		document_add(answer, "status", document_string("SUCCESS"));
 		document_add(answer, "fields",
-					 show_sent(schema, profile,
+					 show_sent(schema, profile, item->user->document,
 							   show_attributes(schema, profile, NULL, item->user->document),
 							   item->user->sent));
 	}

@@ -107,10 +107,14 @@ http_status(int sqlstate)
 {
 	char	   *code = unpack_sql_state(sqlstate);
 
-	if (strncmp(code, "PT", 2) == 0 && strspn(code + 2, "0123456789") == 3)
+	/* a trigger may raise others, but what failed has not another status */
+	if (strncmp(code, "PT", 2) == 0 && strspn(code + 2, "0123456789") == 3 &&
+		(code[2] == '4' || code[2] == '5'))
 		return (code[2] - '0') * 100 + (code[3] - '0') * 10 + code[4] - '0';
 	switch (sqlstate)
 	{
+		case ERRCODE_DIVISION_BY_ZERO:	/* a trigger's: users have no sums */
+			return 500;
 		case ERRCODE_UNIQUE_VIOLATION:
 		case ERRCODE_FOREIGN_KEY_VIOLATION:
 		case ERRCODE_EXCLUSION_VIOLATION:

@@ -261,20 +261,44 @@ next_element(const char **list)
 	return pnstrdup(start, len);
 }
 
-/* Does the header Prefer (RFC 7240) say this, as "return=minimal"? */
-bool
-http_has_preference(const char *value, const char *preference)
+/*
+ * What the header Prefer says of a preference, or NULL.  Of several it is the
+ * first one; a token and a string are the same (RFC 7240 section 2).
+ */
+char *
+http_preference(const char *value, const char *name)
 {
 	char	   *element;
 
 	while (value != NULL && (element = next_element(&value)) != NULL)
 	{
-		/* parameters of a preference come behind a semicolon */
-		element[strcspn(element, "; \t")] = '\0';
-		if (pg_strcasecmp(element, preference) == 0)
-			return true;
+		int			len = strcspn(element, "=; \t");
+		char	   *end;
+
+		if (len != strlen(name) || pg_strncasecmp(element, name, len) != 0)
+			continue;
+		element += len;
+		element += strspn(element, " \t");
+		if (*element != '=')
+			return "";
+		element++;
+		element += strspn(element, " \t");
+		/* parameters of the preference come behind a semicolon */
+		end = element + strcspn(element, "; \t");
+		if (*element == '"')
+		{
+			for (end = element + 1; *end != '\0' && *end != '"'; end++)
+			{
+				if (*end == '\\' && end[1] != '\0')
+					end++;
+			}
+			if (*end == '"')
+				end++;
+		}
+		*end = '\0';
+		return http_read_string(element);
 	}
-	return false;
+	return NULL;
 }
 
 /*
@@ -325,8 +349,8 @@ read_entity_tag(const char *tag, int64 *version)
 }
 
 /*
- * What If-Match expects: "*", or a list of tags.  Weak ones count as strong
- * ones do (RFC 7644 section 3.14).
+ * What If-Match and If-None-Match have: "*", or a list of tags.  Weak ones count
+ * as strong ones do (RFC 7644 section 3.14).
  */
 Expectation
 http_read_entity_tags(const char *value)

@@ -28,11 +28,14 @@ typedef struct HttpTarget
 /* The versions that a user has to have before anything is done. */
 typedef struct Expectation
 {
-	bool		given;
+	bool		given;			/* If-Match, or the like */
 	bool		any;			/* whatever the version is */
-	bool		none;			/* there must be no such user */
 	const int64 *versions;		/* or one of these */
 	int			count;
+
+	bool		none;			/* If-None-Match: there must be no such user */
+	const int64 *refused;		/* or none with one of these */
+	int			refused_count;
 } Expectation;
 
 extern HttpTarget *http_read_target(const char *target);
@@ -41,7 +44,7 @@ extern char *http_url_encode(const char *text);
 
 extern char *http_header(JsonbValue *headers, const char *name);
 extern char *http_read_string(const char *value);
-extern bool http_has_preference(const char *value, const char *preference);
+extern char *http_preference(const char *value, const char *name);
 extern bool http_is_json(const char *media_type);
 
 extern char *http_entity_tag(int64 version);

@@ -23,9 +23,6 @@ PG_FUNCTION_INFO_V1(users_bulk_patch);
 #define SLICE_ITEMS			32768
 #define SLICE_BYTES			(32 * 1024 * 1024)
 
-/* Each takes its time. */
-#define MAX_PASSWORDS		100
-
 /* A number that is as long as no id is not one. */
 #define MAX_SHOWN_NUMBER	255
 
@@ -286,6 +283,16 @@ read_item(Bulk *bulk, int index, Road *road)
 	return error;
 }
 
+void
+refuse_passwords(const char *path)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_PAYLOAD_TOO_LARGE),
+			 errmsg("the request has too many passwords"),
+			 errdetail_path(path, NULL),
+			 errhint("At most %d are hashed in one request.", MAX_PASSWORDS)));
+}
+
 static void
 hash_password_of(void *road)
 {
@@ -307,11 +314,7 @@ hash_password(Bulk *bulk, int index, Road *road, KeyClaim *claim)
 		return;
 	}
 	if (list_length(claim->passwords) == MAX_PASSWORDS)
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_PAYLOAD_TOO_LARGE),
-				 errmsg("the request has too many passwords"),
-				 errdetail_path(road->schema->password->path, NULL),
-				 errhint("At most %d are hashed in one request.", MAX_PASSWORDS)));
+		refuse_passwords(road->schema->password->path);
 	old = MemoryContextSwitchTo(bulk->context);
 	password = palloc(sizeof(KeyPassword));
 	password->password = pstrdup(road->unstored.password);

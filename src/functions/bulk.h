@@ -13,6 +13,9 @@
 
 #include "functions/functions.h"
 
+/* Each takes its time to hash. */
+#define MAX_PASSWORDS	100
+
 /* What one call asks for. */
 typedef struct BulkCall
 {
@@ -94,6 +97,7 @@ typedef struct Bulk
  */
 extern Jsonb *update_users(const BulkCall *call);
 extern bool is_items_own(int sqlstate);
+extern void refuse_passwords(const char *path);
 extern void finish_item(Bulk *bulk, BulkItem *item);
 
 /*

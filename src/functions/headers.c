@@ -41,8 +41,14 @@ take_expectation(JsonbValue *headers, UserCall *call)
 		return;
 	if (match != NULL)
 		call->expected = http_read_entity_tags(match);
-	else if (none_match != NULL && strcmp(none_match, "*") == 0)
-		call->expected.given = call->expected.none = true;
+	if (none_match != NULL)
+	{
+		Expectation refused = http_read_entity_tags(none_match);
+
+		call->expected.none = refused.any;
+		call->expected.refused = refused.versions;
+		call->expected.refused_count = refused.count;
+	}
 }
 
 /*

@@ -69,6 +69,17 @@ refuse_method(Request *request, const char *allowed)
 			 errhint("Use one of: %s.", allowed)));
 }
 
+/* Are there such requests for users of this profile? */
+static bool
+is_offered(const Profile *profile, Action action)
+{
+	if (action == ACTION_STATUS)
+		return profile->statuses != NULL;
+	if (action == ACTION_DELETE)
+		return profile->on_delete != ON_DELETE_REFUSE;
+	return true;
+}
+
 /*
  * Which route it is: of those whose segments end the path, with whatever prefix
  * before them, the longest.
@@ -86,7 +97,7 @@ find_route(Request *request)
 		int			length;
 		const char *id;
 
-		if ((route->action == ACTION_STATUS && request->api->profile->statuses == NULL) ||
+		if (!is_offered(request->api->profile, route->action) ||
 			!is_pattern_of(route->pattern, request->target->segments, &length, &id) ||
 			length < best)
 			continue;
@@ -234,14 +245,14 @@ static void
 answer_user(Request *request, int status, Jsonb *user)
 {
 	const Outcome *outcome = &request->outcome;
-	char	   *preferred = http_header(request->headers, "Prefer");
+	char	   *preferred = http_preference(http_header(request->headers, "Prefer"), "return");
 
 	request->status = status;
 	if (outcome->version > 0)
 		add_header(request, "ETag", http_entity_tag(outcome->version));
 	if (status == 201 && outcome->id != NULL)
 		add_header(request, "Location", request_location(request, outcome->id));
-	if (http_has_preference(preferred, "return=minimal"))
+	if (preferred != NULL && pg_strcasecmp(preferred, "minimal") == 0)
 	{
 		add_header(request, "Preference-Applied", "return=minimal");
 		if (status == 200)
@@ -273,7 +284,8 @@ begin_call(Request *request, UserCall *call, Operation operation)
 	take_key(request->headers, call);
 	call->request_id = request->track_id;
 	call->api = request->api->profile->name;
-	call->hides = request->hides;
+	/* what was not read may carry anything */
+	call->hides = request->hides && request->body != NULL;
 }
 
 static void
@@ -321,28 +333,40 @@ serve_bulk(Request *request, Operation operation)
 	answer_with(request, update_users(&call));
 }
 
-/* Does the client have this version already? */
+/* Is this version among those that a header names? */
 static bool
-is_not_modified(Request *request, int64 version)
+names_version(const char *tags, int64 version)
 {
-	char	   *tags = http_header(request->headers, "If-None-Match");
-	Expectation known;
+	Expectation named = http_read_entity_tags(tags);
 
-	if (tags == NULL)
-		return false;
-	known = http_read_entity_tags(tags);
-	for (int i = 0; i < known.count; i++)
+	for (int i = 0; i < named.count; i++)
 	{
-		if (known.versions[i] == version)
+		if (named.versions[i] == version)
 			return true;
 	}
-	return known.any;
+	return named.any;
+}
+
+/* What If-Match says holds for reading, too (RFC 9110 section 13.1.1). */
+static void
+require_match(const Request *request, int64 version)
+{
+	const char *tags = http_header(request->headers, "If-Match");
+
+	if (tags != NULL && !names_version(tags, version))
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_PRECONDITION_FAILED),
+				 errmsg("user \"%s\" does not have a version that is expected",
+						shown_name(request->id, strlen(request->id))),
+				 errdetail_path("meta.version", NULL),
+				 errhint("Its version is " INT64_FORMAT ".", version)));
 }
 
 static void
 serve_get(Request *request)
 {
 	ReadCall	call = {0};
+	const char *known = http_header(request->headers, "If-None-Match");
 	Jsonb	   *user;
 
 	call.users = request->table->users;
@@ -352,8 +376,9 @@ serve_get(Request *request)
 	SPI_connect();
 	user = give_to_caller(get_user(&call, &request->outcome));
 	SPI_finish();
+	require_match(request, request->outcome.version);
 	add_header(request, "ETag", http_entity_tag(request->outcome.version));
-	if (is_not_modified(request, request->outcome.version))
+	if (known != NULL && names_version(known, request->outcome.version))
 		request->status = 304;
 	else
 		answer_with(request, user);
@@ -396,17 +421,23 @@ serve_discovery(Request *request)
 														  kind, request->id)));
 }
 
-/*
- * What is deferred until commit would fail after the answer was sent.  Checked
- * in a rehearsal, so that it stays deferred for what else the transaction does.
- */
 static void
-check_deferred_constraints(void *unused)
+make_constraints_immediate(void *unused)
 {
 	SPI_connect();
 	if (SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "checking constraints failed"); /* can't happen */
 	SPI_finish();
+}
+
+/*
+ * What is deferred until commit would fail after the answer was sent.  Checked
+ * in a rehearsal, so that it stays deferred for what else the transaction does.
+ */
+void
+check_deferred_constraints(void)
+{
+	rehearse(make_constraints_immediate, NULL);
 }
 
 /* The profile that shows more, for those who ask for it. */
@@ -441,10 +472,10 @@ require_operation(Request *request)
 }
 
 /*
- * Do what the request asks for.  What is wrong is raised.
+ * See what the request is about.  What is wrong is raised.
  */
 void
-request_serve(Request *request)
+request_find(Request *request)
 {
 	read_track_id(request);
 	request->target = http_read_target(request->path);
@@ -452,6 +483,14 @@ request_serve(Request *request)
 	if (request->is_operation)
 		require_operation(request);
 	choose_profile(request);
+}
+
+/*
+ * Do what it asks for.
+ */
+void
+request_serve(Request *request)
+{
 	switch (request->route->action)
 	{
 		case ACTION_LIST:
@@ -493,7 +532,9 @@ request_serve(Request *request)
 			serve_discovery(request);
 			return;
 	}
-	rehearse(check_deferred_constraints, NULL);
+	/* operations may need each other: see do_unit() */
+	if (!request->is_operation)
+		check_deferred_constraints();
 }
 
 /* Is an error for the caller of the function, rather than for the client? */
@@ -526,6 +567,31 @@ headers_of_error(JsonbValue *headers)
 			document_add(kept, names[i], value);
 	}
 	return kept;
+}
+
+/* The body as far as an error shows parts of it: one nested too deeply has none. */
+static JsonbValue *
+body_of_error(const Request *request)
+{
+	MemoryContext context = CurrentMemoryContext;
+	JsonbValue *volatile body = NULL;
+
+	if (request->body == NULL)
+		return document_new_object();
+	PG_TRY();
+	{
+		body = document_from_jsonb(request->body);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_USER_BAD_REQUEST)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		body = document_new_object();
+	}
+	PG_END_TRY();
+	return body;
 }
 
 /*
@@ -561,7 +627,7 @@ request_answer_error(Request *request, ErrorData *error)
 		failure.hint = failure.path = failure.scim_type = NULL;
 	}
 	result.id = request->id;
-	result.body = request->body != NULL ? document_from_jsonb(request->body) : document_new_object();
+	result.body = body_of_error(request);
 	result.failure = &failure;
 	request->status = failure.status;
 	request->response_headers = headers_of_error(request->response_headers);
@@ -572,6 +638,7 @@ request_answer_error(Request *request, ErrorData *error)
 static void
 serve(void *request)
 {
+	request_find(request);
 	request_serve(request);
 }
 

@@ -41,8 +41,10 @@ typedef struct Request
 /*
  * request.c
  */
+extern void request_find(Request *request);
 extern void request_serve(Request *request);
 extern void request_answer_error(Request *request, ErrorData *error);
+extern void check_deferred_constraints(void);
 extern char *request_location(const Request *request, const char *id);
 
 /*

@@ -13,10 +13,12 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
 #include "core/errors.h"
 #include "core/secret.h"
+#include "core/validate.h"
 #include "functions/bulk.h"
 #include "functions/request.h"
 #include "functions/string_map.h"
@@ -124,17 +126,18 @@ static int64
 read_fail_on_errors(JsonbValue *body)
 {
 	JsonbValue *value = member_of(body, "failOnErrors");
-	bool		error = false;
-	int64		count = 0;
+	bool		too_large = false;
+	int64		count;
 
 	if (value == NULL || value->type == jbvNull)
 		return 0;
-	if (value->type == jbvNumeric)
-		count = numeric_int4_opt_error(value->val.numeric, &error);
-	if (value->type != jbvNumeric || error || count < 1)
+	if (!value_has_type(TYPE_INTEGER, value) ||
+		!DatumGetBool(DirectFunctionCall2(numeric_gt, NumericGetDatum(value->val.numeric),
+										  NumericGetDatum(int64_to_numeric(0)))))
 		refuse_bulk("failOnErrors", "attribute \"failOnErrors\" must be a positive integer",
 					"It says after how many errors to stop; leave it out to go on whatever fails.");
-	return count;
+	count = numeric_int4_opt_error(value->val.numeric, &too_large);
+	return too_large ? 0 : count;	/* so many there cannot be */
 }
 
 static void
@@ -272,12 +275,10 @@ is_method(const BulkOperation *operation, const char *method)
 	return operation->method != NULL && pg_strcasecmp(operation->method, method) == 0;
 }
 
-/* What RFC 7644 section 3.7 requires of an operation. */
+/* What RFC 7644 section 3.7 requires of an operation: where it goes to. */
 static void
-check_operation(ScimBulk *bulk, BulkOperation *operation)
+check_address(BulkOperation *operation)
 {
-	StringEntry *entry;
-
 	if (operation->message->type != jbvObject)
 		refuse_bulk("Operations", "an operation must be an object",
 					"It has method, path and data.");
@@ -287,12 +288,25 @@ check_operation(ScimBulk *bulk, BulkOperation *operation)
 	if (operation->path == NULL)
 		refuse_bulk("Operations.path", "the operation has no path",
 					"It is \"/Users\" for POST, else \"/Users/\" and the id of the user.");
+}
+
+/* And the rest of it. */
+static void
+check_operation(ScimBulk *bulk, BulkOperation *operation)
+{
+	JsonbValue *version;
+	StringEntry *entry;
+
 	if (operation->bulk_id == NULL && is_method(operation, "POST"))
 		refuse_bulk("Operations.bulkId", "the operation has no bulkId",
 					"A POST has one, unique in the request.");
 	if (operation->data == NULL && !is_method(operation, "DELETE"))
 		refuse_bulk("Operations.data", "the operation has no data",
 					"It is the body of the request that the operation stands for.");
+	version = member_of(operation->message, "version");
+	if (version != NULL && version->type != jbvString && version->type != jbvNull)
+		refuse_bulk("Operations.version", "the version of an operation must be a string",
+					"It is the meta.version of the user that the operation expects.");
 	if (operation->bulk_id == NULL)
 		return;
 	entry = string_map_lookup(bulk->bulk_ids, operation->bulk_id);
@@ -314,7 +328,10 @@ resolve(ScimBulk *bulk, const char *text, int len)
 				 errmsg("no operation has the \"%s\"", shown_name(text, len)),
 				 errdetail_path("Operations.bulkId", SCIM_INVALID_VALUE),
 				 errhint("Refer to the bulkId of a POST of the same request.")));
-	id = other->done ? other->id : other->request.new_id;
+	if (other->done)
+		id = other->id;
+	else
+		id = other->request.new_id != NULL ? other->request.new_id : other->request.id;
 	if (id == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_CONFLICT),
@@ -376,6 +393,16 @@ full_path(ScimBulk *bulk, const char *path)
 	return full.data;
 }
 
+/* See whom it is about, so that the answer can say that whatever fails. */
+static void
+find_operation(ScimBulk *bulk, BulkOperation *operation)
+{
+	bulk->current = operation;
+	check_address(operation);
+	operation->request.path = full_path(bulk, operation->path);
+	request_find(&operation->request);
+}
+
 static void
 do_operation(ScimBulk *bulk, BulkOperation *operation)
 {
@@ -383,7 +410,6 @@ do_operation(ScimBulk *bulk, BulkOperation *operation)
 
 	bulk->current = operation;
 	check_operation(bulk, operation);
-	request->path = full_path(bulk, operation->path);
 	if (operation->version != NULL)
 		document_add(request->headers, "If-Match", document_string(operation->version));
 	if (operation->data != NULL)
@@ -403,7 +429,10 @@ do_unit(void *arg)
 	ListCell   *lc;
 
 	foreach(lc, bulk->unit)
+		find_operation(bulk, lfirst(lc));
+	foreach(lc, bulk->unit)
 		do_operation(bulk, lfirst(lc));
+	check_deferred_constraints();
 }
 
 /* Before it is done, or done again. */
@@ -634,6 +663,7 @@ without_password(ScimBulk *bulk, BulkOperation *operation, KeyClaim *claim)
 	UserCall	call = {.operation = kind_of(operation)};
 	JsonbValue *data = document_copy(operation->data);
 	Road		road;
+	ErrorData  *error;
 	KeyPassword *password;
 
 	road_begin(&road, &call, whole->table, whole->api);
@@ -651,8 +681,15 @@ without_password(ScimBulk *bulk, BulkOperation *operation, KeyClaim *claim)
 		return data;
 	}
 	PG_END_TRY();
-	if (road.unstored.password == NULL || attempt(hash_password_of, &road) != NULL)
+	if (road.unstored.password == NULL)
 		return data;
+	error = attempt(hash_password_of, &road);
+	if (error != NULL && !is_items_own(error->sqlerrcode))
+		ReThrowError(error);
+	if (error != NULL)
+		return data;
+	if (list_length(claim->passwords) == MAX_PASSWORDS)
+		refuse_passwords(whole->api->schema->password->path);
 	password = road_key_password(&road);
 	claim->passwords = lappend(claim->passwords, password);
 	operation->request.password_hash = password->hash;
@@ -660,10 +697,11 @@ without_password(ScimBulk *bulk, BulkOperation *operation, KeyClaim *claim)
 }
 
 /*
- * Gives true when the request was answered before.
+ * Look through the whole request before any of it is done: for passwords, which
+ * are hashed before anything is locked, and for what its key stands for.
  */
-static bool
-claim_key(ScimBulk *bulk, KeyClaim *claim)
+static void
+survey(ScimBulk *bulk, KeyClaim *claim)
 {
 	Request    *whole = bulk->request;
 	Fingerprint *fingerprint = fingerprint_begin(claim->operation, NULL, whole->api->profile->name);
@@ -685,24 +723,51 @@ claim_key(ScimBulk *bulk, KeyClaim *claim)
 	}
 	fingerprint_add(fingerprint, document_integer(bulk->errors_left));
 	claim->fingerprint = fingerprint_end(fingerprint);
-	return idempotency_claim(whole->table, claim);
 }
 
-/* The privileges without which PostgreSQL would refuse all of an operation's kind. */
-static AclMode
-needed_privileges(const ScimBulk *bulk)
+/* What privileges an operation needs. */
+typedef struct Need
 {
-	AclMode		mode = ACL_SELECT;
+	Binding    *table;
+	AclMode		mode;
+} Need;
 
+static void
+require_need(void *arg)
+{
+	Need	   *need = arg;
+
+	binding_require_privileges(need->table, need->mode);
+}
+
+/*
+ * Who has the privileges for none of the operations gets no key and no answer
+ * again.  For some of them will do: the others fail by themselves.
+ */
+static void
+require_privileges(const ScimBulk *bulk)
+{
+	AclMode		tried = 0;
+	ErrorData  *error = NULL;
+	Need		need = {bulk->request->table, ACL_SELECT};
+
+	require_need(&need);
 	for (int i = 0; i < bulk->count; i++)
 	{
 		UserCall	call = {.operation = kind_of(&bulk->operations[i])};
 		Road		road;
 
 		road_begin(&road, &call, bulk->request->table, bulk->request->api);
-		mode |= road_privileges(&road);
+		need.mode = road_privileges(&road);
+		if ((need.mode & ~tried) == 0)
+			continue;
+		tried |= need.mode;
+		error = attempt(require_need, &need);
+		if (error == NULL)
+			return;
 	}
-	return mode;
+	if (error != NULL)
+		ReThrowError(error);
 }
 
 static Jsonb *
@@ -715,11 +780,18 @@ answer_bulk(Request *request)
 
 	bulk.memory = AllocSetContextCreate(CurrentMemoryContext, "userstore bulk operation",
 										ALLOCSET_DEFAULT_SIZES);
+	/* while one operation waits, others may log the statement */
+	if (unstored_may_carry(request->api->schema, request->body))
+		hide_activity();
+	else if (request->hides)
+		show_statement_again();
 	read_bulk(&bulk);
-	binding_require_privileges(request->table, needed_privileges(&bulk));
+	require_privileges(&bulk);
 	take_key(request->headers, &headers);
 	claim.key = headers.idempotency_key;
-	if (claim.key != NULL && claim_key(&bulk, &claim))
+	if (claim.key != NULL || request->api->schema->password != NULL)
+		survey(&bulk, &claim);
+	if (claim.key != NULL && idempotency_claim(request->table, &claim))
 		return claim.answer;
 	for (int i = 0; i < bulk.count && !bulk.stopped; i++)
 	{

@@ -69,42 +69,53 @@ user_missing(const char *id)
 			 errhint("Check the id, or create the user.")));
 }
 
-static void
-version_differs(const Road *road, const char *standing)
-{
-	const Expectation *expected = &road->call->expected;
-	char	   *id = shown_name(road->id_text, strlen(road->id_text));
-
-	ereport(ERROR,
-			(errcode(ERRCODE_USER_PRECONDITION_FAILED),
-			 expected->none ? errmsg("user \"%s\" exists already", id) :
-			 expected->any ? errmsg("user \"%s\" does not exist", id) :
-			 expected->count == 1 ? errmsg("user \"%s\" does not have version " INT64_FORMAT,
-										   id, expected->versions[0]) :
-			 errmsg("user \"%s\" does not have a version that is expected", id),
-			 errdetail_path("meta.version", NULL),
-			 errhint("%s", standing)));
-}
-
 static bool
-is_expected(const Expectation *expected, int64 version)
+has_version(const int64 *versions, int count, int64 version)
 {
-	if (!expected->given || expected->any)
-		return true;
-	for (int i = 0; i < expected->count; i++)
+	for (int i = 0; i < count; i++)
 	{
-		if (expected->versions[i] == version)
+		if (versions[i] == version)
 			return true;
 	}
 	return false;
 }
 
 static void
+version_differs(const Road *road, bool exists)
+{
+	const Expectation *expected = &road->call->expected;
+	char	   *id = shown_name(road->id_text, strlen(road->id_text));
+	int64		version = road->row.version;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_PRECONDITION_FAILED),
+			 exists && expected->none ? errmsg("user \"%s\" exists already", id) :
+			 exists && has_version(expected->refused, expected->refused_count, version) ?
+			 errmsg("user \"%s\" has version " INT64_FORMAT " still", id, version) :
+			 expected->any ? errmsg("user \"%s\" does not exist", id) :
+			 expected->count == 1 ? errmsg("user \"%s\" does not have version " INT64_FORMAT,
+										   id, expected->versions[0]) :
+			 errmsg("user \"%s\" does not have a version that is expected", id),
+			 errdetail_path("meta.version", NULL),
+			 exists ?
+			 errhint("Its version is " INT64_FORMAT "; read it and repeat the change on that.", version) :
+			 errhint("The user does not exist.")));
+}
+
+static bool
+is_expected(const Expectation *expected, int64 version)
+{
+	if (expected->none || has_version(expected->refused, expected->refused_count, version))
+		return false;
+	return !expected->given || expected->any ||
+		has_version(expected->versions, expected->count, version);
+}
+
+static void
 check_expected_version(const Road *road)
 {
 	if (!is_expected(&road->call->expected, road->row.version))
-		version_differs(road, psprintf("Its version is " INT64_FORMAT "; read it and repeat the change on that.",
-									   road->row.version));
+		version_differs(road, true);
 }
 
 /*
@@ -475,8 +486,8 @@ change_or_create(Road *road)
 		}
 		if (!road->creates)
 			user_missing(road->id_text);
-		if (road->call->expected.given && !road->call->expected.none)
-			version_differs(road, "The user does not exist.");
+		if (road->call->expected.given)
+			version_differs(road, false);
 		/* the last try lets PostgreSQL say why there can be no such row */
 		if (create(road, !is_last || !binding_may_refuse_insert(road->table)))
 			return;

@@ -261,6 +261,84 @@ $from = -s $node->logfile;
 run_sql(bulk('users_bulk_patch', $_, '')) for ', "title": 5', ', "title": "before"', ', "title": "after"', ', "title": "indecent"';
 unlike(logged($from), qr/$clear/, 'bulk: items that fail alone');
 
+# ---- user_request ----------------------------------------------------------
+
+# A request whose body carries a password, which is refused or not; what follows
+# in the same statement fails, so that the statement is to be logged.
+sub request
+{
+	my ($method, $path, $more, %opt) = @_;
+	$count++;
+	my $body = $opt{body} // qq({"password": "$clear$count"$more});
+	my $headers = $opt{headers} // '{}';
+	return qq{SELECT status, 1 / (status - status) FROM userstore.user_request('people', '$method', '$path', '$headers', '$body')};
+}
+
+hidden("user_request: $_->[0]", request(@{$_}[1 .. $#$_]), '22012') for
+	[ 'a password set', 'PATCH', '/Users/ann', '' ],
+	[ 'a wrong value', 'PATCH', '/Users/ann', ', "title": 5' ],
+	[ 'no JSON', 'PATCH', '/Users/ann', ', "title": ' ],
+	[ 'a character that is none', 'PATCH', '/Users/ann', ', "title": "\u0000"' ],
+	[ 'nested too deeply', 'PATCH', '/Users/ann', ', "title": ' . ('[' x 300) . (']' x 300) ],
+	[ 'too deep to parse', 'PATCH', '/Users/ann', ', "title": ' . ('[' x 20000) ],
+	[ 'a missing user', 'PATCH', '/Users/eve', '' ],
+	[ 'a wrong route', 'PATCH', '/People/ann', '' ],
+	[ 'a wrong method', 'POST', '/Users/ann', '' ],
+	[ 'a wrong media type', 'PATCH', '/Users/ann', '', headers => '{"Content-Type": "text/plain"}' ],
+	[ 'a header that is wrong', 'PATCH', '/Users/ann', '', headers => '{"Zuora-Track-Id": ":"}' ],
+	[ 'a version that is not current', 'PATCH', '/Users/ann', '', headers => '{"If-Match": "W/\"77\""}' ],
+	[ 'a read with a body', 'GET', '/Users/ann', '' ],
+	[ 'a deletion with a body', 'DELETE', '/Users/eve', '' ],
+	[ 'a deletion that fails early', 'DELETE', '/Users/' . ('x' x 256), '' ],
+	[ 'a trigger that is refused', 'PATCH', '/Users/ann', ', "title": "before"' ],
+	[ 'a trigger that is broken', 'PATCH', '/Users/ann', ', "title": "after"' ],
+	[ 'a deferred trigger', 'PATCH', '/Users/ann', ', "title": "late"' ],
+	[ 'a value taken', 'PUT', '/Users/ann', ', "userName": "bob"' ],
+	[ 'an array', 'PATCH', '/Users/bulk', '', body => qq([{"id": "bob", "title": "x"}, {"id": "ann", "password": "${clear}1", "title": 5}]) ];
+# no headers: that is raised
+hidden('user_request: headers that are none', request('PATCH', '/Users/ann', '', headers => '[]'), '22023');
+hidden('user_request: an unknown profile', qq{SELECT userstore.user_request('people', 'PATCH', '/Users/ann', '{}', '{"password": "$clear"}', 'nowhere')}, '42704');
+hidden('user_request: a role that may not', 'SET ROLE reader; ' . request('PATCH', '/Users/ann', ''), '22012');
+hidden('user_request: a timeout', q{SET statement_timeout = '300ms'; } . request('PATCH', '/Users/ann', ', "title": "sleeps"'), '57014');
+# what the server has to be told of is logged, and has neither statement nor context
+$from = -s $node->logfile;
+run_sql(request('PATCH', '/Users/ann', ', "title": "after"'));
+like(logged($from), qr/LOG: +division by zero/, 'user_request: what is broken is logged');
+unlike(logged($from), qr/$clear/, 'without the password');
+
+# operations of SCIM, of which the second carries a password
+sub operations
+{
+	my ($more, %opt) = @_;
+	$count++;
+	my $second = $opt{second} // qq({"method": "PATCH", "path": "/Users/ann", "data": {"password": "$clear$count"$more}});
+	return request('POST', '/Bulk', '', %opt, body => qq({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [)
+		. qq({"method": "PATCH", "path": "/Users/bob", "data": {"title": "scim $count"}}, $second]}));
+}
+
+hidden("SCIM bulk: $_->[0]", operations(@{$_}[1 .. $#$_]), '22012') for
+	[ 'a password set', '' ],
+	[ 'a wrong value', ', "title": 5' ],
+	[ 'a broken trigger', ', "title": "after"' ],
+	[ 'a deferred trigger', ', "title": "late"' ],
+	[ 'no operation', '', second => qq({"password": "$clear"}) ],
+	[ 'an operation that is wrong', '', second => qq({"method": "password", "path": "/Users", "data": "$clear"}) ],
+	[ 'a PatchOp message', '', second => qq({"method": "PATCH", "path": "/Users/ann", "data": {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+		"Operations": [{"op": "replace", "path": "password", "value": "${clear}1"}, {"op": "replace", "path": "title", "value": 5}]}}) ],
+	[ 'under a key', '', headers => '{"Idempotency-Key": "scim"}' ],
+	[ 'under a key, with a wrong value', ', "title": 5', headers => '{"Idempotency-Key": "scim 2"}' ],
+	[ 'the key of another password', '', headers => '{"Idempotency-Key": "scim"}' ];
+# the same request under its key, another password under it
+my $bulk = operations('', headers => '{"Idempotency-Key": "replay"}') =~ s/, 1 .*? FROM/ FROM/r;
+is($node->safe_psql('userstore', $bulk), 200, 'SCIM bulk: under a key');
+is($node->safe_psql('userstore', $bulk), 200, 'again');
+is($node->safe_psql('userstore', $bulk =~ s/$clear/other$clear/r), 422, 'with another password');
+is($node->safe_psql('userstore', $bulk =~ s/"$clear\d+"/null/r), 422, 'with none');
+# passwords take their time
+is($node->safe_psql('userstore', q{SELECT r.status FROM (SELECT jsonb_build_object('schemas', '{urn:ietf:params:scim:api:messages:2.0:BulkRequest}'::text[], 'Operations',
+	jsonb_agg(jsonb_build_object('method', 'PATCH', 'path', '/Users/ann', 'data', jsonb_build_object('password', 'x' || i)))) FROM generate_series(1, } . $_ . q{) i) b (body),
+	userstore.user_request('people', 'POST', '/Bulk', '{}', body::text) r}), $_ > 100 ? 413 : 200, "SCIM bulk: $_ passwords") for 100, 101;
+
 # ---- Verifying -------------------------------------------------------------
 
 $count++;
@@ -281,6 +359,16 @@ sub start_waiting
 	$session->query_until(qr/started/, "\\echo started\n$sql;\n");
 	ok($node->poll_query_until('userstore', "SELECT wait_event = '$event' FROM pg_stat_activity WHERE pid = $pid"), "it waits: $event");
 	return $pid;
+}
+
+# A password that a later operation of the same request carries.
+{
+	my $session = $node->background_psql('userstore', on_error_stop => 0);
+	my $other = $node->background_psql('userstore', on_error_stop => 0);
+	$other->query_safe(q{BEGIN; UPDATE people SET modified_at = now() WHERE id = 'bob'});
+	my $pid = start_waiting($session, operations(''), 'transactionid');
+	unlike($node->safe_psql('userstore', 'SELECT query FROM pg_stat_activity'), qr/$clear/, 'SCIM bulk: nobody sees what is to come');
+	$_->quit for $other, $session;
 }
 
 # Whose deadlock it is: he looks for it after so long.
