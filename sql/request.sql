@@ -114,9 +114,9 @@ SELECT ask('scim', 'PUT', '/Users/a?attributes=displayName', '{}', '{"userName":
 SELECT ask('scim', 'PATCH', '/Users/a?excludedAttributes=displayName,meta', '{}', '{"displayName": "B", "nickName": "N"}');
 SELECT ask('scim', 'PATCH', '/Users/a?attributes=title&excludedAttributes=title', '{}', '{"title": "half done"}');
 SELECT document FROM scim WHERE id = 'a';
-SELECT ask('cpq', 'PUT', '/users/ann?attributes=firstName', '{}', '{"login": "ann", "firstName": "Ann"}');
-SELECT ask('oig', 'PUT', '/users/ann?attributes=Title', '{}', '{"fields": [{"name": "Title", "value": "Dr"}, {"name": "First Name", "value": "Ann"}]}');
-SELECT ask('zluri', 'PUT', '/users/ann?excludedAttributes=meta', '{}', '{"user_name": "Anna"}');
+SELECT ask('cpq', 'PUT', '/users/ann?fields=firstName', '{}', '{"login": "ann", "firstName": "Ann"}');
+SELECT ask('oig', 'PUT', '/users/ann?fields=Title', '{}', '{"fields": [{"name": "Title", "value": "Dr"}, {"name": "First Name", "value": "Ann"}]}');
+SELECT ask('zluri', 'PUT', '/users/ann?fields=user_name', '{}', '{"user_name": "Anna"}');
 
 --
 -- Errors, in the form of each API
