@@ -397,6 +397,17 @@ SELECT patch('vaults', '{"urn:regress:password": null}') IS NOT NULL, newest('va
 SELECT password_hash FROM vaults;
 SELECT patch('vaults', '{"urn:regress:password": {"Code": "1"}}') IS NOT NULL, put('vaults', '{"urn:regress:password": null}') IS NOT NULL, newest('vaults');
 SELECT password_hash FROM vaults;
+-- by JSON Patch: as a part of the extension, with it, and as nothing that can be tested
+SELECT patch('vaults', '[{"op": "add", "path": "/urn:regress:password", "value": {"door": "B"}}, {"op": "add", "path": "/URN:regress:password/code", "value": "7"}]');
+SELECT newest('vaults'), verified('vaults', '7');
+SELECT patch('vaults', '[{"op": "replace", "path": "/urn:regress:password", "value": {"CODE": "8", "door": "C"}}]');
+SELECT newest('vaults'), verified('vaults', '8');
+SELECT patch('vaults', format('[{"op": "%s", "path": "/urn:regress:password/code", "value": "8", "from": "/designation"}]', op)::jsonb) FROM unnest(ARRAY['test', 'move', 'copy']) op;
+SELECT patch('vaults', '[{"op": "add", "path": "/urn:regress:password/code", "value": "9a"}]');
+SELECT patch('vaults', '[{"op": "remove", "path": "/urn:regress:password/code"}]') IS NOT NULL, newest('vaults');
+SELECT password_hash FROM vaults;
+SELECT patch('vaults', '[{"op": "add", "path": "/urn:regress:password/code", "value": "9"}, {"op": "remove", "path": "/urn:regress:password"}]'), newest('vaults');
+SELECT password_hash FROM vaults;
 DROP TABLE vaults;
 SELECT count(*) FROM attribute_schema_define('{"id": "urn:regress:password", "name": "Vault", "attributes": [
     {"name": "door"}, {"name": "code", "format": "password", "mutability": "immutable"}]}');

@@ -361,7 +361,7 @@ survey(Bulk *bulk, KeyClaim *claim, Datum **ids, int *id_count)
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextSwitchTo(bulk->item);
 		error = read_item(bulk, i, &road);
-		if (error != NULL ? unstored_forget(bulk->api->schema, road.body) :
+		if (error != NULL ? unstored_forget(bulk->api->schema, bulk->api->profile, road.body) :
 			road.unstored.carries_password)
 		{
 			if (!bulk->carries_password)
@@ -547,7 +547,7 @@ travel(const BulkCall *call)
 	}
 	PG_CATCH();
 	{
-		if (call->common.hides && !unstored_may_carry(bulk->api->schema, call->body))
+		if (call->common.hides && !unstored_may_carry(bulk->api->schema, bulk->api->profile, call->body))
 			show_statement_again();
 		PG_RE_THROW();
 	}

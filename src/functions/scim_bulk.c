@@ -677,7 +677,7 @@ without_password(ScimBulk *bulk, BulkOperation *operation, KeyClaim *claim)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
-		(void) unstored_forget(whole->api->schema, data);
+		(void) unstored_forget(whole->api->schema, whole->api->profile, data);
 		return data;
 	}
 	PG_END_TRY();
@@ -781,7 +781,7 @@ answer_bulk(Request *request)
 	bulk.memory = AllocSetContextCreate(CurrentMemoryContext, "userstore bulk operation",
 										ALLOCSET_DEFAULT_SIZES);
 	/* while one operation waits, others may log the statement */
-	if (unstored_may_carry(request->api->schema, request->body))
+	if (unstored_may_carry(request->api->schema, request->api->profile, request->body))
 		hide_activity();
 	else if (request->hides)
 		show_statement_again();

@@ -750,7 +750,7 @@ travel(const UserCall *call, Outcome *outcome)
 	}
 	PG_CATCH();
 	{
-		if (call->hides && !unstored_may_carry(road.schema, call->body))
+		if (call->hides && !unstored_may_carry(road.schema, road.profile, call->body))
 			show_statement_again();
 		PG_RE_THROW();
 	}

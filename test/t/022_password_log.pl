@@ -103,6 +103,7 @@ $node->safe_psql('userstore', q{
 	SELECT userstore.user_table_create('objects', schemas => '{urn:example:object}');
 	SELECT userstore.api_profile_define('fields', '{"schemas": []}', 'oig');
 	SELECT userstore.api_profile_define('reads', '{"rules": {"password": {"mutability": "readOnly"}}}', 'scim');
+	SELECT userstore.api_profile_define('pins', '{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "names": {"PIN": "password", "Job": "title"}}', 'oig');
 	SELECT userstore.api_profile_define('page', '{"writable": ["title"]}', 'scim');
 	CREATE FUNCTION fails(password text, hash text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'no hash today'; END $$;
 	SELECT userstore.user_table_create('failing', 'scim', password_function => 'fails');
@@ -256,6 +257,15 @@ hidden('bulk: a role that may not set passwords', 'SET ROLE clerk; ' . bulk('use
 hidden('bulk: another statement of the same message', bulk('users_bulk_patch', '', '') . '; SELECT 1 / 0', '22012', one_message => 1);
 run_sql(bulk('users_bulk_patch', '', q{, 'bulk'}));
 hidden('bulk: the key of another password', bulk('users_bulk_patch', '', q{, 'bulk'}), 'PT422');
+# an item that cannot be read may carry one, too, wherever it is that its kind has it
+hidden("bulk: $_->[0] that cannot be read", qq{SELECT userstore.users_bulk_patch('people', '$_->[1]', api => '$_->[2]'), 1 / (random() * 0)::int}, '22012') for
+	[ 'an item', qq([{"id": "ann", "password": "$clear", "PASSWORD": "$clear"}]), 'scim' ],
+	[ 'operations', qq([{"id": "ann", "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+		"Operations": [{"op": "replace", "Path": "password ", "VALUE": "$clear"}, {"op": "replace", "path": "nothing", "value": 1}]}]), 'scim' ],
+	[ 'an operation without a path', qq([{"id": "ann", "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+		"Operations": [{"op": "replace", "value": {"urn:ietf:params:scim:schemas:core:2.0:User:password": "$clear", "nothing": 1}}]}]), 'scim' ],
+	[ 'fields', qq({"users": [{"id": "ann", "fields": [{"name": "pin", "value": "$clear"}, {"name": "Job"}]}]}), 'pins' ];
+hidden('fields that cannot be read', qq{SELECT userstore.user_patch('people', 'ann', '{"fields": [{"name": "PIN", "value": "$clear"}, {"name": "Job"}]}', api => 'pins')}, 'PT400');
 # items that fail alone are nobody's error
 $from = -s $node->logfile;
 run_sql(bulk('users_bulk_patch', $_, '')) for ', "title": 5', ', "title": "before"', ', "title": "after"', ', "title": "indecent"';

@@ -148,15 +148,46 @@ json_patch_read(Update *update, JsonbValue *body)
 	return operations;
 }
 
+/* A value to which tokens lead, and nothing else. */
+static JsonbValue *
+wrap_in_tokens(List *tokens, JsonbValue *value)
+{
+	for (int i = list_length(tokens) - 1; i >= 0; i--)
+	{
+		JsonbValue *object = document_new_object();
+
+		document_add(object, list_nth(tokens, i), value);
+		value = object;
+	}
+	return value;
+}
+
+/* The value to which tokens lead, or NULL. */
+static JsonbValue *
+find_by_tokens(JsonbValue *value, List *tokens)
+{
+	ListCell   *lc;
+
+	foreach(lc, tokens)
+		value = document_member(value, lfirst(lc));
+	return value;
+}
+
+/* Does a pointer lead to what no document holds? */
 static bool
-is_unstored(const Schema *schema, const char *name)
+is_unstored(const Schema *schema, const JsonPointer *pointer)
 {
 	ListCell   *lc;
 
 	foreach(lc, schema->unstored)
 	{
 		Unstored   *unstored = lfirst(lc);
+		const char *name = linitial(pointer->tokens);
 
+		if (unstored->extension != NULL && list_length(pointer->tokens) > 1 &&
+			strcmp(unstored->extension->name, name) == 0 &&
+			attribute_member(&unstored->extension->subs, lsecond(pointer->tokens)) == unstored->attribute)
+			return true;
 		if (unstored->extension == NULL && strcmp(unstored->attribute->name, name) == 0)
 			return true;
 	}
@@ -170,27 +201,35 @@ is_unstored(const Schema *schema, const char *name)
 List *
 json_patch_take_unstored(Update *update, List *operations, JsonbValue *body, SentUnstored *taken)
 {
-	JsonbValue *sent = document_new_object();
-	JsonbValue	none = {.type = jbvNull};
 	List	   *others = NIL;
 	ListCell   *lc;
 
+	memset(taken, 0, sizeof(SentUnstored));
 	foreach(lc, operations)
 	{
 		JsonPatchOperation *operation = lfirst(lc);
-		char	   *name = linitial(operation->path.tokens);
+		List	   *tokens = operation->path.tokens;
+		bool		removes = strcmp(operation->op, "remove") == 0;
+		JsonbValue	none = {.type = jbvNull};
+		JsonbValue *sent;
+		SentUnstored part;
 
-		if (!is_unstored(update->schema, name))
-			others = lappend(others, operation);
-		else if (list_length(operation->path.tokens) == 1 &&
-				 (strcmp(operation->op, "add") == 0 || strcmp(operation->op, "replace") == 0))
-			document_set(sent, name, strlen(name), operation->value);
-		else if (list_length(operation->path.tokens) == 1 && strcmp(operation->op, "remove") == 0)
-			document_set(sent, name, strlen(name), &none);
-		else
+		if (removes || strcmp(operation->op, "add") == 0 || strcmp(operation->op, "replace") == 0)
+		{
+			sent = wrap_in_tokens(tokens, removes ? &none : operation->value);
+			unstored_take(update, sent, body, &part);
+			unstored_add(taken, &part);
+			/* of the value, if it was more than that */
+			sent = find_by_tokens(sent, tokens);
+			if (sent == NULL)
+				continue;
+			if (!removes)
+				operation->value = sent;
+		}
+		else if (is_unstored(update->schema, &operation->path))
 			no_target(&operation->path);
+		others = lappend(others, operation);
 	}
-	unstored_take(update, sent, body, taken);
 	return others;
 }
 

@@ -559,8 +559,7 @@ find_at_steps(JsonbValue *value, const List *steps)
 }
 
 /*
- * What no document holds is taken out of operations, too.  The last password
- * counts.
+ * What no document holds is taken out of operations, too.
  */
 List *
 scim_patch_take_unstored(Update *update, List *operations, JsonbValue *body, SentUnstored *taken)
@@ -579,13 +578,7 @@ scim_patch_take_unstored(Update *update, List *operations, JsonbValue *body, Sen
 		SentUnstored part;
 
 		unstored_take(update, sent, body, &part);
-		taken->carries_password |= part.carries_password;
-		taken->wishes = list_concat(taken->wishes, part.wishes);
-		if (part.has_password)
-		{
-			taken->has_password = true;
-			taken->password = part.password;
-		}
+		unstored_add(taken, &part);
 		/* of the value, if it was more than that */
 		left = find_at_steps(sent, operation->steps);
 		if (left == NULL)

@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 
 #include "core/errors.h"
+#include "core/scim/path.h"
 #include "core/update/update.h"
 
 /*
@@ -38,13 +39,6 @@ forget(JsonbValue *tree, const char *string)
 		default:
 			break;
 	}
-}
-
-static bool
-is_named(const Attribute *attribute, const JsonbValue *name)
-{
-	return name->val.string.len == attribute->name_len &&
-		attribute_same_name(attribute->name, name->val.string.val, attribute->name_len);
 }
 
 /*
@@ -163,27 +157,17 @@ unstored_take(Update *update, JsonbValue *sent, JsonbValue *body, SentUnstored *
 	}
 }
 
-/*
- * May a body that was not read carry a password?  If anything in it, be it a
- * name or a path or the value of a "name", ends as the attribute is called.
- */
-bool
-unstored_may_carry(const Schema *schema, Jsonb *body)
+/* What the parts of a request add up to: the last password counts. */
+void
+unstored_add(SentUnstored *taken, const SentUnstored *part)
 {
-	const Attribute *password = schema->password;
-	JsonbIterator *iterator = JsonbIteratorInit(&body->root);
-	JsonbIteratorToken token;
-	JsonbValue	value;
-
-	while (password != NULL && (token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+	taken->carries_password |= part->carries_password;
+	taken->wishes = list_concat(taken->wishes, part->wishes);
+	if (part->has_password)
 	{
-		if ((token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM) &&
-			value.type == jbvString && value.val.string.len >= password->name_len &&
-			pg_strncasecmp(value.val.string.val + value.val.string.len - password->name_len,
-						   password->name, password->name_len) == 0)
-			return true;
+		taken->has_password = true;
+		taken->password = part->password;
 	}
-	return false;
 }
 
 /*
@@ -221,40 +205,130 @@ unstored_require(Update *update, const SentUnstored *taken)
 }
 
 /*
- * Forget the password in a body that could not be read: whatever has its name,
- * as a member or as a field {"name": …, "value": …}.  Gives true when there is
- * such.
+ * Bodies that were not read
+ */
+
+/*
+ * What the password is called (char *): as an attribute, in JSON pointers (RFC
+ * 6901), and as a field of the profile's.
+ */
+static List *
+password_names(const Schema *schema, const Profile *profile)
+{
+	const Attribute *password = schema->password;
+	StringInfoData pointer;
+	List	   *names;
+
+	if (password == NULL)
+		return NIL;
+	initStringInfo(&pointer);
+	for (const char *c = password->name; *c; c++)
+	{
+		if (*c == '~' || *c == '/')
+			appendStringInfoString(&pointer, *c == '~' ? "~0" : "~1");
+		else
+			appendStringInfoChar(&pointer, *c);
+	}
+	names = list_make2(unconstify(char *, password->name), pointer.data);
+	if (profile->names != NULL)
+	{
+		document_foreach(pair, profile->names)
+		{
+			if (path_resolve(schema, document_cstring(&pair->value)) == password)
+				names = lappend(names, document_cstring(&pair->key));
+		}
+	}
+	return names;
+}
+
+static int
+length_without_blanks(const char *text, int len)
+{
+	while (len > 0 && text[len - 1] == ' ')
+		len--;
+	return len;
+}
+
+/* Does a text end with one of the names, as a path does that leads there? */
+static bool
+ends_with_name(const JsonbValue *text, List *names)
+{
+	int			len = length_without_blanks(text->val.string.val, text->val.string.len);
+	ListCell   *lc;
+
+	foreach(lc, names)
+	{
+		const char *name = lfirst(lc);
+		int			name_len = length_without_blanks(name, strlen(name));
+
+		if (len >= name_len &&
+			attribute_same_name(text->val.string.val + len - name_len, name, name_len))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * May a body that was not read carry a password?  If anything in it, be it a
+ * name or a path or the value of a "name", ends as the attribute is called.
  */
 bool
-unstored_forget(const Schema *schema, JsonbValue *body)
+unstored_may_carry(const Schema *schema, const Profile *profile, Jsonb *body)
+{
+	List	   *names = password_names(schema, profile);
+	JsonbIterator *iterator = JsonbIteratorInit(&body->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+
+	while (names != NIL && (token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+	{
+		if ((token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM) &&
+			value.type == jbvString && ends_with_name(&value, names))
+			return true;
+	}
+	return false;
+}
+
+static bool
+forget_named(JsonbValue *body, List *names)
 {
 	bool		found = false;
+	bool		is_named = false;
 
 	check_stack_depth();
-	if (schema->password == NULL)
-		return false;
 	if (body->type == jbvArray)
 	{
 		for (int i = 0; i < body->val.array.nElems; i++)
-			found |= unstored_forget(schema, &body->val.array.elems[i]);
+			found |= forget_named(&body->val.array.elems[i], names);
 	}
-	else if (body->type == jbvObject)
+	if (body->type != jbvObject)
+		return found;
+	document_foreach(pair, body)
+		is_named |= pair->value.type == jbvString && ends_with_name(&pair->value, names);
+	document_foreach(pair, body)
 	{
-		JsonbValue *name = document_member(body, "name");
-		bool		is_field = name != NULL && name->type == jbvString &&
-		is_named(schema->password, name);
-
-		document_foreach(pair, body)
+		if (ends_with_name(&pair->key, names) ||
+			(is_named && pair->key.val.string.len == strlen("value") &&
+			 attribute_same_name("value", pair->key.val.string.val, strlen("value"))))
 		{
-			if (is_named(schema->password, &pair->key) ||
-				(is_field && document_is_string(&pair->key, "value")))
-			{
-				pair->value.type = jbvNull;
-				found = true;
-			}
-			else
-				found |= unstored_forget(schema, &pair->value);
+			pair->value.type = jbvNull;
+			found = true;
 		}
+		else
+			found |= forget_named(&pair->value, names);
 	}
 	return found;
+}
+
+/*
+ * Forget the password in a body that could not be read: whatever has its name,
+ * as a member, or as a field {"name": …, "value": …} or the path of an operation
+ * beside a value.  Gives true when there is such.
+ */
+bool
+unstored_forget(const Schema *schema, const Profile *profile, JsonbValue *body)
+{
+	List	   *names = password_names(schema, profile);
+
+	return names != NIL && forget_named(body, names);
 }

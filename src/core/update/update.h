@@ -58,8 +58,11 @@ typedef struct SentUnstored
 
 extern void unstored_take(Update *update, JsonbValue *sent, JsonbValue *body,
 						  SentUnstored *taken);
-extern bool unstored_forget(const Schema *schema, JsonbValue *body);
-extern bool unstored_may_carry(const Schema *schema, Jsonb *body);
+extern void unstored_add(SentUnstored *taken, const SentUnstored *part);
+extern bool unstored_forget(const Schema *schema, const Profile *profile,
+							JsonbValue *body);
+extern bool unstored_may_carry(const Schema *schema, const Profile *profile,
+							   Jsonb *body);
 extern void unstored_drop(const Schema *schema, JsonbValue *document);
 extern void unstored_require(Update *update, const SentUnstored *taken);
 
