@@ -55,7 +55,7 @@ SELECT userstore.api_profile_define('words_lenient', '{"lenient": true, "unknown
 SELECT userstore.api_profile_define('words_part', '{"writable": ["login", "address.city", "address.geo", "mails.display", "keyed.v", "urn:fuzz:Words:2.0:Extension:number"],
 	"absent": "keep", "answer": ["login", "address.geo.x", "keyed.k", "urn:fuzz:Words:2.0:Extension:manager"]}', base => 'words');
 SELECT userstore.api_profile_define('words_fields', '{"body": "fields", "unknown_attributes": "reject", "put": "merge",
-	"names": {"User Login": "login", "City": "address.city", "X": "address.geo.x", "Number": "urn:fuzz:Words:2.0:Extension:number", "Secret": "secret"}}', base => 'words');
+	"names": {"User Login": "login", "City": "address.city", "X": "address.geo.x", "Number": "urn:fuzz:Words:2.0:Extension:number", "PIN": "secret"}}', base => 'words');
 SELECT userstore.api_profile_define('free', '{"body": "scim", "unknown_attributes": "keep"}');
 SELECT userstore.api_profile_define('small', '{"max_payload_size": 300}', base => 'plain');
 

@@ -20,6 +20,8 @@ typedef struct Change
 	JsonbValue *before;
 	JsonbValue *after;
 	Update		update;
+	SentUnstored unstored;
+	bool		forgets;		/* first what is secret */
 } Change;
 
 static Way
@@ -38,21 +40,38 @@ make_change(void *arg)
 	Change	   *change = arg;
 	const FuzzApi *api = change->input->api;
 	JsonbValue *body = document_from_jsonb(change->request);
-	SentUnstored unstored;
 	JsonbValue *sent;
 	char	   *id = NULL;
 
 	change->update = new_update(change->input);
 	if (change->way == WAY_MERGE)
 		change->update.clear_token = api->profile->clear_token;
+	if (change->forgets)
+		(void) unstored_forget(api->schema, api->profile, body);
 	sent = api->shape->read_user(api->schema, api->profile, body, &id);
-	unstored_take(&change->update, sent, body, &unstored);
+	unstored_take(&change->update, sent, body, &change->unstored);
 	if (change->way == WAY_CREATE)
 		change->after = create_document(&change->update, sent);
 	else if (change->way == WAY_REPLACE)
 		change->after = replace_document(&change->update, change->before, sent);
 	else
 		change->after = merge_document(&change->update, change->before, sent);
+}
+
+/* As with patches. */
+static void
+check_secrecy(const Change *change)
+{
+	Change		again = *change;
+
+	if (change->unstored.carries_password &&
+		!unstored_may_carry(change->input->api->schema, change->input->api->profile, change->request))
+		finding("carries a password that nobody expects");
+	memset(&again.unstored, 0, sizeof(SentUnstored));
+	again.forgets = true;
+	(void) attempt(make_change, &again);
+	if (again.unstored.carries_password)
+		finding("a password is not forgotten");
 }
 
 static void
@@ -70,12 +89,15 @@ run(FuzzInput *input)
 	before = snapshot(change.before);
 	succeeded = attempt(make_change, &change);
 	check_unchanged(change.before, before, "the stored document");
+	check_secrecy(&change);
 	if (!succeeded)
 		return;
 	check_result(input, &change.update, change.way == WAY_CREATE ? document_new_object() : change.before,
 				 was_valid || change.way == WAY_CREATE, change.after);
 
-	/* the same once more changes nothing */
+	/* the same once more changes nothing, if the keys of lists are such */
+	if (!was_valid && change.way != WAY_CREATE)
+		return;
 	again.before = document_from_jsonb(document_to_jsonb(change.after));
 	if (!attempt(make_change, &again))
 		finding("the same request again is refused");

@@ -20,6 +20,27 @@ typedef struct Patch
 	SentUnstored unstored;
 } Patch;
 
+/*
+ * What says of a request that was not read whether it may carry a password, and
+ * what makes it forget one, know of each that is found when it is read.
+ */
+static void
+check_secrecy(Patch *patch, Jsonb *request, void (*apply) (void *))
+{
+	const Schema *schema = patch->input->api->schema;
+	Patch		again = *patch;
+
+	if (patch->unstored.carries_password && !unstored_may_carry(schema, patch->input->api->profile, request))
+		finding("carries a password that nobody expects");
+	again.body = document_from_jsonb(request);
+	again.update.ignored = NIL;
+	memset(&again.unstored, 0, sizeof(SentUnstored));
+	(void) unstored_forget(schema, patch->input->api->profile, again.body);
+	(void) attempt(apply, &again);
+	if (again.unstored.carries_password)
+		finding("a password is not forgotten");
+}
+
 static void
 run_patch(FuzzInput *input, enum jbvType type, void (*apply) (void *), void (*more) (Patch *patch))
 {
@@ -42,6 +63,7 @@ run_patch(FuzzInput *input, enum jbvType type, void (*apply) (void *), void (*mo
 	body = snapshot(patch.body);
 	succeeded = attempt(apply, &patch);
 	check_unchanged(patch.before, before, "the stored document");
+	check_secrecy(&patch, request, apply);
 	if (!succeeded)
 		return;
 	check_result(input, &patch.update, patch.before, was_valid, patch.after);
