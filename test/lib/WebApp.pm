@@ -27,6 +27,9 @@ my $home = "$FindBin::RealBin/../../examples/express";
 # Who may do everything (two clients), and who may look.
 our ($admin, $other, $reader) = ('a secret/+=: of admins', 'another secret', 'look');
 
+# The processes that have not been stopped.
+my %running;
+
 # Whether a program runs.
 sub runs
 {
@@ -61,6 +64,8 @@ sub new
 	$self->{url} = $url;
 	$self->{out} = '';
 	$self->{run} = IPC::Run::start([ 'node', "$home/server.js" ], '<', \undef, '>&', \$self->{out});
+	$self->{pid} = $self->{run}{KIDS}[0]{PID};
+	$running{ $self->{pid} } = 1;
 	for (1 .. 300)
 	{
 		$self->{run}->pump_nb;
@@ -89,15 +94,16 @@ sub stop
 	return if !$self->{run};
 	$self->{run}->signal('TERM');
 	my $ended = eval { $self->{run}->finish };
+	delete $running{ $self->{pid} };
 	delete $self->{run};
 	return $ended;
 }
 
-sub DESTROY
+# A test that dies leaves none behind.
+END
 {
-	my ($self) = @_;
-	local ($?, $@);
-	eval { $self->{run}->kill_kill } if $self->{run};
+	local $?;
+	kill 'KILL', keys %running;
 }
 
 # request(METHOD, PATH, body => TEXT or DATA, headers => {}, token => undef for none,
