@@ -322,6 +322,9 @@ END $$;
 SELECT status('scim', 'PATCH', '/Users/a', '{}', '{"title": "before"}');
 DELETE FROM noted;
 SELECT title, fails(title) FROM unnest('{indecent,divides,P0001,23505,23001,23514,22P02,42501,42P01,XX000,53200,55P03,PT403,PT418,PT503,PT200,PT304,PT600,PT000,PTABC,40001,40P01,57014}'::text[]) title;
+-- so it is with the items of a bulk request
+SELECT title, r.body #>> '{Resources,0,status}', r.body #>> '{Resources,0,detail}', users_bulk_patch('scim', items) #>> '{Resources,0,detail}' AS in_sql
+FROM unnest('{divides,42P01,P0001}'::text[]) title, jsonb_build_array(jsonb_build_object('id', 'a', 'title', title)) items, user_request('scim', 'PATCH', '/Users/bulk', '{}', items::text) r;
 -- a timeout
 SET statement_timeout = '100ms';
 SELECT status('scim', 'PATCH', '/Users/a', '{}', '{"title": "sleeps"}');
