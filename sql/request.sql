@@ -321,7 +321,10 @@ BEGIN
 END $$;
 SELECT status('scim', 'PATCH', '/Users/a', '{}', '{"title": "before"}');
 DELETE FROM noted;
-SELECT title, fails(title) FROM unnest('{indecent,divides,P0001,23505,23514,22P02,42501,42P01,XX000,53200,55P03,PT403,PT418,PT503,PT200,PT304,PT600,PT000,PTABC,40001,40P01,57014}'::text[]) title;
+SELECT title, fails(title) FROM unnest('{indecent,divides,P0001,23505,23001,23514,22P02,42501,42P01,XX000,53200,55P03,PT403,PT418,PT503,PT200,PT304,PT600,PT000,PTABC,40001,40P01,57014}'::text[]) title;
+-- so it is with the items of a bulk request
+SELECT title, r.body #>> '{Resources,0,status}', r.body #>> '{Resources,0,detail}', users_bulk_patch('scim', items) #>> '{Resources,0,detail}' AS in_sql
+FROM unnest('{divides,42P01,P0001}'::text[]) title, jsonb_build_array(jsonb_build_object('id', 'a', 'title', title)) items, user_request('scim', 'PATCH', '/Users/bulk', '{}', items::text) r;
 -- a timeout
 SET statement_timeout = '100ms';
 SELECT status('scim', 'PATCH', '/Users/a', '{}', '{"title": "sleeps"}');
@@ -356,6 +359,10 @@ INSERT INTO plain (id, document) VALUES ('f', '{"office": "Oslo"}');
 INSERT INTO offices VALUES ('Oslo');
 SELECT status('plain', 'PUT', '/users/g', '{}', '{"office": "Oslo"}'), status('plain', 'PUT', '/users/h', '{}', '{"office": "Rome"}'), status('plain', 'GET', '/users/h');
 COMMIT;
+-- a user whom others refer to
+CREATE TABLE badges (holder text REFERENCES plain, spare text REFERENCES plain DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO badges VALUES ('d', NULL), (NULL, 'f');
+SELECT ask('plain', 'DELETE', '/users/d'), ask('plain', 'DELETE', '/users/f'), (SELECT count(*) FROM plain WHERE id IN ('d', 'f')), (SELECT count(*) FROM plain_history WHERE operation = 'delete' AND user_id IN ('d', 'f'));
 -- and what the caller made immediate stays so
 BEGIN;
 SET CONSTRAINTS located IMMEDIATE;

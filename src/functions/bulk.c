@@ -124,17 +124,9 @@ finish_item(Bulk *bulk, BulkItem *item)
 	result.id = item->error != NULL ? sent_id(road->body) : road->id_text;
 	if (item->error != NULL)
 	{
-		char	   *path;
-		char	   *scim_type;
-
 		if (bulk->call->atomic)
 			raise_failure(item);
-		error_read_detail(item->error->detail, &path, &scim_type);
-		failure.sqlstate = item->error->sqlerrcode;
-		failure.status = http_status(failure.sqlstate);
-		failure.message = item->error->message;
-		failure.path = path;
-		failure.scim_type = scim_type;
+		failure_read(&failure, item->error, bulk->call->over_http);
 		result.failure = &failure;
 	}
 	else

@@ -25,6 +25,7 @@ typedef struct BulkCall
 	bool		has_creates;
 	bool		creates;
 	const char *match;
+	bool		over_http;
 } BulkCall;
 
 typedef struct Match Match;

@@ -171,8 +171,15 @@ add_hit(Match *match, char *key, char *id_text)
 {
 	StringEntry *entry;
 	bool		found;
+	ListCell   *lc;
 
 	entry = string_map_insert(match->found, key, &found);
+	/* one who lost the value since it was looked up, and got it back */
+	foreach(lc, found ? (List *) entry->value : NIL)
+	{
+		if (strcmp(lfirst(lc), id_text) == 0)
+			return;
+	}
 	entry->value = lappend(found ? entry->value : NIL, id_text);
 }
 

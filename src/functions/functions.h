@@ -153,6 +153,7 @@ extern JsonbValue *current_headers(void);
  * attempt.c
  */
 extern ErrorData *attempt(void (*work) (void *), void *arg);
+extern void failure_read(Failure *failure, const ErrorData *error, bool over_http);
 extern void rehearse(void (*work) (void *), void *arg);
 
 #endif							/* USERSTORE_FUNCTIONS_H */

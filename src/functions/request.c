@@ -330,6 +330,7 @@ serve_bulk(Request *request, Operation operation)
 	read_body(request);
 	begin_call(request, &call.common, operation);
 	call.body = request->body;
+	call.over_http = true;
 	answer_with(request, update_users(&call));
 }
 
@@ -596,36 +597,17 @@ body_of_error(const Request *request)
 
 /*
  * An error that took back all that the request did becomes the response, unless
- * it is the caller's.  The client learns of its own mistakes, the server's log
- * of the server's.
+ * it is the caller's.
  */
 void
 request_answer_error(Request *request, ErrorData *error)
 {
-	Failure		failure = {0};
+	Failure		failure;
 	ItemResult	result = {0};
-	char	   *path;
-	char	   *scim_type;
 
 	if (is_callers(error->sqlerrcode))
 		ReThrowError(error);
-	error_read_detail(error->detail, &path, &scim_type);
-	failure.sqlstate = error->sqlerrcode;
-	failure.status = http_status(failure.sqlstate);
-	failure.message = error->message;
-	failure.hint = error->hint;
-	failure.path = path;
-	failure.scim_type = scim_type;
-	if (failure.status >= 500)
-	{
-		ereport(LOG,
-				(errcode(error->sqlerrcode),
-				 errmsg_internal("%s", error->message),
-				 error->detail != NULL ? errdetail_internal("%s", error->detail) : 0,
-				 error->context != NULL ? errcontext_msg("%s", error->context) : 0));
-		failure.message = "the server could not do this";
-		failure.hint = failure.path = failure.scim_type = NULL;
-	}
+	failure_read(&failure, error, true);
 	result.id = request->id;
 	result.body = body_of_error(request);
 	result.failure = &failure;
