@@ -483,6 +483,14 @@ SELECT user_patch('people', 'lena', message('[{"op": "Replace", "value": {"activ
 	{"op": "Add", "path": "emails[type eq \"work\"].value", "value": "li@example.com"}, {"op": "Add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager", "value": "7"}]'), api => p) - 'meta' FROM (VALUES ('entra'), ('okta')) v(p);
 SELECT user_patch('people', 'lena', message('[{"op": "replace", "value": {"groups": [{"value": "g"}]}}]'));
 
+-- an attribute of an extension without the URN, and a list of one for what is single
+SELECT user_patch('people', 'lena', message(o), api => 'entra') #> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager}' AS manager
+FROM unnest('{"[{\"op\": \"Add\", \"path\": \"manager\", \"value\": [{\"$ref\": \"/Users/7\", \"value\": \"7\"}]}]",
+	"[{\"op\": \"Replace\", \"path\": \"manager\", \"value\": \"8\"}]", "[{\"op\": \"Replace\", \"path\": \"Manager.value\", \"value\": [\"9\"]}]",
+	"[{\"op\": \"Replace\", \"value\": {\"manager\": [\"10\"]}}]", "[{\"op\": \"Remove\", \"path\": \"manager\"}]"}'::jsonb[]) o;
+SELECT user_patch('people', 'lena', message('[{"op": "Replace", "path": "manager", "value": "8"}]'), api => 'scim');
+SELECT user_patch('people', 'lena', message('[{"op": "Replace", "path": "title", "value": ["Dr", "Prof"]}]'), api => 'entra');
+
 DROP TABLE people, free, staff, zuora_people, plain;
 SELECT attribute_schema_drop('urn:regress:scim_patch:Staff');
 SELECT count(api_profile_drop(name)) FROM api_profile WHERE name LIKE 'regress\_%';

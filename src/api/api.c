@@ -174,6 +174,7 @@ status_phrase(int status)
 		{415, "Unsupported Media Type"},
 		{422, "Unprocessable Content"},
 		{501, "Not Implemented"},
+		{503, "Service Unavailable"},
 	};
 
 	for (int i = 0; i < lengthof(phrases); i++)

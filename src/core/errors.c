@@ -124,12 +124,16 @@ http_status(int sqlstate)
 			return 403;
 		case ERRCODE_RAISE_EXCEPTION:
 			return 400;
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+			return 503;
 	}
 	switch (ERRCODE_TO_CATEGORY(sqlstate))
 	{
 		case ERRCODE_DATA_EXCEPTION:
 		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
 			return 400;
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+			return 503;
 	}
 	return 500;
 }

@@ -38,19 +38,19 @@ hex_digit(char c)
 
 /* Decode a part of a URL; in a query a plus sign stands for a space. */
 static char *
-decode(const char *text, int len, bool is_query)
+decode(const char *string, int len, bool is_query)
 {
 	char	   *bytes = palloc(len + 1);
 	int			count = 0;
 
 	for (int i = 0; i < len; i++)
 	{
-		char		c = text[i];
+		char		c = string[i];
 
 		if (c == '%')
 		{
-			int			high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
-			int			low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
+			int			high = i + 2 < len ? hex_digit(string[i + 1]) : -1;
+			int			low = i + 2 < len ? hex_digit(string[i + 2]) : -1;
 
 			if (high < 0 || low < 0 || (high == 0 && low == 0))
 				refuse_target("the URL has a wrong percent-encoding");
@@ -134,14 +134,14 @@ http_parameter(List *query, const char *name)
 }
 
 /*
- * A text as a segment of a path: what RFC 3986 does not reserve stays, and the
+ * A string as a segment of a path: what RFC 3986 does not reserve stays, and the
  * colons of URNs, which mean nothing there.
  */
 char *
-http_url_encode(const char *text)
+http_url_encode(const char *string)
 {
 	StringInfoData url;
-	char	   *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
+	char	   *utf8 = pg_server_to_any(string, strlen(string), PG_UTF8);
 
 	initStringInfo(&url);
 	for (const unsigned char *c = (const unsigned char *) utf8; *c; c++)
@@ -160,13 +160,13 @@ http_url_encode(const char *text)
  */
 
 static void
-append_header_value(StringInfo text, JsonbValue *value)
+append_header_value(StringInfo string, JsonbValue *value)
 {
 	if (value->type == jbvString)
-		appendBinaryStringInfo(text, value->val.string.val, value->val.string.len);
+		appendBinaryStringInfo(string, value->val.string.val, value->val.string.len);
 	else if (value->type == jbvNumeric)
-		appendStringInfoString(text, DatumGetCString(DirectFunctionCall1(numeric_out,
-																		 NumericGetDatum(value->val.numeric))));
+		appendStringInfoString(string, DatumGetCString(DirectFunctionCall1(numeric_out,
+																		   NumericGetDatum(value->val.numeric))));
 }
 
 /*
@@ -176,14 +176,14 @@ append_header_value(StringInfo text, JsonbValue *value)
 char *
 http_header(JsonbValue *headers, const char *name)
 {
-	StringInfoData text;
+	StringInfoData string;
 	bool		found = false;
 	char	   *start;
 	int			len = strlen(name);
 
 	if (headers == NULL)
 		return NULL;
-	initStringInfo(&text);
+	initStringInfo(&string);
 	document_foreach(pair, headers)
 	{
 		bool		is_list = pair->value.type == jbvArray;
@@ -195,17 +195,17 @@ http_header(JsonbValue *headers, const char *name)
 		for (int i = 0; i < count; i++)
 		{
 			if (found)
-				appendStringInfoString(&text, ", ");
-			append_header_value(&text, is_list ? &pair->value.val.array.elems[i] : &pair->value);
+				appendStringInfoString(&string, ", ");
+			append_header_value(&string, is_list ? &pair->value.val.array.elems[i] : &pair->value);
 			found = true;
 		}
 	}
 	if (!found)
 		return NULL;
-	start = text.data + strspn(text.data, " \t");
+	start = string.data + strspn(string.data, " \t");
 
-	while (text.len > start - text.data && strchr(" \t", text.data[text.len - 1]) != NULL)
-		text.		data[--text.len] = '\0';
+	while (string.len > start - string.data && strchr(" \t", string.data[string.len - 1]) != NULL)
+		string.data[--string.len] = '\0';
 
 	return start;
 }
@@ -218,7 +218,7 @@ char *
 http_read_string(const char *value)
 {
 	int			len = strlen(value);
-	char	   *text = palloc(len + 1);
+	char	   *string = palloc(len + 1);
 	int			count = 0;
 
 	if (len < 2 || value[0] != '"' || value[len - 1] != '"')
@@ -227,10 +227,10 @@ http_read_string(const char *value)
 	{
 		if (value[i] == '\\' && i + 1 < len - 1)
 			i++;
-		text[		count++] = value[i];
+		string[count++] = value[i];
 	}
-	text[		count] = '\0';
-	return text;
+	string[count] = '\0';
+	return string;
 }
 
 /*

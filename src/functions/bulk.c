@@ -455,23 +455,21 @@ answered_id(Bulk *bulk, int index, JsonbValue *answer, Datum *id)
 {
 	MemoryContext old = MemoryContextSwitchTo(bulk->item);
 	JsonbValue *member = document_member(answer, "id");
-	char	   *text = NULL;
+	char	   *id_text = NULL;
 	Road		road;
 
 	if (!bulk->shape->item_succeeded(answer))
-		text = NULL;
-
+		id_text = NULL;
 	else if (bulk->match != NULL)
-		text = member != NULL && member->type == jbvString ? document_cstring(member) : NULL;
-
+		id_text = member != NULL && member->type == jbvString ? document_cstring(member) : NULL;
 	else if (read_item(bulk, index, &road) == NULL && road.has_id)
-		text = road.id_text;
+		id_text = road.id_text;
 
 	MemoryContextSwitchTo(old);
-	if (text !=NULL)
-		*id = binding_id_from_text(bulk->table, text);
+	if (id_text != NULL)
+		*id = binding_id_from_text(bulk->table, id_text);
 	MemoryContextReset(bulk->item);
-	return text !=NULL;
+	return id_text != NULL;
 }
 
 /*

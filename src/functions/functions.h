@@ -153,7 +153,11 @@ extern JsonbValue *current_headers(void);
  * attempt.c
  */
 extern ErrorData *attempt(void (*work) (void *), void *arg);
-extern void failure_read(Failure *failure, const ErrorData *error, bool over_http);
 extern void rehearse(void (*work) (void *), void *arg);
+
+/*
+ * failure.c
+ */
+extern void failure_read(Failure *failure, const ErrorData *error, bool over_http);
 
 #endif							/* USERSTORE_FUNCTIONS_H */

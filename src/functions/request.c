@@ -473,6 +473,44 @@ require_operation(Request *request)
 }
 
 /*
+ * An id that the table cannot have is nobody's, unless the user would be created
+ * with it.
+ */
+static void
+require_possible_id(const Request *request)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	switch (request->route->action)
+	{
+		case ACTION_GET:
+		case ACTION_PATCH:
+		case ACTION_DELETE:
+		case ACTION_STATUS:
+			break;
+		case ACTION_PUT:
+			if (!request->api->profile->put_creates)
+				break;
+			return;
+		default:
+			return;
+	}
+	PG_TRY();
+	{
+		(void) binding_id_from_text(request->table, request->id);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_USER_BAD_REQUEST)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		user_missing(request->id);
+	}
+	PG_END_TRY();
+}
+
+/*
  * See what the request is about.  What is wrong is raised.
  */
 void
@@ -492,6 +530,7 @@ request_find(Request *request)
 void
 request_serve(Request *request)
 {
+	require_possible_id(request);
 	switch (request->route->action)
 	{
 		case ACTION_LIST:

@@ -164,14 +164,14 @@ check_limits(const Request *request, int count)
 
 /* The operation whose user a reference "bulkId:…" means; NULL: none. */
 static BulkOperation *
-referred_to(ScimBulk *bulk, const char *text, int len)
+referred_to(ScimBulk *bulk, const char *reference, int len)
 {
 	int			prefix = sizeof(bulk_id_prefix) - 1;
 	StringEntry *entry;
 
-	if (len < prefix || strncmp(text, bulk_id_prefix, prefix) != 0)
+	if (len < prefix || strncmp(reference, bulk_id_prefix, prefix) != 0)
 		return NULL;
-	entry = string_map_lookup(bulk->bulk_ids, pnstrdup(text +prefix, len - prefix));
+	entry = string_map_lookup(bulk->bulk_ids, pnstrdup(reference + prefix, len - prefix));
 	return entry != NULL ? entry->value : NULL;
 }
 
@@ -317,15 +317,15 @@ check_operation(ScimBulk *bulk, BulkOperation *operation)
 
 /* The id of the user of another operation, which has to exist by now. */
 static const char *
-resolve(ScimBulk *bulk, const char *text, int len)
+resolve(ScimBulk *bulk, const char *reference, int len)
 {
-	BulkOperation *other = referred_to(bulk, text, len);
+	BulkOperation *other = referred_to(bulk, reference, len);
 	const char *id;
 
 	if (other == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("no operation has the \"%s\"", shown_name(text, len)),
+				 errmsg("no operation has the \"%s\"", shown_name(reference, len)),
 				 errdetail_path("Operations.bulkId", SCIM_INVALID_VALUE),
 				 errhint("Refer to the bulkId of a POST of the same request.")));
 	if (other->done)
@@ -335,17 +335,17 @@ resolve(ScimBulk *bulk, const char *text, int len)
 	if (id == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_CONFLICT),
-				 errmsg("there is no user of \"%s\"", shown_name(text, len)),
+				 errmsg("there is no user of \"%s\"", shown_name(reference, len)),
 				 errdetail_path("Operations.bulkId", SCIM_INVALID_VALUE),
 				 errhint("The operation that this one refers to has to go well.")));
 	return id;
 }
 
 static bool
-is_reference(const char *text, int len)
+is_reference(const char *reference, int len)
 {
 	return len >= sizeof(bulk_id_prefix) - 1 &&
-		strncmp(text, bulk_id_prefix, sizeof(bulk_id_prefix) - 1) == 0;
+		strncmp(reference, bulk_id_prefix, sizeof(bulk_id_prefix) - 1) == 0;
 }
 
 /* Put ids in the place of references, in a tree that is the caller's own. */

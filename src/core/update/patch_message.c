@@ -191,6 +191,31 @@ steps_of_member(const Schema *schema, const char *name, List **steps)
 	return true;
 }
 
+/*
+ * A path as it should have been: some clients leave the URN of an extension out.
+ * Where only one has an attribute of that name, they mean that.
+ */
+static const char *
+with_extension(const Schema *schema, const char *path)
+{
+	int			len = strcspn(path, ".[");
+	const Attribute *found = NULL;
+
+	if (attribute_find(&schema->attributes, path, len) != NULL || memchr(path, ':', len) != NULL)
+		return path;
+	for (int i = 0; i < schema->attributes.count; i++)
+	{
+		const Attribute *extension = &schema->attributes.attributes[i];
+
+		if (!extension->is_extension || attribute_find(&extension->subs, path, len) == NULL)
+			continue;
+		if (found != NULL)
+			return path;
+		found = extension;
+	}
+	return found != NULL ? psprintf("%s:%s", found->name, path) : path;
+}
+
 static bool
 is_read_only(const List *steps)
 {
@@ -321,6 +346,20 @@ is_common(const Reader *reader, const char *path, JsonbValue *value, bool has_pa
 	return true;
 }
 
+/* A list of one, as some clients send it for what is no list. */
+static JsonbValue *
+without_list(const PatchOperation *operation, JsonbValue *value)
+{
+	const Attribute *attribute = ((PatchStep *) llast(operation->steps))->attribute;
+
+	if (operation->sub_steps != NIL)
+		attribute = ((PatchStep *) llast(operation->sub_steps))->attribute;
+	if (attribute == NULL || attribute->multi_valued || attribute->type == TYPE_ANY ||
+		value == NULL || value->type != jbvArray || value->val.array.nElems != 1)
+		return value;
+	return &value->val.array.elems[0];
+}
+
 /*
  * Read what is to be done at a target.  Gives NULL when that is nothing.
  */
@@ -338,6 +377,8 @@ read_target(const Reader *reader, const char *path, JsonbValue *value, bool has_
 		path++;
 	if (is_common(reader, path, value, has_path))
 		return NULL;
+	if (update->profile->lenient)
+		path = with_extension(update->schema, path);
 	len = strlen(path);
 	operation = palloc0(sizeof(PatchOperation));
 	operation->kind = reader->kind;
@@ -363,6 +404,8 @@ read_target(const Reader *reader, const char *path, JsonbValue *value, bool has_
 		return NULL;
 	if (operation->filter != NULL && !read_filter(update, operation, sub))
 		is_known = false;
+	if (update->profile->lenient)
+		operation->value = without_list(operation, value);
 	return is_known || follows_unknown(update, operation) ? operation : NULL;
 }
 
