@@ -251,6 +251,10 @@ SELECT found_in('things', 'userName eq "' || repeat('x', 65536 - 14) || '"'), fo
 -- many conditions, one after the other, are neither
 SELECT length(f), user_matches('things', '{"userName": "u4000"}', f), user_matches('things', '{"userName": "u4001"}', f)
 FROM (SELECT string_agg(format('count eq %s', n), ' or ') || ' or userName eq "u4000"' AS f FROM generate_series(1, 3800) n) g;
+-- nor do they take long
+SET statement_timeout = '8s';
+SELECT count(*) FROM generate_series(1, 20) n WHERE user_matches('free', '{"a20": 1}', repeat('b pr or ', 8000) || format('a%s pr', n));
+RESET statement_timeout;
 -- deep documents
 SELECT user_matches('free', (repeat('{"a":', 5000) || '1' || repeat('}', 5000))::jsonb, 'b pr');
 SELECT user_matches('free', (repeat('[', 5000) || '1' || repeat(']', 5000))::jsonb, 'b pr');

@@ -34,7 +34,8 @@ check_unchanged(JsonbValue *tree, StringInfo before, const char *what)
 		finding("%s is changed: %s", what, shown(tree));
 }
 
-static void
+/* A value is of a type that there is, and names in it are there once. */
+void
 check_value(JsonbValue *value, const char *what)
 {
 	switch (value->type)

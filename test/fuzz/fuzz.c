@@ -51,13 +51,13 @@ static const FuzzTarget *const targets[] = {
 	&scim_patch_target,
 	&json_patch_target,
 	&body_target,
+	&http_target,
 	&planted_target,
 };
 
 static MemoryContext run_context;
 static TimeoutId run_timeout;
 static int64 runs;
-static int64 accepted;			/* runs that ended without an error */
 static int64 left_before;		/* what stayed behind when all was warm */
 static int64 heap_growth;		/* of malloc(), in all runs */
 
@@ -346,8 +346,8 @@ run_one(const uint8 *data, size_t size)
 	CHECK_FOR_INTERRUPTS();
 	enable_timeout_after(run_timeout, fuzz_target->max_ms > 0 ? fuzz_target->max_ms : MAX_RUN_MS);
 	input = input_read((const char *) data, size);
-	if (input != NULL && attempt(run_target, input))
-		accepted++;
+	if (input != NULL)
+		(void) attempt(run_target, input);
 	if (chunk_bytes() > MAX_RUN_BYTES)
 		finding("the run takes too much memory");
 	disable_timeout(run_timeout, false);
@@ -447,7 +447,7 @@ find_target(const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("target \"%s\" does not exist", name),
-			 errhint("There are filter, scim_patch, json_patch, body and planted.")));
+			 errhint("There are filter, scim_patch, json_patch, body, http and planted.")));
 	return NULL;				/* keep the compiler quiet */
 }
 
@@ -490,10 +490,10 @@ summary(void)
 	int			count = __stop___sancov_cntrs - __start___sancov_cntrs;
 	int			hit = 0;
 
+	/* of those that the sanitizers added, most are never to be reached */
 	for (int i = 0; i < count; i++)
 		hit += covered[i] != 0;
-	return psprintf(INT64_FORMAT " runs, " INT64_FORMAT " of them without an error; %d of %d edges of the code",
-					runs, accepted, hit, count);
+	return psprintf(INT64_FORMAT " runs, %d edges of the code", runs, hit);
 }
 
 /*
@@ -523,7 +523,7 @@ fuzz(PG_FUNCTION_ARGS)
 									 __stop___sancov_cntrs - __start___sancov_cntrs);
 	}
 	memset(covered, 0, __stop___sancov_cntrs - __start___sancov_cntrs);
-	runs = accepted = left_before = heap_growth = 0;
+	runs = left_before = heap_growth = 0;
 	errors = redirect_errors(log);
 	PG_TRY();
 	{

@@ -45,7 +45,8 @@ typedef enum FuzzRequest
 	REQUEST_FILTER,
 	REQUEST_SCIM_PATCH,
 	REQUEST_JSON_PATCH,
-	REQUEST_BODY
+	REQUEST_BODY,
+	REQUEST_HTTP
 } FuzzRequest;
 
 typedef struct FuzzTarget
@@ -63,6 +64,7 @@ extern const FuzzTarget filter_target;
 extern const FuzzTarget scim_patch_target;
 extern const FuzzTarget json_patch_target;
 extern const FuzzTarget body_target;
+extern const FuzzTarget http_target;
 extern const FuzzTarget planted_target;
 
 /* fuzz.c */
@@ -81,6 +83,7 @@ extern int64 allocated_bytes(void);
 /* check.c */
 extern StringInfo snapshot(JsonbValue *tree);
 extern void check_unchanged(JsonbValue *tree, StringInfo before, const char *what);
+extern void check_value(JsonbValue *value, const char *what);
 extern void check_tree(JsonbValue *tree, const char *what);
 extern void check_result(FuzzInput *input, Update *update, JsonbValue *before,
 						 bool was_valid, JsonbValue *after);

@@ -13,6 +13,8 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
+#include "core/http.h"
+
 /* Trees made up are no deeper than this, but for what grows by copies. */
 #define MAX_NEW_DEPTH	3
 
@@ -575,20 +577,107 @@ as_json(const char *text)
 	return jsonb != NULL ? jsonb : document_to_jsonb(document_new_object());
 }
 
+/*
+ * Text
+ */
+
+/* A query in the syntax of Oracle CPQ. */
+static void
+add_query(StringInfo out, const FuzzApi *api, int depth)
+{
+	static const char *const operators[] = {"$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$like", "$exists", "$Eq"};
+
+	appendStringInfoChar(out, '{');
+	for (int i = below(3); i >= 0; i--)
+	{
+		JsonbValue *value = one_in(2) ? new_string() : new_any(MAX_NEW_DEPTH);
+
+		if (depth < MAX_NEW_DEPTH && one_in(3))
+		{
+			appendStringInfoString(out, one_in(2) ? "$and: [" : "$or: [");
+			add_query(out, api, depth + 1);
+			appendStringInfoString(out, ", ");
+			add_query(out, api, depth + 1);
+			appendStringInfoChar(out, ']');
+		}
+		else
+		{
+			add_name(out, api, NULL);
+			appendStringInfo(out, ": {%s: ", PICK(operators));
+			(void) JsonbToCString(out, &document_to_jsonb(value)->root, 0);
+			appendStringInfoChar(out, '}');
+		}
+		if (i > 0)
+			appendStringInfoString(out, ", ");
+	}
+	appendStringInfoChar(out, '}');
+}
+
+static char *
+new_filter(const FuzzApi *api)
+{
+	StringInfoData filter;
+
+	initStringInfo(&filter);
+	if (api->shape == &object_shape && one_in(2))
+		add_query(&filter, api, 0);
+	else
+		add_filter(&filter, api, NULL, 0);
+	return filter.data;
+}
+
+static char *
+change_filter(const FuzzApi *api, const char *filter)
+{
+	char	   *other = new_filter(api);
+
+	if (one_in(2))
+		return other;
+	return psprintf(one_in(2) ? "%s and %s" : "%s or (%s)", filter, other);
+}
+
+static const char *const parameters[] = {
+	"filter", "attributes", "excludedAttributes", "sortBy", "sortOrder", "startIndex", "count", "q", "fields", "orderby",
+	"offset", "limit", "totalResults", "FILTER",
+};
+
+static const char *const headers[] = {
+	"If-Match: W/\"1\", *", "if-none-match: \"7\"", "If-Match: W/\"9223372036854775808\"",
+	"Prefer: return=\"minimal\"; x, a", "Idempotency-Key: \"a\\\"b\"", "Content-Type: application/scim+json; charset=utf-8",
+};
+
+/* A URL, and headers. */
+static char *
+change_http(const FuzzApi *api, const char *request)
+{
+	const Attribute *attribute = any_attribute(api);
+	int			len = strcspn(request, "\n");
+	const char *name = PICK(parameters);
+	char	   *value;
+
+	if (one_in(4))
+		return psprintf("%s\n%s", request, PICK(headers));
+	if (one_in(8))
+		return psprintf("/%s%s", http_url_encode(PICK(strings)), request);
+	if (pg_strcasecmp(name, "filter") == 0 || strcmp(name, "q") == 0)
+		value = new_filter(api);
+	else if (attribute != NULL && one_in(2))
+		value = psprintf(one_in(2) ? "%s" : "%s, userName:desc", attribute->path);
+	else
+		value = one_in(2) ? pstrdup(PICK(numbers)) : new_path(api, attribute);
+	return psprintf("%.*s%c%s=%s%s", len, request, memchr(request, '?', len) != NULL ? '&' : '?', name,
+					http_url_encode(value), request + len);
+}
+
 static char *
 change_request(const FuzzInput *input, JsonbValue *document)
 {
 	JsonbValue *request;
-	StringInfoData filter;
 
 	if (fuzz_target->request == REQUEST_FILTER)
-	{
-		initStringInfo(&filter);
-		add_filter(&filter, input->api, NULL, 0);
-		if (one_in(2))
-			return filter.data;
-		return psprintf(one_in(2) ? "%s and %s" : "%s or (%s)", input->request, filter.data);
-	}
+		return change_filter(input->api, input->request);
+	if (fuzz_target->request == REQUEST_HTTP)
+		return change_http(input->api, input->request);
 	request = document_from_jsonb(as_json(input->request));
 	if (one_in(3))
 		add_operation(input->api, request, document);
@@ -695,7 +784,7 @@ cross(const FuzzInput *a, const FuzzInput *b, Mutation *mutation)
 
 	if (fuzz_target->request == REQUEST_FILTER)
 		crossed = psprintf("%s and %s", a->request, b->request);
-	else if (one_in(2))
+	else if (fuzz_target->request != REQUEST_HTTP && one_in(2))
 	{
 		request = document_from_jsonb(as_json(a->request));
 		operations = operations_of(request);

@@ -22,10 +22,11 @@ typedef enum Binds
 static void
 print_filter(StringInfo out, const Filter *filter, int around)
 {
-	Binds		binds = filter->type == FILTER_OR ? BINDS_OR :
-		filter->type == FILTER_AND ? BINDS_AND : BINDS_NOT;
+	Binds		binds = BINDS_NOT;
 	ListCell   *lc;
 
+	if (filter->type == FILTER_OR || filter->type == FILTER_AND)
+		binds = filter->type == FILTER_OR ? BINDS_OR : BINDS_AND;
 	switch (filter->type)
 	{
 		case FILTER_AND:
@@ -198,6 +199,15 @@ expect_match(FuzzInput *input, const char *text, JsonbValue *document, bool expe
 		finding("does not give %d: %s", expected, text);
 }
 
+static void
+parse_lenient(void *arg)
+{
+	Parsing    *parsing = arg;
+
+	parsing->filter = filter_parse_lenient(parsing->text);
+	check_positions(parsing->filter, parsing->text);
+}
+
 /* Another grammar, whose filters are evaluated as those of SCIM are. */
 static void
 run_grammar(FuzzInput *input, void (*parse) (void *), JsonbValue *document)
@@ -226,6 +236,7 @@ run(FuzzInput *input)
 
 	run_grammar(input, parse_fields, document);
 	run_grammar(input, parse_query, document);
+	run_grammar(input, parse_lenient, document);
 	check_unchanged(document, before, "the document");
 	if (attempt(parse_path, &parsing))
 		check_path(parsing.path);

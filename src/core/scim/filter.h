@@ -70,7 +70,19 @@ typedef struct PatchPath
 	char	   *sub;			/* behind the filter, or NULL */
 } PatchPath;
 
+/*
+ * A place in a text that was asked for, and in which position it is.  Places
+ * that are asked for one after the other are near each other, and the text may
+ * be long.
+ */
+typedef struct TextPlace
+{
+	const char *at;
+	int			position;		/* in characters, from 1 */
+} TextPlace;
+
 /* parse.c */
+extern int	text_position(TextPlace *last, const char *at);
 extern Filter *filter_parse(const char *text);
 extern Filter *filter_parse_lenient(const char *text);
 extern Filter *filter_parse_fields(const char *text);

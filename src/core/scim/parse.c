@@ -19,8 +19,8 @@
 
 typedef struct Parser
 {
-	const char *text;
 	const char *at;
+	TextPlace	place;			/* see position_of() */
 	const char *kind;			/* "filter" or "path" */
 	const char *scim_type;		/* of errors */
 	int			depth;
@@ -62,10 +62,22 @@ bad_filter(const char *text, const char *scim_type, int position, const char *hi
 			 errhint("%s", hint)));
 }
 
-static int
-position_of(const Parser *parser, const char *at)
+/* The position of a place, counted from the last one. */
+int
+text_position(TextPlace *last, const char *at)
 {
-	return pg_mbstrlen_with_len(parser->text, at - parser->text) + 1;
+	if (at >= last->at)
+		last->position += pg_mbstrlen_with_len(last->at, at - last->at);
+	else
+		last->position -= pg_mbstrlen_with_len(at, last->at - at);
+	last->at = at;
+	return last->position;
+}
+
+static int
+position_of(Parser *parser, const char *at)
+{
+	return text_position(&parser->place, at);
 }
 
 #define BAD_SYNTAX(parser, where, hint, ...) \
@@ -461,7 +473,10 @@ static void
 begin(Parser *parser, const char *text, const char *kind, const char *scim_type)
 {
 	memset(parser, 0, sizeof(Parser));
-	parser->text = parser->at = text;
+	parser->at = text;
+	parser->place.at = text;
+
+	parser->place.position = 1;
 
 	parser->kind = kind;
 	parser->scim_type = scim_type;

@@ -11,7 +11,6 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
 #include "core/errors.h"
@@ -20,8 +19,8 @@
 
 typedef struct Query
 {
-	const char *text;
 	const char *at;
+	TextPlace	place;			/* see position_of() */
 	int			depth;
 } Query;
 
@@ -45,9 +44,9 @@ static const struct
 static Filter *parse_query(Query *query);
 
 static int
-position_of(const Query *query, const char *at)
+position_of(Query *query, const char *at)
 {
-	return pg_mbstrlen_with_len(query->text, at - query->text) + 1;
+	return text_position(&query->place, at);
 }
 
 #define BAD_QUERY(query, where, hint, ...) \
@@ -328,8 +327,10 @@ query_parse(const char *text)
 	Query		query;
 	Filter	   *filter;
 
-	query.text = query.at = text;
+	query.at = text;
+	query.place.at = text;
 
+	query.place.position = 1;
 	query.depth = 0;
 	if (strlen(text) > MAX_FILTER_BYTES)
 		BAD_QUERY(&query, text, psprintf("At most %d bytes are accepted.", MAX_FILTER_BYTES),
