@@ -17,6 +17,20 @@ static const BodyShape *const shapes[] = {
 	&fields_shape,
 };
 
+/* Of the shapes that are not SCIM's: a list of users, many at once, one. */
+const Route user_routes[] = {
+	{"GET", "users", ACTION_LIST},
+	{"POST", "users", ACTION_CREATE},
+	{"PUT", "users", ACTION_BULK_PUT},
+	{"PATCH", "users", ACTION_BULK_PATCH},
+	{"GET", "users/*", ACTION_GET},
+	{"PUT", "users/*", ACTION_PUT},
+	{"PATCH", "users/*", ACTION_PATCH},
+	{"DELETE", "users/*", ACTION_DELETE},
+	{"PUT", "users/*/status", ACTION_STATUS},
+	{NULL}
+};
+
 /* The shape that a profile names. */
 const BodyShape *
 body_shape(const char *name)

@@ -189,6 +189,8 @@ typedef struct BodyShape
 							   const ItemResult *result);
 } BodyShape;
 
+extern const Route user_routes[];
+
 extern const BodyShape scim_shape;
 extern const BodyShape object_shape;
 extern const BodyShape fields_shape;

@@ -552,19 +552,6 @@ fields_show_status(const Profile *profile, const char *id)
 	return answer;
 }
 
-static const Route fields_routes[] = {
-	{"GET", "users", ACTION_LIST},
-	{"POST", "users", ACTION_CREATE},
-	{"PUT", "users", ACTION_BULK_PUT},
-	{"PATCH", "users", ACTION_BULK_PATCH},
-	{"GET", "users/*", ACTION_GET},
-	{"PUT", "users/*", ACTION_PUT},
-	{"PATCH", "users/*", ACTION_PATCH},
-	{"DELETE", "users/*", ACTION_DELETE},
-	{"PUT", "users/*/status", ACTION_STATUS},
-	{NULL}
-};
-
 const BodyShape fields_shape = {
 	.name = "fields",
 	.read_user = fields_read_user,
@@ -581,7 +568,7 @@ const BodyShape fields_shape = {
 	.show_list = fields_show_list,
 	.read_status = fields_read_status,
 	.show_status = fields_show_status,
-	.routes = fields_routes,
+	.routes = user_routes,
 	.media_type = "application/json",
 	.collection = "users",
 	.show_error = fields_show_item,

@@ -296,19 +296,6 @@ object_show_error(const Schema *schema, const Profile *profile, const ItemResult
 	return object;
 }
 
-/* A list of users, many at once, one. */
-static const Route object_routes[] = {
-	{"GET", "users", ACTION_LIST},
-	{"POST", "users", ACTION_CREATE},
-	{"PUT", "users", ACTION_BULK_PUT},
-	{"PATCH", "users", ACTION_BULK_PATCH},
-	{"GET", "users/*", ACTION_GET},
-	{"PUT", "users/*", ACTION_PUT},
-	{"PATCH", "users/*", ACTION_PATCH},
-	{"DELETE", "users/*", ACTION_DELETE},
-	{NULL}
-};
-
 const BodyShape object_shape = {
 	.name = "object",
 	.read_user = object_read_user,
@@ -322,7 +309,7 @@ const BodyShape object_shape = {
 	.read_filter = object_read_filter,
 	.show_listed = object_show_listed,
 	.show_list = object_show_list,
-	.routes = object_routes,
+	.routes = user_routes,
 	.media_type = "application/json",
 	.collection = "users",
 	.show_error = object_show_error,

@@ -71,10 +71,10 @@ refuse_method(Request *request, const char *allowed)
 
 /* Are there such requests for users of this profile? */
 static bool
-is_offered(const Profile *profile, Action action)
+is_offered(const BodyShape *shape, const Profile *profile, Action action)
 {
 	if (action == ACTION_STATUS)
-		return profile->statuses != NULL;
+		return shape->read_status != NULL && profile->statuses != NULL;
 	if (action == ACTION_DELETE)
 		return profile->on_delete != ON_DELETE_REFUSE;
 	return true;
@@ -97,7 +97,7 @@ find_route(Request *request)
 		int			length;
 		const char *id;
 
-		if (!is_offered(request->api->profile, route->action) ||
+		if (!is_offered(request->shape, request->api->profile, route->action) ||
 			!is_pattern_of(route->pattern, request->target->segments, &length, &id) ||
 			length < best)
 			continue;
