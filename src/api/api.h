@@ -110,7 +110,8 @@ typedef enum Action
 	ACTION_SHOW_CONFIG,
 	ACTION_SHOW_SCHEMAS,
 	ACTION_SHOW_RESOURCE_TYPES,
-	ACTION_SHOW_GROUPS
+	ACTION_SHOW_GROUPS,
+	ACTION_NOT_IMPLEMENTED
 } Action;
 
 /*
@@ -207,6 +208,7 @@ extern void require_object(JsonbValue *body);
 extern void refuse_message(JsonbValue *schemas);
 extern char *read_body_id(JsonbValue *value);
 extern char *user_url(const Profile *profile, const char *collection, const char *id);
+extern JsonbValue *show_schemas(const Schema *schema, JsonbValue *document);
 extern char *failure_text(const Failure *failure);
 extern const char *status_phrase(int status);
 extern char *show_timestamp(TimestampTz timestamp);

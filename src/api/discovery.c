@@ -205,7 +205,7 @@ show_schema(const Schema *schema, const Profile *profile, int index)
 
 /* All schemas, or the one of a URI, which is the same in any case. */
 static JsonbValue *
-show_schemas(const Schema *schema, const Profile *profile, const char *id)
+show_schema_list(const Schema *schema, const Profile *profile, const char *id)
 {
 	JsonbValue *shown = document_new_array();
 	ListCell   *lc;
@@ -276,7 +276,7 @@ discovery_show(const Schema *schema, const Profile *profile, Action kind, const 
 	if (kind == ACTION_SHOW_CONFIG)
 		return show_config(schema, profile);
 	if (kind == ACTION_SHOW_SCHEMAS)
-		page.items = show_schemas(schema, profile, name);
+		page.items = show_schema_list(schema, profile, name);
 	else if (kind == ACTION_SHOW_RESOURCE_TYPES)
 		page.items = show_resource_types(schema, profile, name);
 	else

@@ -92,7 +92,7 @@ scim_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
 }
 
 /* The core schema, and each extension that has values. */
-static JsonbValue *
+JsonbValue *
 show_schemas(const Schema *schema, JsonbValue *document)
 {
 	JsonbValue *schemas = document_new_array();
@@ -398,6 +398,11 @@ static const Route scim_routes[] = {
 	{"PUT", "Users/bulk", ACTION_BULK_PUT},
 	{"PATCH", "Users/bulk", ACTION_BULK_PATCH},
 	{"POST", "Bulk", ACTION_SCIM_BULK},
+	{"GET", "Me", ACTION_NOT_IMPLEMENTED},
+	{"POST", "Me", ACTION_NOT_IMPLEMENTED},
+	{"PUT", "Me", ACTION_NOT_IMPLEMENTED},
+	{"PATCH", "Me", ACTION_NOT_IMPLEMENTED},
+	{"DELETE", "Me", ACTION_NOT_IMPLEMENTED},
 	{"GET", "Users/*", ACTION_GET},
 	{"PUT", "Users/*", ACTION_PUT},
 	{"PATCH", "Users/*", ACTION_PATCH},

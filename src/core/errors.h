@@ -23,6 +23,8 @@
 #define ERRCODE_USER_UNSUPPORTED_MEDIA_TYPE	MAKE_SQLSTATE('P', 'T', '4', '1', '5')
 #define ERRCODE_USER_UNPROCESSABLE			MAKE_SQLSTATE('P', 'T', '4', '2', '2')
 
+#define ERRCODE_USER_NOT_IMPLEMENTED		MAKE_SQLSTATE('P', 'T', '5', '0', '1')
+
 /* Error types of RFC 7644 section 3.12, for the scimType of a DETAIL. */
 #define SCIM_INVALID_SYNTAX		"invalidSyntax"
 #define SCIM_INVALID_FILTER		"invalidFilter"

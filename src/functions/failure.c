@@ -24,7 +24,7 @@ failure_read(Failure *failure, const ErrorData *error, bool over_http)
 	failure->hint = error->hint;
 	failure->path = path;
 	failure->scim_type = scim_type;
-	if (!over_http || failure->status < 500)
+	if (!over_http || failure->status < 500 || failure->sqlstate == ERRCODE_USER_NOT_IMPLEMENTED)
 		return;
 	ereport(LOG,
 			(errcode(error->sqlerrcode),

@@ -53,9 +53,9 @@ typedef struct Listing
  * What to list
  */
 
-/* A unique attribute that the filter says the value of, or NULL. */
+/* Where the filter says what the attribute of a path is equal to, or NULL. */
 static const Filter *
-find_equality(const Filter *filter, const UniqueIndex *index)
+find_equality(const Filter *filter, const char *path)
 {
 	ListCell   *lc;
 
@@ -63,40 +63,58 @@ find_equality(const Filter *filter, const UniqueIndex *index)
 	{
 		foreach(lc, filter->parts)
 		{
-			const Filter *found = find_equality(lfirst(lc), index);
+			const Filter *found = find_equality(lfirst(lc), path);
 
 			if (found != NULL)
 				return found;
 		}
 	}
 	if (filter->type == FILTER_COMPARE && filter->op == OPERATOR_EQ && filter->attribute != NULL &&
-		strcmp(filter->attribute->path, index->path) == 0 && filter->value->type != jbvNull)
+		strcmp(filter->attribute->path, path) == 0 && filter->value->type != jbvNull)
 		return filter;
 	return NULL;
+}
+
+static void
+look_up(Listing *listing, const char *column, Oid type, Datum value)
+{
+	listing->condition = psprintf(" WHERE u.%s OPERATOR(pg_catalog.=) $1", quote_identifier(column));
+	listing->parameter_type = type;
+	listing->parameter = value;
 }
 
 /* Let an index find the only user who can match. */
 static void
 use_index(Listing *listing)
 {
+	const Filter *equality;
 	ListCell   *lc;
+	Datum		id;
 
 	listing->condition = "";
+	if (listing->filter == NULL)
+		return;
+	equality = find_equality(listing->filter, "id");
+	if (equality != NULL && equality->value->type == jbvString &&
+		binding_find_id(listing->table, document_cstring(equality->value), &id))
+	{
+		look_up(listing, "id", listing->table->id_type, id);
+		return;
+	}
 	foreach(lc, listing->table->unique_indexes)
 	{
 		UniqueIndex *index = lfirst(lc);
-		const Filter *equality = listing->filter != NULL ? find_equality(listing->filter, index) : NULL;
-		char	   *key = equality == NULL ? NULL :
-		unique_key(index->type, equality->attribute->case_exact, equality->value);
+		char	   *key;
 
+		equality = find_equality(listing->filter, index->path);
+		if (equality == NULL)
+			continue;
+		key = unique_key(index->type, equality->attribute->case_exact, equality->value);
 		if (key == NULL)
 			continue;
-		listing->condition = psprintf(" WHERE u.%s OPERATOR(pg_catalog.=) $1",
-									  quote_identifier(index->column));
-		listing->parameter_type = index->type;
-		listing->parameter = index->type == NUMERICOID ?
-			DirectFunctionCall3(numeric_in, CStringGetDatum(key), ObjectIdGetDatum(InvalidOid),
-								Int32GetDatum(-1)) : CStringGetTextDatum(key);
+		look_up(listing, index->column, index->type, index->type == NUMERICOID ?
+				DirectFunctionCall3(numeric_in, CStringGetDatum(key), ObjectIdGetDatum(InvalidOid),
+									Int32GetDatum(-1)) : CStringGetTextDatum(key));
 		return;
 	}
 }
@@ -201,17 +219,23 @@ set_order(Listing *listing, List *keys)
 
 /* A document with what no document holds, for the filter to look at. */
 static JsonbValue *
-with_common(const UserState *user)
+with_common(const Listing *listing, const UserState *user)
 {
+	const Profile *profile = listing->api->profile;
 	JsonbValue *resource = document_copy_top(user->document);
 	JsonbValue *meta = document_new_object();
 
 	document_add(meta, "resourceType", document_string("User"));
 	document_add(meta, "created", document_string(show_timestamp(user->created)));
 	document_add(meta, "lastModified", document_string(show_timestamp(user->modified)));
-	document_add(meta, "version", document_string(psprintf("W/\"" INT64_FORMAT "\"", user->version)));
+	document_add(meta, "version", document_string(http_entity_tag(user->version)));
+	if (profile->base_url != NULL)
+		document_add(meta, "location",
+					 document_string(user_url(profile, listing->shape->collection, user->id)));
 	document_set(resource, "id", strlen("id"), document_string(user->id));
 	document_set(resource, "meta", strlen("meta"), meta);
+	document_set(resource, "schemas", strlen("schemas"),
+				 show_schemas(listing->api->schema, user->document));
 	return resource;
 }
 
@@ -230,7 +254,7 @@ take_user(Listing *listing, HeapTuple tuple, TupleDesc desc)
 	user.modified = DatumGetTimestampTz(result_column(tuple, desc, 4, TIMESTAMPTZOID, NULL));
 	user.id = binding_id_to_text(listing->table,
 								 result_column(tuple, desc, 5, listing->table->id_type, NULL));
-	if (listing->filter != NULL && !filter_matches(listing->filter, with_common(&user)))
+	if (listing->filter != NULL && !filter_matches(listing->filter, with_common(listing, &user)))
 		return;
 	listing->found++;
 	if (listing->found < page->start)

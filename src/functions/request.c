@@ -479,7 +479,7 @@ require_operation(Request *request)
 static void
 require_possible_id(const Request *request)
 {
-	MemoryContext context = CurrentMemoryContext;
+	Datum		id;
 
 	switch (request->route->action)
 	{
@@ -495,19 +495,8 @@ require_possible_id(const Request *request)
 		default:
 			return;
 	}
-	PG_TRY();
-	{
-		(void) binding_id_from_text(request->table, request->id);
-	}
-	PG_CATCH();
-	{
-		if (geterrcode() != ERRCODE_USER_BAD_REQUEST)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
+	if (!binding_find_id(request->table, request->id, &id))
 		user_missing(request->id);
-	}
-	PG_END_TRY();
 }
 
 /*
@@ -571,6 +560,12 @@ request_serve(Request *request)
 		case ACTION_SHOW_GROUPS:
 			serve_discovery(request);
 			return;
+		case ACTION_NOT_IMPLEMENTED:
+			ereport(ERROR,
+					(errcode(ERRCODE_USER_NOT_IMPLEMENTED),
+					 errmsg("nobody here knows which user the client is"),
+					 errdetail_path(NULL, NULL),
+					 errhint("Address the user by id.")));
 	}
 	/* operations may need each other: see do_unit() */
 	if (!request->is_operation)
@@ -716,10 +711,10 @@ user_request(PG_FUNCTION_ARGS)
 	error = attempt(serve, &request);
 	if (error != NULL)
 		request_answer_error(&request, error);
-	if (pg_strcasecmp(request.method, "HEAD") == 0)
-		request.response = NULL;
 	if (request.response != NULL)
 		add_header(&request, "Content-Type", request.shape->media_type);
+	if (pg_strcasecmp(request.method, "HEAD") == 0)
+		request.response = NULL;
 
 	values[0] = Int32GetDatum(request.status);
 	values[1] = JsonbPGetDatum(document_to_jsonb(request.response_headers));

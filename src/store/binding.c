@@ -49,6 +49,9 @@ static uint64 generations = 0;
 /* Is any binding out of date? */
 static bool any_invalid = false;
 
+/* In characters. */
+#define MAX_ID_LENGTH	255
+
 /* Columns of a user table that our statements touch. */
 static const char *const read_columns[] = {"id", "document", "version", "created_at", "modified_at", "xmin", NULL};
 static const char *const write_columns[] = {"document", "version", "modified_at", NULL};
@@ -507,25 +510,21 @@ binding_api(Binding *binding, const char *name)
  */
 
 /*
- * The id of a user, from the text in which requests have it.
+ * The id that a text is; false when no user of the table can have it.
  */
-Datum
-binding_id_from_text(Binding *binding, const char *text)
+bool
+binding_find_id(Binding *binding, const char *id_text, Datum *id)
 {
 	MemoryContext context = CurrentMemoryContext;
-	int			len = pg_mbstrlen(text);
-	Datum		id = (Datum) 0;
+	int			len = pg_mbstrlen(id_text);
+	volatile bool is_id = true;
 
-	if (len == 0 || len > 255)
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("the id of a user has 1 to 255 characters"),
-				 errdetail_path("id", SCIM_INVALID_VALUE),
-				 errhint("Send the id of the user as the table has it.")));
+	if (len == 0 || len > MAX_ID_LENGTH)
+		return false;
 	PG_TRY();
 	{
-		id = InputFunctionCall(&binding->id_in, unconstify(char *, text),
-							   binding->id_in_param, -1);
+		*id = InputFunctionCall(&binding->id_in, unconstify(char *, id_text),
+								binding->id_in_param, -1);
 	}
 	PG_CATCH();
 	{
@@ -533,15 +532,32 @@ binding_id_from_text(Binding *binding, const char *text)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("the id of a user in \"%s\" is a value of type %s", binding->name,
-						format_type_be(binding->id_type)),
-				 errdetail_path("id", SCIM_INVALID_VALUE),
-				 errhint("Send the id of the user as the table has it.")));
+		is_id = false;
 	}
 	PG_END_TRY();
-	return id;
+	return is_id;
+}
+
+/*
+ * The id of a user, from the text in which requests have it.
+ */
+Datum
+binding_id_from_text(Binding *binding, const char *id_text)
+{
+	int			len = pg_mbstrlen(id_text);
+	Datum		id;
+
+	if (binding_find_id(binding, id_text, &id))
+		return id;
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_BAD_REQUEST),
+			 len == 0 || len > MAX_ID_LENGTH ?
+			 errmsg("the id of a user has 1 to %d characters", MAX_ID_LENGTH) :
+			 errmsg("the id of a user in \"%s\" is a value of type %s", binding->name,
+					format_type_be(binding->id_type)),
+			 errdetail_path("id", SCIM_INVALID_VALUE),
+			 errhint("Send the id of the user as the table has it.")));
+	return (Datum) 0;			/* keep the compiler quiet */
 }
 
 /* Its text as the type itself writes it. */

@@ -225,6 +225,7 @@ extern Binding *binding_open(Oid users);
 extern void binding_invalidate(Oid relid);
 extern void binding_free_retired(void);
 extern const BoundApi *binding_api(Binding *binding, const char *name);
+extern bool binding_find_id(Binding *binding, const char *id_text, Datum *id);
 extern Datum binding_id_from_text(Binding *binding, const char *text);
 extern char *binding_id_to_text(Binding *binding, Datum id);
 extern bool binding_generate_id(Binding *binding, Datum *id);

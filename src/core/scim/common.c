@@ -12,6 +12,7 @@
 static const char common_document[] =
 "{\"id\": \"urn:ietf:params:scim:schemas:core:2.0:Resource\", \"attributes\": ["
 "{\"name\": \"id\", \"caseExact\": true, \"mutability\": \"readOnly\"},"
+"{\"name\": \"schemas\", \"multiValued\": true, \"mutability\": \"readOnly\"},"
 "{\"name\": \"meta\", \"type\": \"complex\", \"mutability\": \"readOnly\", \"subAttributes\": ["
 "{\"name\": \"resourceType\", \"caseExact\": true}, {\"name\": \"created\", \"type\": \"dateTime\"},"
 "{\"name\": \"lastModified\", \"type\": \"dateTime\"}, {\"name\": \"location\", \"type\": \"reference\"},"
