@@ -176,14 +176,14 @@ append_header_value(StringInfo text, JsonbValue *value)
 char *
 http_header(JsonbValue *headers, const char *name)
 {
-	StringInfoData text;
+	StringInfoData joined;
 	bool		found = false;
 	char	   *start;
 	int			len = strlen(name);
 
 	if (headers == NULL)
 		return NULL;
-	initStringInfo(&text);
+	initStringInfo(&joined);
 	document_foreach(pair, headers)
 	{
 		bool		is_list = pair->value.type == jbvArray;
@@ -195,17 +195,17 @@ http_header(JsonbValue *headers, const char *name)
 		for (int i = 0; i < count; i++)
 		{
 			if (found)
-				appendStringInfoString(&text, ", ");
-			append_header_value(&text, is_list ? &pair->value.val.array.elems[i] : &pair->value);
+				appendStringInfoString(&joined, ", ");
+			append_header_value(&joined, is_list ? &pair->value.val.array.elems[i] : &pair->value);
 			found = true;
 		}
 	}
 	if (!found)
 		return NULL;
-	start = text.data + strspn(text.data, " \t");
+	start = joined.data + strspn(joined.data, " \t");
 
-	while (text.len > start - text.data && strchr(" \t", text.data[text.len - 1]) != NULL)
-		text.		data[--text.len] = '\0';
+	while (joined.len > start - joined.data && strchr(" \t", joined.data[joined.len - 1]) != NULL)
+		joined.data[--joined.len] = '\0';
 
 	return start;
 }
@@ -218,7 +218,7 @@ char *
 http_read_string(const char *value)
 {
 	int			len = strlen(value);
-	char	   *text = palloc(len + 1);
+	char	   *string = palloc(len + 1);
 	int			count = 0;
 
 	if (len < 2 || value[0] != '"' || value[len - 1] != '"')
@@ -227,10 +227,10 @@ http_read_string(const char *value)
 	{
 		if (value[i] == '\\' && i + 1 < len - 1)
 			i++;
-		text[		count++] = value[i];
+		string[count++] = value[i];
 	}
-	text[		count] = '\0';
-	return text;
+	string[count] = '\0';
+	return string;
 }
 
 /*
