@@ -70,6 +70,12 @@ SELECT attribute_schema_define('{"id": "urn:regress:json-patch:User", "attribute
 	{"name": "marks", "type": "complex", "multiValued": true, "key": "k", "subAttributes": [{"name": "k", "required": true}, {"name": "v", "type": "any"}]}]}');
 SELECT api_profile_define('regress_json_patch', '{"schemas": ["urn:regress:json-patch:User"]}');
 SELECT api_profile_define('regress_json_patch_name', '{"writable": ["name.first"]}', base => 'regress_json_patch');
+-- id, meta and schemas are no attributes, with or without a schema
+SELECT path, patched('people', jsonb_build_array(jsonb_build_object('op', 'add', 'path', path, 'value', 'x'))),
+	patched('people', jsonb_build_array(jsonb_build_object('op', 'remove', 'path', path)))
+FROM unnest('{/id,/meta,/meta/version,/schemas,/schemas/0,/ID}'::text[]) path;
+SELECT patched('people', '[{"op": "move", "from": "/id", "path": "/b"}]');
+SELECT document ?| '{id,meta,schemas}' FROM people;
 SELECT user_table_create('staff', api => 'regress_json_patch');
 SELECT user_create('staff', '{"login": "ann", "since": "2020", "name": {"first": "Ann", "last": "Lee"}, "marks": [{"k": "a", "v": 1}, {"k": "b", "v": 2}]}', id => 'ann') - 'meta';
 -- names in any case; items of a list that is merged by key otherwise are gone when they are removed

@@ -563,6 +563,14 @@ SELECT count(*) FROM attribute_schema_define('{"id": "urn:regress:password", "na
 SELECT user_table_create('crowd', 'plain', '{urn:regress:password}', password_function => 'cheap');
 SELECT bulk('crowd', '[{"id": "a", "n": "1", "pw": "one"}, {"id": "b", "n": "2"}, {"id": "c", "pw": "three", "mail": true}]', patch => false);
 SELECT is_password('crowd', 'one', 'two', 'three');
+-- a bulk request of SCIM under a key: whose password it is counts
+SELECT user_table_create('team', 'scim', password_function => 'cheap');
+CREATE FUNCTION hired(key text, password jsonb, other jsonb) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', r.status, r.body ->> 'detail') FROM userstore.user_request('team', 'POST', '/Bulk', jsonb_build_object('Idempotency-Key', key),
+        format('{"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [{"method": "POST", "path": "/Users", "bulkId": "1", "data": {"userName": "%1$s", "password": %2$s}}, {"method": "POST", "path": "/Users", "bulkId": "2", "data": {"userName": "%1$s2", "password": %3$s}}]}', key, password, other)) r
+$$;
+SELECT hired('t1', '"one"', 'null'), hired('t1', 'null', '"one"'), hired('t1', '"one"', 'null'), hired('t1', '"two"', 'null'), hired('t1', 'null', 'null');
+SELECT count(*), count(password_hash) FROM team;
 SELECT user_id, version, operation, changed, document FROM crowd_history ORDER BY 1, 2;
 -- one user several times; the same again, and none
 SELECT bulk('crowd', '[{"id": "a", "pw": "one"}, {"id": "b", "pw": "two"}, {"id": "a", "pw": "two", "n": "x"}, {"id": "c", "pw": null}, {"id": "a", "n": "y"}, {"id": "b", "pw": "two"}, {"id": "a", "pw": "one"}]');

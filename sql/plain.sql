@@ -122,6 +122,12 @@ SELECT attributes(user_put('people', 'digits', '{
 	"int64": 9223372036854775807, "beyond": 9223372036854775808, "below": -9223372036854775809,
 	"double": 9007199254740993, "trailing": 1.500, "exponent": 1e3, "small": -2.5E-7}'));
 SELECT user_put('people', 'digits', '{"huge": 1e400}') -> 'huge' = (1 || repeat('0', 400))::jsonb AS same;
+-- a few bytes may not stand for an answer of a hundred thousand; 500 digits on either side are enough
+SELECT length((user_put('people', 'digits', jsonb_build_object('most', repeat('9', 500)::numeric, 'least', ('0.' || repeat('0', 499) || '1')::numeric)) -> 'most')::text) AS digits;
+SELECT user_put('people', 'digits', '{"a": {"b": [1, 1e500]}}');
+SELECT user_put('people', 'digits', '{"a": {"b": [1, -1e131071]}}');
+SELECT user_patch('people', 'digits', '{"a": 1e-501}');
+SELECT user_patch('people', 'digits', '[{"op": "add", "path": "/a", "value": 1e501}]');
 -- equal numbers are no change, whatever their spelling; those that a double
 -- cannot tell apart are
 SELECT attributes(user_put('people', 'digits', '{"n": 9007199254740992, "one": 1.0}'));

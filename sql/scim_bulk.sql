@@ -172,6 +172,9 @@ SELECT count(*) FROM managed WHERE manager = 't' || (substr(name, 2)::int + 1) A
 SELECT count(*) FROM (SELECT jsonb_agg(post('u' || i, 'bulkId:u' || (i % 1000 + 1)) ORDER BY i) AS all_of_them FROM generate_series(1, 1000) i) o, bulk(all_of_them) line WHERE line LIKE '% 201 W/"1" /v2/Users/<id>';
 SELECT count(*) FROM managed WHERE manager = 'u' || (substr(name, 2)::int % 1000 + 1) AND name ~ '^u[0-9]+$';
 
+-- a deletion has no body, whatever comes as its data
+SELECT bulk(ops(post('gone1'), op('DELETE', '/Users/bulkId:gone1', NULL, '5'), post('gone2'), op('DELETE', '/Users/bulkId:gone2', NULL, '{"id": "another", "x": "bulkId:none"}')));
+
 --
 -- Idempotency keys, of the whole
 --
@@ -247,6 +250,27 @@ SELECT bulk(ops(post('b')), users => 'people'), bulk('[]', users => 'people');
 RESET SESSION AUTHORIZATION;
 SET SESSION AUTHORIZATION regress_scim_bulk;
 SELECT caller, key FROM rooms_idempotency;
+-- no answer again about somebody who is hidden by now; of whom nothing was said, it says nothing again
+SELECT user_create('rooms', named('h'), 'h') ->> 'id';
+ALTER TABLE rooms ENABLE ROW LEVEL SECURITY;
+CREATE POLICY see ON rooms TO regress_scim_bulk_clerk USING (document ->> 'title' IS DISTINCT FROM 'secret');
+RESET SESSION AUTHORIZATION;
+SET SESSION AUTHORIZATION regress_scim_bulk_clerk;
+SELECT bulk(ops(op('DELETE', '/Users/a'), op('PATCH', '/Users/h', NULL, '{"nickName": "H"}')), headers => '{"Idempotency-Key": "hides"}', users => 'rooms');
+RESET SESSION AUTHORIZATION;
+SET SESSION AUTHORIZATION regress_scim_bulk;
+UPDATE rooms SET document = document || '{"title": "secret"}' WHERE id = 'a';
+RESET SESSION AUTHORIZATION;
+SET SESSION AUTHORIZATION regress_scim_bulk_clerk;
+SELECT bulk(ops(op('DELETE', '/Users/a'), op('PATCH', '/Users/h', NULL, '{"nickName": "H"}')), headers => '{"Idempotency-Key": "hides"}', users => 'rooms');
+RESET SESSION AUTHORIZATION;
+SET SESSION AUTHORIZATION regress_scim_bulk;
+UPDATE rooms SET document = document || '{"title": "secret"}' WHERE id = 'h';
+RESET SESSION AUTHORIZATION;
+SET SESSION AUTHORIZATION regress_scim_bulk_clerk;
+SELECT bulk(ops(op('DELETE', '/Users/a'), op('PATCH', '/Users/h', NULL, '{"nickName": "H"}')), headers => '{"Idempotency-Key": "hides"}', users => 'rooms');
+RESET SESSION AUTHORIZATION;
+SET SESSION AUTHORIZATION regress_scim_bulk;
 
 -- what the caller takes back is gone
 BEGIN;

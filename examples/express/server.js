@@ -33,12 +33,19 @@ function token({ authorization = '', 'api-key': key = '' }) {
   return Buffer.from(credentials, 'base64').toString().replace(/^[^:]*:/, '');
 }
 
+// What the app itself has to say, in the form of SCIM.
+function sendError(res, status, detail) {
+  res.status(status).type('application/scim+json').send(JSON.stringify({
+    schemas: ['urn:ietf:params:scim:api:messages:2.0:Error'], status: String(status), detail,
+  }));
+}
+
 function authenticate(req, res, next) {
   const sent = digest(token(req.headers));
   req.caller = callers.find((caller) => timingSafeEqual(caller.digest, sent));
   if (req.caller) return next();
-  res.status(401).set('WWW-Authenticate', ['Bearer', 'Basic realm="users"']);
-  res.type('text').send('A token of this application is needed.\n');
+  res.set('WWW-Authenticate', ['Bearer', 'Basic realm="users"']);
+  sendError(res, 401, 'a token of this application is needed');
 }
 
 // PGHOST, PGDATABASE, PGUSER … say where the database is.
@@ -70,15 +77,26 @@ async function transaction(caller, work) {
 const app = express().disable('x-powered-by').disable('etag');
 app.use(compression({ threshold: 1000 }), authenticate);
 
+// A body as text.  What is no UTF-8, or has a zero, no text of the database can be;
+// as a control character it is no JSON there, as it is none here (RFC 8259).
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+function text(body) {
+  try {
+    return Buffer.isBuffer(body) ? utf8.decode(body).replaceAll('\0', '\x01') : null;
+  } catch {
+    return '\x01';
+  }
+}
+
 // The one route.  The body goes to the database as it came (unpacked, if it was
 // compressed): what it means, and whether it is JSON at all, is judged there.
-app.use(Object.keys(apis), express.text({ type: () => true, limit: '10mb' }), async (req, res) => {
+app.use(Object.keys(apis), express.raw({ type: () => true, limit: '10mb' }), async (req, res) => {
   const { authorization, 'api-key': key, cookie, ...headers } = req.headers; // secrets stay here
   const [table, api] = apis[req.baseUrl.toLowerCase()];
   const { rows: [answer] } = await transaction(req.caller, (client) => client.query({
     name: 'user_request',
     text: 'SELECT status, headers, body::text FROM userstore.user_request($1, $2, $3, $4, $5, $6)',
-    values: [table, req.method, req.url, headers, req.body ?? null, api],
+    values: [table, req.method, req.url, headers, text(req.body), api],
   }));
   res.status(answer.status).setHeaders(new Map(Object.entries(answer.headers)));
   res.end(answer.body ?? undefined);
@@ -101,10 +119,7 @@ app.use((error, req, res, next) => {
   const status = error.status ?? (/^(08|40|53|57|ECONN|ENOENT)/.test(error.code ?? '08') ? 503 : 500);
   if (status >= 500) console.error(error);
   if (status === 503) res.set('Retry-After', '1');
-  res.status(status).type('application/scim+json').send(JSON.stringify({
-    schemas: ['urn:ietf:params:scim:api:messages:2.0:Error'], status: String(status),
-    detail: status < 500 ? error.message : 'the request could not be done; try again later',
-  }));
+  sendError(res, status, status < 500 ? error.message : 'the request could not be done; try again later');
 });
 
 const port = Number(process.env.PORT ?? 3000);

@@ -9,6 +9,8 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
 #include "utils/numeric.h"
 
 #include "core/document.h"
@@ -529,4 +531,28 @@ document_cstring(JsonbValue *string)
 {
 	Assert(string->type == jbvString);
 	return pnstrdup(string->val.string.val, string->val.string.len);
+}
+
+/*
+ * Is a number written out with at most MAX_DIGITS digits before its point, and
+ * as many after it?
+ */
+bool
+number_is_short(Numeric number)
+{
+	static Numeric limit = NULL;
+	Datum		size = DirectFunctionCall1(numeric_abs, NumericGetDatum(number));
+
+	if (DatumGetInt32(DirectFunctionCall1(numeric_scale, NumericGetDatum(number))) > MAX_DIGITS)
+		return false;
+	if (limit == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+		Datum		power = DirectFunctionCall3(numeric_in, CStringGetDatum(psprintf("1e%d", MAX_DIGITS)),
+												ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+
+		limit = DatumGetNumeric(power);
+		MemoryContextSwitchTo(old);
+	}
+	return DatumGetBool(DirectFunctionCall2(numeric_lt, size, NumericGetDatum(limit)));
 }

@@ -18,6 +18,9 @@
 /* Nesting that is accepted in any document or request. */
 #define DOCUMENT_MAX_DEPTH	256
 
+/* Digits of a number in a request, on either side of its point. */
+#define MAX_DIGITS	500
+
 extern JsonbValue *document_from_jsonb(Jsonb *jsonb);
 extern JsonbValue *document_from_row(Jsonb *jsonb);
 extern JsonbValue *document_from_value(JsonbValue *value);
@@ -49,6 +52,7 @@ extern JsonbValue *document_copy_top(JsonbValue *object);
 
 extern bool document_equal(JsonbValue *a, JsonbValue *b);
 extern bool document_is_string(JsonbValue *value, const char *string);
+extern bool number_is_short(Numeric number);
 extern char *document_cstring(JsonbValue *string);
 
 /* One member of an object, as a loop meets it. */

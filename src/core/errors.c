@@ -165,6 +165,12 @@ shown_name(const char *name, int len)
 	char	   *shown;
 	int			clipped = pg_mbcliplen(name, len, SHOWN_NAME_LENGTH);
 
+	/* to SQL_ASCII a byte is a character, but most that it holds is UTF-8 */
+	if (GetDatabaseEncoding() == PG_SQL_ASCII && clipped < len)
+	{
+		while (clipped > 0 && (name[clipped] & 0xC0) == 0x80)
+			clipped--;
+	}
 	shown = palloc(clipped + sizeof("..."));
 	memcpy(shown, name, clipped);
 	shown[clipped] = '\0';

@@ -176,14 +176,14 @@ append_header_value(StringInfo string, JsonbValue *value)
 char *
 http_header(JsonbValue *headers, const char *name)
 {
-	StringInfoData string;
+	StringInfoData joined;
 	bool		found = false;
 	char	   *start;
 	int			len = strlen(name);
 
 	if (headers == NULL)
 		return NULL;
-	initStringInfo(&string);
+	initStringInfo(&joined);
 	document_foreach(pair, headers)
 	{
 		bool		is_list = pair->value.type == jbvArray;
@@ -195,17 +195,17 @@ http_header(JsonbValue *headers, const char *name)
 		for (int i = 0; i < count; i++)
 		{
 			if (found)
-				appendStringInfoString(&string, ", ");
-			append_header_value(&string, is_list ? &pair->value.val.array.elems[i] : &pair->value);
+				appendStringInfoString(&joined, ", ");
+			append_header_value(&joined, is_list ? &pair->value.val.array.elems[i] : &pair->value);
 			found = true;
 		}
 	}
 	if (!found)
 		return NULL;
-	start = string.data + strspn(string.data, " \t");
+	start = joined.data + strspn(joined.data, " \t");
 
-	while (string.len > start - string.data && strchr(" \t", string.data[string.len - 1]) != NULL)
-		string.data[--string.len] = '\0';
+	while (joined.len > start - joined.data && strchr(" \t", joined.data[joined.len - 1]) != NULL)
+		joined.data[--joined.len] = '\0';
 
 	return start;
 }

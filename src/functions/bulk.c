@@ -473,6 +473,20 @@ answered_id(Bulk *bulk, int index, JsonbValue *answer, Datum *id)
 }
 
 /*
+ * Refuse to answer again when some of these users are hidden from the caller.
+ */
+void
+require_visible(Binding *table, const Datum *ids, int count)
+{
+	if (set_hides_any(table, ids, count))
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_NOT_FOUND),
+				 errmsg("a user of the request does not exist"),
+				 errdetail_path("id", NULL),
+				 errhint("Send the request under a new key to see which.")));
+}
+
+/*
  * Users whose update is about to be answered again may meanwhile be hidden from
  * the caller.
  */
@@ -496,12 +510,7 @@ check_replay_visible(Bulk *bulk, Jsonb *answer)
 		CHECK_FOR_INTERRUPTS();
 		count += answered_id(bulk, i, &items->val.array.elems[i], &ids[count]);
 	}
-	if (set_hides_any(bulk->table, ids, count))
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_NOT_FOUND),
-				 errmsg("a user of the request does not exist"),
-				 errdetail_path("id", NULL),
-				 errhint("Send the request under a new key to see which.")));
+	require_visible(bulk->table, ids, count);
 }
 
 static Jsonb *

@@ -99,6 +99,7 @@ typedef struct Bulk
 extern Jsonb *update_users(const BulkCall *call);
 extern bool is_items_own(int sqlstate);
 extern void refuse_passwords(const char *path);
+extern void require_visible(Binding *table, const Datum *ids, int count);
 extern void finish_item(Bulk *bulk, BulkItem *item);
 
 /*

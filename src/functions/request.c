@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -154,6 +155,23 @@ read_track_id(Request *request)
 	document_add(request->response_headers, "Zuora-Track-Id", document_string(track_id));
 }
 
+/* PostgreSQL says in DETAIL what is wrong with JSON; characters have none. */
+static void
+refuse_json(const ErrorData *error)
+{
+	bool		is_character = error->detail == NULL &&
+	(error->sqlerrcode == ERRCODE_UNTRANSLATABLE_CHARACTER ||
+	 error->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_BAD_REQUEST),
+			 is_character ? errmsg("the body has a character that the database cannot store") :
+			 errmsg("the body is not valid JSON"),
+			 errdetail_path(NULL, SCIM_INVALID_SYNTAX),
+			 is_character ? errhint("Its encoding is %s.", GetDatabaseEncodingName()) :
+			 error->detail != NULL ? errhint("%s", error->detail) : 0));
+}
+
 /* The body as jsonb; text that is none is the client's mistake. */
 static Jsonb *
 parse_body(const char *text)
@@ -173,6 +191,7 @@ parse_body(const char *text)
 		{
 			case ERRCODE_DATA_EXCEPTION:
 			case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
+			case ERRCODE_FEATURE_NOT_SUPPORTED: /* an escape, in SQL_ASCII */
 				break;
 			default:
 				PG_RE_THROW();
@@ -180,11 +199,7 @@ parse_body(const char *text)
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("the body is not valid JSON"),
-				 errdetail_path(NULL, SCIM_INVALID_SYNTAX),
-				 error->detail != NULL ? errhint("%s", error->detail) : 0));
+		refuse_json(error);
 	}
 	PG_END_TRY();
 	return body;
@@ -713,6 +728,7 @@ user_request(PG_FUNCTION_ARGS)
 		request_answer_error(&request, error);
 	if (request.response != NULL)
 		add_header(&request, "Content-Type", request.shape->media_type);
+	/* the headers are those of GET (RFC 9110 section 9.3.2) */
 	if (pg_strcasecmp(request.method, "HEAD") == 0)
 		request.response = NULL;
 

@@ -412,7 +412,8 @@ do_operation(ScimBulk *bulk, BulkOperation *operation)
 	check_operation(bulk, operation);
 	if (operation->version != NULL)
 		document_add(request->headers, "If-Match", document_string(operation->version));
-	if (operation->data != NULL)
+	/* a deletion has no body: what it has as data is passed over */
+	if (operation->data != NULL && request->route->action != ACTION_DELETE)
 	{
 		JsonbValue *data = document_copy(operation->data);
 
@@ -720,6 +721,8 @@ survey(ScimBulk *bulk, KeyClaim *claim)
 			*member_of(message, "data") = *data;
 		}
 		fingerprint_add(fingerprint, message);
+		/* whose password it is: null may have stood in its place */
+		fingerprint_add(fingerprint, document_boolean(operation->request.password_hash != NULL));
 	}
 	fingerprint_add(fingerprint, document_integer(bulk->errors_left));
 	claim->fingerprint = fingerprint_end(fingerprint);
@@ -770,6 +773,48 @@ require_privileges(const ScimBulk *bulk)
 		ReThrowError(error);
 }
 
+/* The user of an operation that went well, out of its part of the answer. */
+static bool
+answered_id(Binding *table, JsonbValue *result, Datum *id)
+{
+	const char *status = string_of(result, "status");
+	const char *location = string_of(result, "location");
+	HttpTarget *target;
+
+	if (status == NULL || status[0] != '2' || location == NULL)
+		return false;
+	target = http_read_target(location);
+	if (target->segments == NIL)
+		return false;
+	*id = binding_id_from_text(table, llast(target->segments));
+	return true;
+}
+
+/*
+ * Users whose update is about to be answered again may meanwhile be hidden from
+ * the caller.
+ */
+static void
+check_replay_visible(const ScimBulk *bulk, Jsonb *answer)
+{
+	Binding    *table = bulk->request->table;
+	JsonbValue *results;
+	Datum	   *ids;
+	int			count = 0;
+
+	if (!binding_hides_rows(table))
+		return;
+	results = document_member(document_from_jsonb(answer), "Operations");
+	ids = palloc(sizeof(Datum) * Max(bulk->count, 1));
+	for (int i = 0; results != NULL && results->type == jbvArray &&
+		 i < Min(results->val.array.nElems, bulk->count); i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		count += answered_id(table, &results->val.array.elems[i], &ids[count]);
+	}
+	require_visible(table, ids, count);
+}
+
 static Jsonb *
 answer_bulk(Request *request)
 {
@@ -792,7 +837,10 @@ answer_bulk(Request *request)
 	if (claim.key != NULL || request->api->schema->password != NULL)
 		survey(&bulk, &claim);
 	if (claim.key != NULL && idempotency_claim(request->table, &claim))
+	{
+		check_replay_visible(&bulk, claim.answer);
 		return claim.answer;
+	}
 	for (int i = 0; i < bulk.count && !bulk.stopped; i++)
 	{
 		if (bulk.operations[i].number == 0)

@@ -567,6 +567,42 @@ patch_form(const Road *road)
 }
 
 /*
+ * A few bytes can be a number of 131,072 digits, which answers would have to
+ * write out.  What no double precision number comes near, clients cannot read
+ * anyway (RFC 8259 section 6).
+ */
+static void
+refuse_long_numbers(JsonbValue *value, const char *path)
+{
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
+	switch (value->type)
+	{
+		case jbvNumeric:
+			if (!number_is_short(value->val.numeric))
+				ereport(ERROR,
+						(errcode(ERRCODE_USER_BAD_REQUEST),
+						 path != NULL ? errmsg("attribute \"%s\" has a number that is too long", path) :
+						 errmsg("the body has a number that is too long"),
+						 errdetail_path(path, SCIM_INVALID_VALUE),
+						 errhint("A number has at most %d digits before the point and after it.",
+								 MAX_DIGITS)));
+			break;
+		case jbvArray:
+			for (int i = 0; i < value->val.array.nElems; i++)
+				refuse_long_numbers(&value->val.array.elems[i], path);
+			break;
+		case jbvObject:
+			document_foreach(pair, value)
+				refuse_long_numbers(&pair->value, path != NULL ? path :
+									shown_name(pair->key.val.string.val, pair->key.val.string.len));
+			break;
+		default:
+			break;
+	}
+}
+
+/*
  * What the body, which takes so many bytes, says in the shape of its API.
  */
 void
@@ -582,6 +618,7 @@ road_read(Road *road, JsonbValue *body, int64 size)
 				 errdetail_path(NULL, NULL),
 				 errhint("API profile \"%s\" accepts " INT64_FORMAT " bytes.",
 						 road->profile->name, road->profile->max_payload_size)));
+	refuse_long_numbers(body, NULL);
 	road->body = body;
 	if (road->call->operation != OPERATION_CREATE && !replaces(road))
 		road->update.clear_token = road->profile->clear_token;

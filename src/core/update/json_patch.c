@@ -42,6 +42,19 @@ no_target(const JsonPointer *pointer)
 			  "Name a value that is there.", "\"%s\" points to nothing", pointer->text);
 }
 
+/* What answers show beside the attributes is no part of them. */
+static void
+refuse_common(Update *update, const char *name)
+{
+	static const char *const names[] = {"id", "meta", "schemas"};
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		if (strcmp(name, names[i]) == 0)
+			refuse_change(update, names[i], "It is set by the service provider.");
+	}
+}
+
 /*
  * Reading
  */
@@ -100,6 +113,7 @@ read_pointer(Update *update, JsonbValue *sent, const char *name)
 	if (pointer.tokens == NIL)
 		BAD_PATCH(ERRCODE_USER_BAD_REQUEST, pointer.text, SCIM_INVALID_PATH,
 				  "To replace all of the user, use PUT.", "an operation is for the user as a whole");
+	refuse_common(update, linitial(pointer.tokens));
 	/* attributes have their names in any case (RFC 7643 section 2.1) */
 	attribute = attribute_member(&update->schema->attributes, linitial(pointer.tokens));
 	if (attribute != NULL)
