@@ -209,7 +209,7 @@ with_common(const UserState *user)
 	document_add(meta, "resourceType", document_string("User"));
 	document_add(meta, "created", document_string(show_timestamp(user->created)));
 	document_add(meta, "lastModified", document_string(show_timestamp(user->modified)));
-	document_add(meta, "version", document_string(psprintf("W/\"" INT64_FORMAT "\"", user->version)));
+	document_add(meta, "version", document_string(http_entity_tag(user->version)));
 	document_set(resource, "id", strlen("id"), document_string(user->id));
 	document_set(resource, "meta", strlen("meta"), meta);
 	return resource;
