@@ -169,6 +169,15 @@ SELECT q, get('people', q, 'regress_list_request_names') FROM unnest(ARRAY['?q=U
 -- SCIM: parameters in any case; what nobody knows is passed over
 SELECT q, get('people', q, path => '/Users') FROM unnest(ARRAY['?attributes=userName&filter=userName+eq+%22ANN%22', '?Attributes=userName,name.familyName&SORTBY=userName&sortorder=Descending', '?attributes=id&count=1', '?attributes=id&startIndex=2&count=-1', '?attributes=id&startIndex=-5&x=y&limit=0&q=x', '?excludedAttributes=userName,emails,meta&count=1', '?attributes=&count=&filter=&sortBy=&attributes=id',
 	'?count=many', '?count=&attributes=id', '?startIndex=1.5', '?sortBy=userName&sortOrder=up', '?sortBy=shoe', '?filter=userName', '?attributes=id&excludedAttributes=meta']) q;
+-- schemas and meta.location are filtered as they are shown; id by its index, in the spelling that is shown
+SELECT user_patch('people', '2', '{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "IT"}}') ->> 'id';
+SELECT api_profile_define('regress_list_request_url', '{"base_url": "https://example.com/scim/v2"}', base => 'scim');
+SELECT q, get('people', '?attributes=id&filter=' || q, 'regress_list_request_url', path => '/Users') FROM unnest(ARRAY['schemas+eq+%22urn:ietf:params:scim:schemas:extension:enterprise:2.0:User%22', 'schemas+co+%22core%22', 'not+(schemas+co+%22enterprise%22)',
+	'meta.location+eq+%22https://example.com/scim/v2/Users/2%22', 'meta.location+ew+%22/1%22', 'id+eq+%222%22', 'id+eq+%222%22+and+userName+eq+%22ann%22', 'id+eq+%22%22', 'id+eq+%22nobody%22']) q;
+SELECT user_table_create('numbers', api => 'scim', id_type => 'bigint');
+SELECT user_create('numbers', '{"userName": "ann"}', '1') ->> 'id';
+SELECT q, get('numbers', '?attributes=id&filter=id+eq+' || q, path => '/Users') FROM unnest('{%221%22,%2201%22,%22x%22}'::text[]) q;
+DROP TABLE numbers;
 -- the same in a body
 CREATE FUNCTION search(body text, path text DEFAULT '/Users/.search') RETURNS text LANGUAGE sql AS $$
 	SELECT q.status || ' ' || q.body FROM user_request('people', 'POST', path, '{"Content-Type": "application/scim+json"}', search.body) q
@@ -178,7 +187,7 @@ SELECT b, search(b) FROM unnest(ARRAY['{"schemas": ["urn:ietf:params:scim:api:me
 	'{"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"]}', '{"schemas": []}', '{"schemas": "urn:ietf:params:scim:api:messages:2.0:SearchRequest"}', '{"attributes": ["id"], "excludedAttributes": ["meta"]}', '[]', '"x"', '', '{']) b;
 SELECT search('{"attributes": ["id"], "count": 1}', '/scim/v2/.search'), search('{"attributes": ["id"], "count": 1}', '/Users/.search?count=0');
 
-SELECT api_profile_drop('regress_list_request_names'), api_profile_drop('regress_list_request_oig'), api_profile_drop('regress_list_request_cpq');
+SELECT api_profile_drop('regress_list_request_names'), api_profile_drop('regress_list_request_url'), api_profile_drop('regress_list_request_oig'), api_profile_drop('regress_list_request_cpq');
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = warning;
 DROP SCHEMA regress_list_request CASCADE;

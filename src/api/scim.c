@@ -116,8 +116,7 @@ show_meta(const Profile *profile, const UserState *user)
 	document_add(meta, "resourceType", document_string("User"));
 	document_add(meta, "created", document_string(show_timestamp(user->created)));
 	document_add(meta, "lastModified", document_string(show_timestamp(user->modified)));
-	document_add(meta, "version",
-				 document_string(psprintf("W/\"" INT64_FORMAT "\"", user->version)));
+	document_add(meta, "version", document_string(http_entity_tag(user->version)));
 	if (profile->base_url != NULL)
 		document_add(meta, "location", document_string(user_url(profile, "Users", user->id)));
 	return meta;

@@ -125,6 +125,7 @@ http_status(int sqlstate)
 		case ERRCODE_RAISE_EXCEPTION:
 			return 400;
 		case ERRCODE_LOCK_NOT_AVAILABLE:
+		case ERRCODE_READ_ONLY_SQL_TRANSACTION: /* a standby's, for instance */
 			return 503;
 	}
 	switch (ERRCODE_TO_CATEGORY(sqlstate))

@@ -32,6 +32,14 @@ for my $call (q{user_put('people', 'ann', '{"n": 2}')}, q{user_put('people', 'an
 	like($err, qr/ERROR:  25006/, "it does not write: $call");
 }
 
+# Requests are served in a subtransaction, which needs no transaction id to read.
+for my $served ([ 'GET', '/users/ann', 200 ], [ 'GET', '/users?q={n:1}', 200 ], [ 'PUT', '/users/ann', 503 ])
+{
+	my ($method, $path, $status) = @$served;
+	is($session->query_safe(qq{SELECT status FROM userstore.user_request('people', '$method', '$path', '{}', '{"n": 2}')}),
+		$status, "$method $path");
+}
+
 # What replication brings, a session with warm caches sees.
 $primary->safe_psql('userstore', q{
 	SELECT userstore.user_put('people', 'ann', '{"n": 2}');

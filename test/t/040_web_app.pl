@@ -99,7 +99,8 @@ foreach my $bad (
 	[ 400, 'no body' ],
 	[ 413, 'too long', body => 'x' x 11_000_000 ],
 	[ 415, 'no such encoding', headers => { 'Content-Encoding' => 'x' }, body => '{}' ],
-	[ 415, 'no such charset', headers => { 'Content-Type' => 'application/json; charset=x' }, body => '{}' ],
+	[ 400, 'a zero', body => "{\"userName\": \"a\0b\"}" ],
+	[ 400, 'no UTF-8', body => "{\"userName\": \"\xff\"}" ],
 	[ 415, 'no such media type', headers => { 'Content-Type' => 'text/html' }, body => '{}' ])
 {
 	my ($status, $what, %opt) = @$bad;
