@@ -60,6 +60,12 @@ SELECT version, operation, changed FROM people_history ORDER BY version;
 SELECT user_patch('people', 'ann', '[{"op": "remove", "path": "/n"}]', idempotency_key => 'k') =
 	user_patch('people', 'ann', '[{"path": "/n", "op": "remove"}]', idempotency_key => 'k') AS replayed;
 
+-- copies make no document that cannot be read again
+SELECT left(patched('people', jsonb_build_array(jsonb_build_object('op', 'add', 'path', '/deep', 'value', (repeat('[', 200) || repeat(']', 200))::jsonb),
+	jsonb_build_object('op', 'copy', 'from', '/deep', 'path', '/deep' || repeat('/0', n) || '/-'), '{"op": "remove", "path": "/deep"}'::jsonb)), 60) FROM unnest(ARRAY[50, 100]) n;
+SELECT left(patched('people', jsonb_build_array(jsonb_build_object('op', 'add', 'path', '/deep', 'value', (repeat('[', 200) || repeat(']', 200))::jsonb),
+	jsonb_build_object('op', 'copy', 'from', '/deep', 'path', '/deep' || repeat('/0', n) || '/-'))), 60) FROM unnest(ARRAY[100]) n;
+
 -- copies of copies do not fill the memory
 SELECT patched('people', (SELECT jsonb_agg(jsonb_build_object('op', 'copy', 'from', '/o', 'path', '/o/' || n)) FROM generate_series(1, 40) n));
 

@@ -92,6 +92,11 @@ SELECT patched('{"rows": [{"k": "a"}]}', '{"op": "add", "path": "rows[k eq \"a\"
 SELECT patched('{"login": "a"}', '{"op": "add", "path": "login.x", "value": 1}');
 SELECT patched('{"login": "a"}', '{"op": "add", "value": {"login.x": 1}}');
 
+-- No path makes a document that cannot be read again.
+SELECT left(regexp_replace(patched('{}', jsonb_build_object('op', 'add', 'path', 'm' || repeat('.m', n - 1), 'value', 1)), '("m": \{)+', '... '), 60) FROM unnest(ARRAY[255, 256, 257, 5000]) n;
+SELECT left(patched('{"more": {}}', jsonb_build_object('op', 'add', 'path', 'more.m', 'value', (repeat('[', 200) || repeat(']', 200))::jsonb),
+	jsonb_build_object('op', 'add', 'path', 'more.n' || repeat('.n', 99), 'value', (repeat('[', 200) || repeat(']', 200))::jsonb)), 60);
+
 DROP TABLE people;
 SELECT api_profile_drop('regress_parts_any'), attribute_schema_drop('urn:regress:parts:Any');
 SELECT api_profile_drop('regress_parts');

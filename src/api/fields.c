@@ -170,6 +170,8 @@ fields_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
 	if (!has_list)
 		BAD_FIELDS("fields", "Send it as {\"fields\": [{\"name\": \"First Name\", \"value\": \"Ann\"}]}.",
 				   "the body has no fields");
+	/* a field may be for an attribute deep inside another */
+	document_require_depth(attributes);
 	return attributes;
 }
 

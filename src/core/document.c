@@ -93,6 +93,17 @@ document_from_value(JsonbValue *value)
 	return read_container(&iterator, &head, token, 1);
 }
 
+static void
+require_depth(int depth)
+{
+	if (depth > DOCUMENT_MAX_DEPTH)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("the document is nested too deeply"),
+				 errdetail_path(NULL, SCIM_INVALID_SYNTAX),
+				 errhint("At most %d levels are accepted.", DOCUMENT_MAX_DEPTH)));
+}
+
 static JsonbValue *
 read_container(JsonbIterator **iterator, JsonbValue *head,
 			   JsonbIteratorToken token, int depth)
@@ -102,13 +113,7 @@ read_container(JsonbIterator **iterator, JsonbValue *head,
 
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
-	if (depth > DOCUMENT_MAX_DEPTH)
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("the document is nested too deeply"),
-				 errdetail_path(NULL, SCIM_INVALID_SYNTAX),
-				 errhint("At most %d levels are accepted.", DOCUMENT_MAX_DEPTH)));
-
+	require_depth(depth);
 	if (token == WJB_BEGIN_OBJECT)
 	{
 		JsonbPair  *pair;
@@ -144,6 +149,34 @@ read_container(JsonbIterator **iterator, JsonbValue *head,
 				*read_container(iterator, &item, token, depth + 1);
 	}
 	return container;
+}
+
+static void
+check_depth(JsonbValue *value, int depth)
+{
+	if (value->type != jbvObject && value->type != jbvArray)
+		return;
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
+	require_depth(depth);
+	if (value->type == jbvArray)
+	{
+		for (int i = 0; i < value->val.array.nElems; i++)
+			check_depth(&value->val.array.elems[i], depth + 1);
+		return;
+	}
+	document_foreach(pair, value)
+		check_depth(&pair->value, depth + 1);
+}
+
+/*
+ * Refuse a tree that nobody could read again: what was nested well may have been
+ * put below a long path.
+ */
+void
+document_require_depth(JsonbValue *document)
+{
+	check_depth(document, 1);
 }
 
 /*

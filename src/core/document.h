@@ -27,6 +27,7 @@ extern JsonbValue *document_from_value(JsonbValue *value);
 extern Jsonb *document_to_jsonb(JsonbValue *document);
 extern JsonbValue document_packed(Jsonb *jsonb);
 extern Jsonb *document_pack(JsonbValue *document);
+extern void document_require_depth(JsonbValue *document);
 extern void document_sort(JsonbValue *value);
 extern void document_canonical(JsonbValue *document, StringInfo out);
 

@@ -172,11 +172,9 @@ take_error(MemoryContext context)
 	return error;
 }
 
-/*
- * Do something that may end in one of our errors; gives false then.
- */
-bool
-attempt(void (*work) (void *), void *arg)
+/* The error in which something ends, or NULL. */
+static ErrorData *
+error_of(void (*work) (void *), void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ErrorData  *volatile error = NULL;
@@ -190,9 +188,31 @@ attempt(void (*work) (void *), void *arg)
 		error = take_error(context);
 	}
 	PG_END_TRY();
+	return error;
+}
+
+/*
+ * Do something that may end in one of our errors; gives false then.
+ */
+bool
+attempt(void (*work) (void *), void *arg)
+{
+	ErrorData  *error = error_of(work, arg);
+
 	if (error != NULL)
 		judge_error(error);
 	return error == NULL;
+}
+
+/* Do something that must not end in any error. */
+void
+must(void (*work) (void *), void *arg)
+{
+	ErrorData  *error = error_of(work, arg);
+
+	if (error != NULL)
+		finding("an error where there must be none: SQLSTATE %s: %s",
+				unpack_sql_state(error->sqlerrcode), error->message);
 }
 
 /*
@@ -223,6 +243,29 @@ json_read(const char *text)
 	jsonb = palloc(VARSIZE(read));
 	memcpy(jsonb, read, VARSIZE(read));
 	return jsonb;
+}
+
+typedef struct Reading
+{
+	Jsonb	   *jsonb;
+	JsonbValue *tree;
+} Reading;
+
+static void
+read_tree(void *arg)
+{
+	Reading    *reading = arg;
+
+	reading->tree = document_from_jsonb(reading->jsonb);
+}
+
+/* The tree of a jsonb, or NULL when it is refused. */
+JsonbValue *
+tree_read(Jsonb *jsonb)
+{
+	Reading		reading = {jsonb, NULL};
+
+	return attempt(read_tree, &reading) ? reading.tree : NULL;
 }
 
 /* What no text of this server can hold becomes a question mark. */
@@ -290,7 +333,8 @@ input_read(const char *data, int size)
 	input->document = json_read(read_text(line + 1, rest - line - 1));
 	input->request = read_text(rest + 1, end - rest - 1);
 	/* a table takes no others */
-	if (input->document == NULL || !JB_ROOT_IS_OBJECT(input->document))
+	if (input->document == NULL || !JB_ROOT_IS_OBJECT(input->document) ||
+		tree_read(input->document) == NULL)
 		return NULL;
 	return input;
 }
@@ -347,7 +391,7 @@ run_one(const uint8 *data, size_t size)
 	enable_timeout_after(run_timeout, fuzz_target->max_ms > 0 ? fuzz_target->max_ms : MAX_RUN_MS);
 	input = input_read((const char *) data, size);
 	if (input != NULL)
-		(void) attempt(run_target, input);
+		must(run_target, input);
 	if (chunk_bytes() > MAX_RUN_BYTES)
 		finding("the run takes too much memory");
 	disable_timeout(run_timeout, false);

@@ -53,7 +53,7 @@ typedef struct FuzzTarget
 {
 	const char *name;
 	FuzzRequest request;
-	void		(*run) (FuzzInput *input);
+	void		(*run) (FuzzInput *input);	/* ends in no error */
 
 	/* SQLSTATEs that it may end with besides PT400 */
 	int			errors[2];
@@ -73,8 +73,10 @@ extern List *fuzz_apis;			/* of FuzzApi * */
 
 extern void finding(const char *format,...) pg_attribute_printf(1, 2) pg_attribute_noreturn();
 extern bool attempt(void (*work) (void *), void *arg);
+extern void must(void (*work) (void *), void *arg);
 extern FuzzInput *input_read(const char *data, int size);
 extern Jsonb *json_read(const char *text);
+extern JsonbValue *tree_read(Jsonb *jsonb);
 
 /* memory.c */
 extern int64 chunk_bytes(void);

@@ -83,7 +83,7 @@ run(FuzzInput *input)
 	bool		succeeded;
 	StringInfo	before;
 
-	if (change.request == NULL)
+	if (change.request == NULL || tree_read(change.request) == NULL)
 		return;
 	change.before = stored_document(input, &was_valid);
 	before = snapshot(change.before);

@@ -53,8 +53,8 @@ run_patch(FuzzInput *input, enum jbvType type, void (*apply) (void *), void (*mo
 
 	if (request == NULL)
 		return;
-	patch.body = document_from_jsonb(request);
-	if (patch.body->type != type)
+	patch.body = tree_read(request);
+	if (patch.body == NULL || patch.body->type != type)
 		return;
 	patch.before = stored_document(input, &was_valid);
 	patch.update = new_update(input);

@@ -11,6 +11,12 @@
 #include "utils/memutils.h"
 
 static void
+fail(void *arg)
+{
+	elog(ERROR, "planted");
+}
+
+static void
 run(FuzzInput *input)
 {
 	const char *fault = input->request;
@@ -32,7 +38,9 @@ run(FuzzInput *input)
 	else if (strcmp(fault, "overflow") == 0)
 		large++;
 	else if (strcmp(fault, "internal error") == 0)
-		elog(ERROR, "planted");
+		(void) attempt(fail, NULL);
+	else if (strcmp(fault, "unexpected error") == 0)
+		fail(NULL);
 	else if (strcmp(fault, "loop") == 0)
 	{
 		while (large > 0)

@@ -478,6 +478,7 @@ json_patch_document(Update *update, JsonbValue *before, List *operations)
 		CHECK_FOR_INTERRUPTS();
 		apply(update, wanted, lfirst(lc), &copied);
 	}
+	document_require_depth(wanted);
 	for (int i = 0; i < set->count; i++)
 	{
 		const Attribute *attribute = &set->attributes[i];

@@ -563,6 +563,7 @@ scim_patch_document(Update *update, JsonbValue *before, List *operations)
 		document = patch_object(update, operation, operation->steps, 0, NULL, document);
 		MemoryContextSwitchTo(outer);
 	}
+	document_require_depth(document);
 	require_parts(update, &update->schema->attributes, before, document);
 	return document == before ? document_copy_top(before) : document;
 }
