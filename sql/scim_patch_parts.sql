@@ -70,6 +70,8 @@ SELECT patched('{"currency": {"value": "EUR", "displayValue": "Euro"}}', '{"op":
 SELECT patched('{"currency": {"value": "EUR", "displayValue": "Euro"}}', '{"op": "remove", "path": "currency.displayValue"}');
 SELECT patched('{"currency": {"value": "EUR", "displayValue": "Euro"}}', '{"op": "add", "path": "currency.note", "value": "n"}');
 SELECT patched('{}', '{"op": "add", "path": "currency.displayValue", "value": "Euro"}');
+-- whatever is displayed beside it
+SELECT patched(before, '{"op": "add", "path": "currency", "value": {"VALUE": "USD", "displayvalue": 7}}') FROM unnest(ARRAY['{}', '{"currency": {"value": "EUR", "displayValue": "Euro"}}', '{"currency": {"value": "USD", "displayValue": "Dollar"}}']::jsonb[]) before;
 -- in lists and below them
 SELECT patched('{"units": [{"unit": "u", "country": {"value": 1, "displayValue": "One"}}]}', '{"op": "replace", "path": "units.country.value", "value": 2}');
 SELECT patched('{"units": [{"unit": "u", "country": {"value": 1, "displayValue": "One"}}]}', '{"op": "replace", "path": "units[unit eq \"u\"].country.value", "value": 3}');

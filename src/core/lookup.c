@@ -217,6 +217,28 @@ part_sent(const Attribute *attribute, const Attribute *part, JsonbValue *sent)
 }
 
 /*
+ * What of a lookup that was sent counts: beside a value, a displayValue says
+ * nothing where the list does.
+ */
+JsonbValue *
+lookup_sent(const Attribute *attribute, JsonbValue *sent)
+{
+	JsonbValue *value = part_sent(attribute, attribute->lookup->value, sent);
+	JsonbValue *counts = document_new_object();
+
+	if (value == NULL || value->type == jbvNull || !lookup_has_list(attribute))
+		return sent;
+	document_foreach(pair, sent)
+	{
+		if (attribute_find(&attribute->subs, pair->key.val.string.val,
+						   pair->key.val.string.len) != attribute->lookup->display)
+			document_append(counts, pair->key.val.string.val, pair->key.val.string.len,
+							&pair->value);
+	}
+	return counts;
+}
+
+/*
  * What of a stored lookup a partial update is merged into: what is displayed
  * goes with the value, so a new one of either leaves the other behind.  Where
  * no list says what a displayValue stands for, the value stays.

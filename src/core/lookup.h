@@ -28,6 +28,7 @@ struct Lookup
 extern void lookup_read(Attribute *attribute, JsonbValue *list, const char *where);
 extern void lookup_link(Attribute *attribute);
 extern bool lookup_has_list(const Attribute *attribute);
+extern JsonbValue *lookup_sent(const Attribute *attribute, JsonbValue *sent);
 extern JsonbValue *lookup_base(const Attribute *attribute, JsonbValue *before,
 							   JsonbValue *sent);
 extern void lookup_complete(const Attribute *attribute, JsonbValue *object);

@@ -57,6 +57,7 @@ merge_object(Update *update, const Attribute *attribute, JsonbValue *before, Jso
 
 	if (attribute->lookup == NULL)
 		return merge_members(update, &attribute->subs, attribute, before, sent);
+	sent = lookup_sent(attribute, sent);
 	after = merge_members(update, &attribute->subs, attribute,
 						  lookup_base(attribute, before, sent), sent);
 	lookup_complete(attribute, after);
