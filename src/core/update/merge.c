@@ -146,7 +146,7 @@ merge_keyed_item(Update *update, const Attribute *attribute, JsonbValue *array,
 	JsonbValue *after;
 	int			at;
 
-	if (wanted == NULL || wanted->type == jbvNull)
+	if (wanted == NULL || clears(update, key, wanted))
 	{
 		missing_required(&update->validation, key);
 		return;
