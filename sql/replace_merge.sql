@@ -79,6 +79,9 @@ SELECT answer($$user_put('required', 'i', '{}')$$);
 SELECT answer($$user_put('required', 'r', '{}')$$);
 SELECT answer($$user_put('required', 'r', '{"urn:regress:rm:Required": {"x": "y"}}')$$);
 SELECT id FROM attribute_schema_define((SELECT document FROM attribute_schema WHERE id = 'urn:regress:rm:Required'), dry_run => true);
+-- what plain SQL stored under names in another case is no attribute, and goes with the rest
+UPDATE required SET document = '{"urn:regress:rm:Required": {"n": 1, "R": "plain", "r": "r", "I": "plain"}}' WHERE id = 'r';
+SELECT answer($$user_patch('required', 'r', '{"urn:regress:rm:Required": null}')$$);
 DROP TABLE required;
 SELECT api_profile_drop('regress_rm_required'), attribute_schema_drop('urn:regress:rm:Required');
 

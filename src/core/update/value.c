@@ -143,7 +143,8 @@ left_when_cleared(Update *update, const Attribute *attribute, JsonbValue *stored
 		Attribute  *sub = attribute_find(&attribute->subs, pair->key.val.string.val,
 										 pair->key.val.string.len);
 
-		if (sub == NULL)
+		/* attributes are stored in the schema's case */
+		if (sub == NULL || !document_is_string(&pair->key, sub->name))
 			continue;
 		if (sub->mutability == MUTABILITY_READ_ONLY)
 		{
