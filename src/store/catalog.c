@@ -427,6 +427,12 @@ read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 	name = heap_getattr(tuple, Anum_user_table_password_function, desc, &isnull);
 	if (!isnull)
 		registration->password_function = TextDatumGetCString(name);
+	name = heap_getattr(tuple, Anum_user_table_layout, desc, &isnull);
+	registration->layout = isnull ? NULL : document_from_jsonb(DatumGetJsonbPCopy(name));
+	name = heap_getattr(tuple, Anum_user_table_state, desc, &isnull);
+	registration->state = isnull ? InvalidOid : DatumGetObjectId(name);
+	registration->registered_at =
+		DatumGetTimestampTz(heap_getattr(tuple, Anum_user_table_registered_at, desc, &isnull));
 }
 
 /* The registration of a user table; false when it has none. */
@@ -468,6 +474,24 @@ catalog_registrations(void)
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
 	return registrations;
+}
+
+/*
+ * The user table that has this state table; InvalidOid when none has.
+ */
+Oid
+catalog_table_of_state(Oid state)
+{
+	ListCell   *lc;
+
+	foreach(lc, catalog_registrations())
+	{
+		Registration *registration = lfirst(lc);
+
+		if (registration->state == state)
+			return registration->users;
+	}
+	return InvalidOid;
 }
 
 /*

@@ -102,7 +102,10 @@ CREATE TABLE userstore.user_table (
 	api text NOT NULL,
 	schemas text[] NOT NULL,
 	unique_columns jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(unique_columns) = 'object'),
-	password_function text
+	password_function text,
+	layout jsonb CHECK (jsonb_typeof(layout) = 'object'),
+	state regclass,
+	registered_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE userstore.user_table IS
 	'registered user tables; written by user_table_create and user_table_attach, cleared when a table is dropped';
@@ -115,6 +118,13 @@ COMMENT ON COLUMN userstore.user_table.unique_columns IS
 	'attribute path to the generated column that a unique constraint keeps unique';
 COMMENT ON COLUMN userstore.user_table.password_function IS
 	'function (password text, hash text) returning text that hashes passwords in the manner of crypt(3); NULL means bcrypt by pgcrypto';
+
+COMMENT ON COLUMN userstore.user_table.layout IS
+	'which columns of an app''s own table hold what: id, document, version, created, modified, password (null: the state table has it), columns (attribute path to column), defaults (column to its value in new rows); NULL means the columns that user_table_create makes';
+COMMENT ON COLUMN userstore.user_table.state IS
+	'companion of an app''s own table with one row for each user: what the table has no columns for';
+COMMENT ON COLUMN userstore.user_table.registered_at IS
+	'when it was created or attached; users who were there before are shown as created then, unless a column says when';
 
 CREATE TABLE userstore.attribute_lookup (
 	users regclass REFERENCES userstore.user_table ON DELETE CASCADE,

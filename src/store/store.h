@@ -11,10 +11,12 @@
 #include "fmgr.h"
 #include "utils/acl.h"
 #include "utils/jsonb.h"
+#include "utils/reltrigger.h"
 #include "utils/timestamp.h"
 
 #include "core/profile.h"
 #include "core/schema.h"
+#include "store/layout.h"
 
 /*
  * catalog.c
@@ -40,7 +42,10 @@ enum
 	Anum_user_table_api,
 	Anum_user_table_schemas,
 	Anum_user_table_unique_columns,
-	Anum_user_table_password_function
+	Anum_user_table_password_function,
+	Anum_user_table_layout,
+	Anum_user_table_state,
+	Anum_user_table_registered_at
 };
 
 /* Columns of userstore.attribute_lookup. */
@@ -61,6 +66,9 @@ typedef struct Registration
 	List	   *schemas;		/* of char * */
 	JsonbValue *unique_columns; /* attribute path → column */
 	char	   *password_function;	/* qualified and quoted, or NULL */
+	JsonbValue *layout;			/* names of columns, or NULL: our own */
+	Oid			state;			/* or InvalidOid */
+	TimestampTz registered_at;
 } Registration;
 
 /* Who the caller was, while something is done as somebody else. */
@@ -85,6 +93,7 @@ extern Schema *catalog_schema(List *ids, const Profile *profile,
 							  const Profile *default_profile, JsonbValue *lookups);
 extern bool catalog_registration(Oid users, Registration *registration);
 extern List *catalog_registrations(void);
+extern Oid	catalog_table_of_state(Oid state);
 extern JsonbValue *catalog_lookups(Oid users);
 extern int	catalog_era(void);
 extern List *text_array_list(Datum array);
@@ -100,6 +109,7 @@ typedef enum BoundStatement
 {
 	STATEMENT_READ,
 	STATEMENT_EXISTS,
+	STATEMENT_VISIBLE,
 	STATEMENT_LOCK,
 	STATEMENT_INSERT,
 	STATEMENT_INSERT_NO_ID,
@@ -111,6 +121,13 @@ typedef enum BoundStatement
 	STATEMENT_UPDATE_PASSWORD,
 	STATEMENT_PASSWORD,
 	STATEMENT_SET_VERSION,
+	STATEMENT_GUARD,
+	STATEMENT_STATE_READ,
+	STATEMENT_STATE_WRITE,
+	STATEMENT_STATE_WRITE_OVER,
+	STATEMENT_STATE_DELETE,
+	STATEMENT_STATE_CLEAR,
+	STATEMENT_ALL,
 	STATEMENT_DELETE,
 	STATEMENT_HISTORY_INSERT,
 	STATEMENT_HISTORY_VERSION,
@@ -166,6 +183,8 @@ struct Binding
 	char	   *users_sql;		/* qualified and quoted */
 	char	   *history_sql;
 	char	   *idempotency_sql;
+	Layout		layout;
+	bool		is_attached;	/* an app's own table, with its own columns */
 	Oid			id_type;
 	FmgrInfo	id_in;
 	Oid			id_in_param;
@@ -192,7 +211,7 @@ struct UniqueIndex
 {
 	char	   *name;
 	char	   *path;
-	char	   *column;
+	char	   *column;			/* or NULL: values are the app's to compare */
 	Oid			type;			/* of the column: text or numeric */
 	SPIPlanPtr	holders;		/* of holders_plan */
 };
@@ -222,6 +241,7 @@ typedef struct UserRow
 } UserRow;
 
 extern Binding *binding_open(Oid users);
+extern Binding *binding_find(Oid users);
 extern void binding_invalidate(Oid relid);
 extern void binding_free_retired(void);
 extern const BoundApi *binding_api(Binding *binding, const char *name);
@@ -232,12 +252,26 @@ extern bool binding_generate_id(Binding *binding, Datum *id);
 extern void binding_require_privileges(Binding *binding, AclMode mode);
 extern void binding_require_password(Binding *binding, AclMode mode);
 extern bool binding_hides_rows(Binding *binding);
+extern bool is_our_trigger(const Trigger *trigger);
 extern bool binding_may_refuse_insert(Binding *binding);
 
 /*
  * table.c
  */
+#define EXTENSION_NAME	"userstore"
+#define POLICY_VISIBLE	"userstore_visible"
+
 extern void run_ddl(const char *format,...) pg_attribute_printf(1, 2);
+extern char *table_sql(Oid relid);
+extern void delete_registration(Oid users);
+extern void require_table_owner(Oid users);
+extern bool is_id_type(Oid type);
+extern void refuse_id_type(Oid type);
+extern bool is_user_table_layout(Oid users, const char **missing);
+extern void register_table(Oid users, const char *api, List *schemas,
+						   const char *password_function, JsonbValue *layout, bool adopts);
+extern char *password_function_argument(FunctionCallInfo fcinfo, int arg);
+extern List *schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api);
 
 /*
  * unique.c
@@ -245,7 +279,33 @@ extern void run_ddl(const char *format,...) pg_attribute_printf(1, 2);
 extern char *unique_comparison(const Schema *schema, const Attribute *attribute);
 extern JsonbValue *sync_unique_columns(Oid users, List *schema_ids, const char *api,
 									   JsonbValue *known);
+extern char *unique_expression(const Schema *schema, const Attribute *attribute,
+							   const char *document);
+extern JsonbValue *add_unique_columns(Oid relid, const Schema *schema, List *attributes);
+
+/*
+ * drop.c
+ */
+extern void release_table(Oid users);
+
+/*
+ * attach.c
+ */
+extern bool attach_needs_state(JsonbValue *layout);
+extern bool attach_has_version(JsonbValue *layout);
+extern JsonbValue *attach_unique(Oid users, Oid state, List *schema_ids, const char *api,
+								 JsonbValue *layout);
 extern bool table_has_key(Oid relid, const char *const *columns, bool immediate);
+
+/*
+ * run.c
+ */
+extern uint64 run_statement(Binding *binding, BoundStatement statement, Datum *values,
+							const char *nulls, bool read_only);
+extern uint64 run_own_write(Binding *binding, BoundStatement statement, Datum *values,
+							const char *nulls);
+extern char *taken_message(const char *path);
+extern char *taken_hint(const char *path);
 
 /*
  * row.c
@@ -263,8 +323,34 @@ extern bool user_password(Binding *binding, Datum id, const UserRow *row, char *
 extern void user_set_version(Binding *binding, Datum id, int64 version, UserRow *row);
 extern bool user_remove(Binding *binding, Datum id, const UserRow *before);
 extern void refuse_silent_trigger(Binding *binding, const char *event);
-extern char *taken_message(const char *path);
-extern char *taken_hint(const char *path);
+
+/*
+ * state.c
+ */
+typedef struct StateRow
+{
+	int64		version;		/* 1 when there is none */
+	Jsonb	   *document;		/* or NULL */
+} StateRow;
+
+extern void state_read(Binding *binding, Datum id, StateRow *state);
+extern bool state_write(Binding *binding, Datum id, Jsonb *document, const UserRow *row,
+						bool is_new, const int64 *over);
+extern void state_delete(Binding *binding, Datum id);
+extern void state_clear(Binding *binding);
+
+/*
+ * trigger.c
+ */
+typedef struct OwnWrite
+{
+	Oid			users;
+	CommandId	command;
+	struct OwnWrite *outer;
+} OwnWrite;
+
+extern void own_write_begin(OwnWrite *own, Oid users);
+extern void own_write_end(OwnWrite *own);
 
 /*
  * password.c
