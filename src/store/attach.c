@@ -213,7 +213,7 @@ require_fit(const Place *place, const char *column, Oid type)
 	Oid			base = getBaseType(type);
 	bool		is_json = base == JSONOID || base == JSONBOID;
 	bool		is_number = base == INT2OID || base == INT4OID || base == INT8OID ||
-		base == FLOAT4OID || base == FLOAT8OID || base == NUMERICOID;
+	base == FLOAT4OID || base == FLOAT8OID || base == NUMERICOID;
 
 	if (attribute == NULL || is_json)
 		return;

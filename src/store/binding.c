@@ -238,7 +238,8 @@ note_own_index(Binding *binding, Relation relation, Oid index, HeapTuple tuple)
 	Bitmapset  *columns = NULL;
 	Relation	opened = index_open(index, AccessShareLock);
 	const char *path = NULL;
-	int			number;
+	int			number = -1;
+	int			count = 0;
 
 	for (int i = 0; i < form->indnkeyatts; i++)
 	{
@@ -248,11 +249,20 @@ note_own_index(Binding *binding, Relation relation, Oid index, HeapTuple tuple)
 	}
 	pull_varattnos((Node *) RelationGetIndexExpressions(opened), 1, &columns);
 	index_close(opened, AccessShareLock);
-	if (bms_get_singleton_member(columns, &number))
-		path = layout_path_of_column(&binding->layout,
-									 get_attname(binding->users,
-												 number + FirstLowInvalidHeapAttributeNumber, false));
-	if (path == NULL)
+	while ((number = bms_next_member(columns, number)) >= 0)
+	{
+		const char *found = layout_path_of_column(&binding->layout,
+												  get_attname(binding->users,
+															  number + FirstLowInvalidHeapAttributeNumber,
+															  false));
+
+		if (found != NULL)
+		{
+			path = found;
+			count++;
+		}
+	}
+	if (count != 1)
 		return;
 	note_index(binding, get_rel_name(index), path);
 }
@@ -457,7 +467,7 @@ static bool
 has_password_column(Binding *binding)
 {
 	AttrNumber	number = binding->layout.password == NULL ? InvalidAttrNumber :
-		get_attnum(binding->users, binding->layout.password);
+	get_attnum(binding->users, binding->layout.password);
 	Oid			type = number != InvalidAttrNumber ? get_atttype(binding->users, number) : InvalidOid;
 
 	return type == TEXTOID || (type == VARCHAROID && binding->is_attached);
@@ -470,13 +480,14 @@ load_id_type(Binding *binding)
 	Oid			function;
 	bool		is_varlena;
 	AttrNumber	number = get_attnum(binding->users, binding->layout.id);
+	Oid			collation;
 
 	if (number == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of table \"%s\" does not exist", binding->layout.id,
 						binding->name)));
-	binding->id_type = get_atttype(binding->users, number);
+	get_atttypetypmodcoll(binding->users, number, &binding->id_type, &binding->id_typmod, &collation);
 	getTypeInputInfo(binding->id_type, &function, &binding->id_in_param);
 	fmgr_info_cxt(function, &binding->id_in, binding->context);
 	getTypeOutputInfo(binding->id_type, &function, &is_varlena);
@@ -666,7 +677,7 @@ binding_find_id(Binding *binding, const char *id_text, Datum *id)
 	PG_TRY();
 	{
 		*id = InputFunctionCall(&binding->id_in, unconstify(char *, id_text),
-								binding->id_in_param, -1);
+								binding->id_in_param, binding->id_typmod);
 	}
 	PG_CATCH();
 	{
@@ -696,7 +707,7 @@ binding_id_from_text(Binding *binding, const char *id_text)
 			 len == 0 || len > MAX_ID_LENGTH ?
 			 errmsg("the id of a user has 1 to %d characters", MAX_ID_LENGTH) :
 			 errmsg("the id of a user in \"%s\" is a value of type %s", binding->name,
-					format_type_be(binding->id_type)),
+					format_type_with_typemod(binding->id_type, binding->id_typmod)),
 			 errdetail_path("id", SCIM_INVALID_VALUE),
 			 errhint("Send the id of the user as the table has it.")));
 	return (Datum) 0;			/* keep the compiler quiet */
@@ -885,6 +896,7 @@ bool
 binding_may_refuse_insert(Binding *binding)
 {
 	Relation	relation = table_open(binding->users, AccessShareLock);
+
 	/* ours are before no insert */
 	bool		may = relation->trigdesc != NULL && relation->trigdesc->trig_insert_before_row;
 

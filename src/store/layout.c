@@ -30,7 +30,7 @@
 #include "core/formats.h"
 #include "store/store.h"
 
-PG_FUNCTION_INFO_V1(user_document);
+PG_FUNCTION_INFO_V1(user_document_of);
 
 /*
  * What a layout is made of
@@ -250,7 +250,7 @@ layout_load_columns(Layout *layout, Oid users, const Schema *schema, JsonbValue 
 	initStringInfo(&arguments);
 	foreach(lc, layout->columns)
 		appendStringInfo(&arguments, ", u.%s", quote_identifier(((AttributeColumn *) lfirst(lc))->name));
-	layout->document_sql = psprintf("userstore.user_document('%u'::pg_catalog.regclass, %s%s)",
+	layout->document_sql = psprintf("userstore.user_document_of('%u'::pg_catalog.regclass, %s%s)",
 									users, layout->document_sql, arguments.data);
 }
 
@@ -445,7 +445,11 @@ column_text(const AttributeColumn *column, JsonbValue *value)
 			/* a blank is no date and no number */
 			if (string[0] == '\0' && column->kind != COLUMN_TEXT)
 				return NULL;
-			/* without its offset from UTC a time has none, whatever the session's is */
+
+			/*
+			 * without its offset from UTC a time has none, whatever the
+			 * session's is
+			 */
 			if ((column->kind == COLUMN_TIMESTAMP || column->kind == COLUMN_TIMESTAMPTZ) &&
 				is_date_time(string, strlen(string)) && !has_offset(string))
 				return psprintf("%sZ", string);
@@ -678,10 +682,10 @@ layout_versions_sql(const Layout *layout, Oid users, StringInfo assignments)
 }
 
 /*
- * user_document(users regclass, document jsonb, VARIADIC columns "any")
+ * user_document_of(users regclass, document jsonb, VARIADIC columns "any")
  */
 Datum
-user_document(PG_FUNCTION_ARGS)
+user_document_of(PG_FUNCTION_ARGS)
 {
 	Binding    *binding;
 	int			count;
@@ -697,7 +701,7 @@ user_document(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("table \"%s\" has %d columns with attributes, not %d", binding->name, count,
 						PG_NARGS() - 2),
-				 errhint("Name them in the order of userstore.user_table.layout.")));
+				 errhint("Use userstore.user_document with a row of the table.")));
 	values = palloc(sizeof(Datum) * Max(count, 1));
 	nulls = palloc(sizeof(bool) * Max(count, 1));
 	for (int i = 0; i < count; i++)
@@ -708,7 +712,7 @@ user_document(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("argument %d is not of the type of column \"%s\"", i + 3, column->name),
-					 errhint("Name the columns in the order of userstore.user_table.layout.")));
+					 errhint("Use userstore.user_document with a row of the table.")));
 		values[i] = PG_GETARG_DATUM(i + 2);
 		nulls[i] = PG_ARGISNULL(i + 2);
 	}

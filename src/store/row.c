@@ -59,7 +59,7 @@ user_read(Binding *binding, Datum id, ReadMode mode, UserRow *row)
 
 	values[0] = id;
 	if (run_statement(binding, mode == READ_LOCKED ? STATEMENT_LOCK : STATEMENT_READ, values, NULL,
-			mode == READ_STABLE) == 0)
+					  mode == READ_STABLE) == 0)
 		return false;
 	take_row(row, true);
 	return true;
@@ -240,7 +240,7 @@ write_both(Binding *binding, Datum id, Datum *values, const char *nulls, const P
 	if (password != NULL || writes_row(binding, before->document, parts))
 	{
 		if (run_own_write(binding, password ? STATEMENT_UPDATE_PASSWORD : STATEMENT_UPDATE, values,
-					nulls) == 0)
+						  nulls) == 0)
 			refuse_silent_trigger(binding, "UPDATE");
 		SPI_freetuptable(SPI_tuptable);
 	}
@@ -283,7 +283,7 @@ user_write(Binding *binding, Datum id, Jsonb *document, const NewPassword *passw
 	else
 	{
 		if (run_own_write(binding, password ? STATEMENT_UPDATE_PASSWORD : STATEMENT_UPDATE, values,
-					nulls) == 0)
+						  nulls) == 0)
 			return false;
 		take_row(row, false);
 	}

@@ -63,11 +63,11 @@ explain_violation(Binding *binding, ErrorData *error)
 		if (strcmp(error->constraint_name, unique->name) == 0)
 			path = unique->path;
 	}
+	error->detail = error_detail(path, SCIM_UNIQUENESS);
+	error->detail_log = NULL;
 	if (path == NULL)
 		return;
 	error->message = taken_message(path);
-	error->detail = error_detail(path, SCIM_UNIQUENESS);
-	error->detail_log = NULL;
 	error->hint = taken_hint(path);
 }
 

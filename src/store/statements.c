@@ -88,7 +88,8 @@ typedef struct Statement
  * A plan remembers the role that it was made for, but not whether that role
  * went past FORCE ROW LEVEL SECURITY.  What is always run as the owner is a
  * statement of its own, then, even if callers run one that reads the same: so
- * STATEMENT_EXISTS and STATEMENT_VISIBLE, STATEMENT_SET_EXISTS and STATEMENT_SET_VISIBLE.
+ * STATEMENT_EXISTS and STATEMENT_VISIBLE, STATEMENT_STATE_READ and
+ * STATEMENT_STATE_DOCUMENT, STATEMENT_SET_EXISTS and STATEMENT_SET_VISIBLE.
  */
 static const Statement statements[STATEMENT_COUNT] = {
 	[STATEMENT_READ] = {
@@ -153,6 +154,10 @@ static const Statement statements[STATEMENT_COUNT] = {
 	},
 	[STATEMENT_STATE_READ] = {
 		"SELECT s.version, s.document FROM {state} s WHERE s.user_id OPERATOR(pg_catalog.=) $1",
+		{ID}
+	},
+	[STATEMENT_STATE_DOCUMENT] = {
+		"SELECT s.document FROM {state} s WHERE s.user_id OPERATOR(pg_catalog.=) $1",
 		{ID}
 	},
 	[STATEMENT_STATE_WRITE] = {
@@ -329,23 +334,24 @@ add_word(StringInfo sql, const Binding *binding, const char *word)
 		add_text(sql, binding, layout->state_sql == NULL ? ROW_COLUMNS :
 				 "null::pg_catalog.jsonb, 0::pg_catalog.int8, {u.id}, {u.id}");
 	else
-		elog(ERROR, "unexpected word \"%s\" in a statement", word);	/* can't happen */
+		elog(ERROR, "unexpected word \"%s\" in a statement", word); /* can't happen */
 }
 
 static void
 add_text(StringInfo sql, const Binding *binding, const char *text)
 {
-	while (*text != '\0')
+	while (*text !='\0')
 	{
 		int			len = strcspn(text, "{");
 
 		appendBinaryStringInfo(sql, text, len);
-		text += len;
+		text	  +=len;
+
 		if (*text == '\0')
 			break;
 		len = strcspn(text, "}");
-		add_word(sql, binding, pnstrdup(text + 1, len - 1));
-		text += len + 1;
+		add_word(sql, binding, pnstrdup(text +1, len - 1));
+		text	  +=len + 1;
 	}
 }
 

@@ -123,6 +123,7 @@ typedef enum BoundStatement
 	STATEMENT_SET_VERSION,
 	STATEMENT_GUARD,
 	STATEMENT_STATE_READ,
+	STATEMENT_STATE_DOCUMENT,
 	STATEMENT_STATE_WRITE,
 	STATEMENT_STATE_WRITE_OVER,
 	STATEMENT_STATE_DELETE,
@@ -186,6 +187,7 @@ struct Binding
 	Layout		layout;
 	bool		is_attached;	/* an app's own table, with its own columns */
 	Oid			id_type;
+	int32		id_typmod;
 	FmgrInfo	id_in;
 	Oid			id_in_param;
 	FmgrInfo	id_out;
@@ -338,6 +340,27 @@ extern bool state_write(Binding *binding, Datum id, Jsonb *document, const UserR
 						bool is_new, const int64 *over);
 extern void state_delete(Binding *binding, Datum id);
 extern void state_clear(Binding *binding);
+
+/*
+ * table_row.c
+ */
+
+/* A row of the user table, with what the state table has of it. */
+typedef struct TableRow
+{
+	Datum		id;
+	JsonbValue *document;
+	int64		version;
+	TimestampTz modified;
+} TableRow;
+
+extern Datum table_row_column(Relation relation, HeapTuple tuple, const char *name, bool *isnull,
+							  Oid *type);
+extern int64 table_row_version(const Layout *layout, Relation relation, HeapTuple tuple);
+extern Datum table_version_datum(Oid type, int64 version);
+extern TimestampTz table_row_modified(const Layout *layout, Relation relation, HeapTuple tuple);
+extern void table_row_read(Binding *binding, Relation relation, HeapTuple tuple,
+						   const StateRow *state, TableRow *row);
 
 /*
  * trigger.c

@@ -338,7 +338,7 @@ write_registration(Oid users, Oid history, Oid idempotency, const char *api, Lis
 				   Oid state)
 {
 	Oid			types[9] = {REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTARRAYOID, JSONBOID, TEXTOID,
-		JSONBOID, REGCLASSOID};
+	JSONBOID, REGCLASSOID};
 	Datum		values[9] = {0};
 	char		nulls[] = "         ";
 

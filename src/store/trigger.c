@@ -76,125 +76,9 @@ is_own(Oid users, CommandId command)
  * Rows
  */
 
-/* A row of the user table, and what the state table has of it. */
-typedef struct Row
-{
-	Datum		id;
-	JsonbValue *document;
-	int64		version;
-	TimestampTz modified;
-} Row;
-
-/* A column by its name, which may be NULL; so may its value. */
-static Datum
-column_of(Relation relation, HeapTuple tuple, const char *name, bool *isnull, Oid *type)
-{
-	AttrNumber	number = name != NULL ? get_attnum(RelationGetRelid(relation), name) : InvalidAttrNumber;
-
-	*isnull = true;
-	*type = InvalidOid;
-	if (number <= 0)
-		return (Datum) 0;
-	*type = TupleDescAttr(RelationGetDescr(relation), number - 1)->atttypid;
-	return heap_getattr(tuple, number, RelationGetDescr(relation), isnull);
-}
-
-static int64
-version_of(const Layout *layout, Relation relation, HeapTuple tuple)
-{
-	bool		isnull;
-	Oid			type;
-	Datum		value = column_of(relation, tuple, layout->version, &isnull, &type);
-
-	if (isnull)
-		return 1;
-	switch (type)
-	{
-		case INT2OID:
-			return DatumGetInt16(value);
-		case INT4OID:
-			return DatumGetInt32(value);
-		default:
-			return DatumGetInt64(value);
-	}
-}
-
-static Datum
-version_datum(Oid type, int64 version)
-{
-	if ((type == INT2OID && version > PG_INT16_MAX) || (type == INT4OID && version > PG_INT32_MAX))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("the version of the user is out of range")));
-	if (type == INT2OID)
-		return Int16GetDatum((int16) version);
-	return type == INT4OID ? Int32GetDatum((int32) version) : Int64GetDatum(version);
-}
-
-/* When it last changed, as far as the row says; a time without zone is in UTC. */
-static TimestampTz
-modified_of(const Layout *layout, Relation relation, HeapTuple tuple)
-{
-	bool		isnull;
-	Oid			type;
-	Datum		value = column_of(relation, tuple, layout->modified, &isnull, &type);
-
-	return isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
-}
-
-/* What is stored as a document: in the row, or in the state table. */
-static JsonbValue *
-stored_document(const Layout *layout, Relation relation, HeapTuple tuple, const StateRow *state)
-{
-	bool		isnull;
-	Oid			type;
-	Datum		value;
-	Jsonb	   *jsonb = state->document;
-
-	if (layout->document != NULL)
-	{
-		value = column_of(relation, tuple, layout->document, &isnull, &type);
-		if (isnull)
-			jsonb = NULL;
-		else if (type == JSONOID)
-			jsonb = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-													   CStringGetDatum(TextDatumGetCString(value))));
-		else
-			jsonb = DatumGetJsonbPCopy(value);
-	}
-	if (jsonb == NULL)
-		return document_new_object();
-	require_object_document(jsonb);
-	return document_from_jsonb(jsonb);
-}
-
-static void
-read_row(Binding *binding, Relation relation, HeapTuple tuple, const StateRow *state, Row *row)
-{
-	const Layout *layout = &binding->layout;
-	int			count = list_length(layout->columns);
-	Datum	   *values = palloc(sizeof(Datum) * Max(count, 1));
-	bool	   *nulls = palloc(sizeof(bool) * Max(count, 1));
-	bool		isnull;
-	Oid			type;
-	ListCell   *lc;
-
-	foreach(lc, layout->columns)
-	{
-		int			i = foreach_current_index(lc);
-
-		values[i] = column_of(relation, tuple, ((AttributeColumn *) lfirst(lc))->name, &nulls[i], &type);
-	}
-	row->id = column_of(relation, tuple, layout->id, &isnull, &type);
-	row->document = layout_compose(layout, stored_document(layout, relation, tuple, state), values,
-								   nulls);
-	row->version = layout->version != NULL ? version_of(layout, relation, tuple) : state->version;
-	row->modified = modified_of(layout, relation, tuple);
-}
-
 /* Is one of the columns that hold a user's attributes another? */
 static bool
-attributes_differ(const Layout *layout, Relation relation, HeapTuple old, HeapTuple new)
+columns_differ(const Layout *layout, Relation relation, HeapTuple old, HeapTuple new)
 {
 	TupleDesc	desc = RelationGetDescr(relation);
 
@@ -218,6 +102,21 @@ attributes_differ(const Layout *layout, Relation relation, HeapTuple old, HeapTu
 			return true;
 	}
 	return false;
+}
+
+/* Are a user's attributes others?  The same may be written in two ways. */
+static bool
+attributes_differ(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
+{
+	StateRow	state = {1, NULL};
+	TableRow	before;
+	TableRow	after;
+
+	if (!columns_differ(&binding->layout, relation, old, new))
+		return false;
+	table_row_read(binding, relation, old, &state, &before);
+	table_row_read(binding, relation, new, &state, &after);
+	return !document_equal(before.document, after.document);
 }
 
 /*
@@ -257,38 +156,41 @@ append(Binding *binding, Datum id, int64 version, JsonbValue *before, JsonbValue
 		elog(ERROR, "history does not take a version of a user");	/* can't happen */
 }
 
+/* A user whom plain SQL inserted, or gave another id: then with a document in the state table. */
 static void
-row_inserted(Binding *binding, Relation relation, HeapTuple tuple)
+row_inserted(Binding *binding, Relation relation, HeapTuple tuple, const StateRow *moved)
 {
-	StateRow	state = {1, NULL};
+	StateRow	state = {1, moved != NULL ? moved->document : NULL};
 	UserRow		written = {0};
-	Row			row;
+	TableRow	row;
 
-	read_row(binding, relation, tuple, &state, &row);
+	table_row_read(binding, relation, tuple, &state, &row);
 	written.version = row.version;
 	written.created = written.modified = GetCurrentTimestamp();
 	if (OidIsValid(binding->layout.state))
-		(void) state_write(binding, row.id, document_to_jsonb(document_new_object()), &written, true,
-						   NULL);
+		(void) state_write(binding, row.id,
+						   state.document != NULL ? state.document : document_to_jsonb(document_new_object()),
+						   &written, true, NULL);
 	append(binding, row.id, row.version, NULL, row.document, written.modified, &written);
 }
 
 static void
-row_deleted(Binding *binding, Relation relation, HeapTuple tuple)
+row_deleted(Binding *binding, Relation relation, HeapTuple tuple, StateRow *state)
 {
-	StateRow	state = {1, NULL};
-	Row			row;
+	TableRow	row;
 
+	state->version = 1;
+	state->document = NULL;
 	if (OidIsValid(binding->layout.state))
 	{
 		bool		isnull;
 		Oid			type;
-		Datum		id = column_of(relation, tuple, binding->layout.id, &isnull, &type);
+		Datum		id = table_row_column(relation, tuple, binding->layout.id, &isnull, &type);
 
-		state_read(binding, id, &state);
+		state_read(binding, id, state);
 		state_delete(binding, id);
 	}
-	read_row(binding, relation, tuple, &state, &row);
+	table_row_read(binding, relation, tuple, state, &row);
 	append(binding, row.id, next_version(row.version), row.document, NULL,
 		   Max(GetCurrentTimestamp(), row.modified + 1), NULL);
 }
@@ -299,35 +201,28 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 	const Layout *layout = &binding->layout;
 	StateRow	state = {1, NULL};
 	UserRow		written = {0};
-	Row			before;
-	Row			after;
+	TableRow	before;
+	TableRow	after;
 	bool		isnull;
 	Oid			type;
-	Datum		old_id = column_of(relation, old, layout->id, &isnull, &type);
-	Datum		new_id = column_of(relation, new, layout->id, &isnull, &type);
+	Datum		old_id = table_row_column(relation, old, layout->id, &isnull, &type);
+	Datum		new_id = table_row_column(relation, new, layout->id, &isnull, &type);
 
 	if (!datumIsEqual(old_id, new_id, get_typbyval(binding->id_type), get_typlen(binding->id_type)))
 	{
 		/* to those who know users by their ids it is another one */
-		row_deleted(binding, relation, old);
-		row_inserted(binding, relation, new);
+		row_deleted(binding, relation, old, &state);
+		row_inserted(binding, relation, new, &state);
 		return;
 	}
-	if (layout->version == NULL || version_of(layout, relation, old) == version_of(layout, relation, new))
-	{
-		if (!attributes_differ(layout, relation, old, new))
-			return;
-	}
+	if (!attributes_differ(binding, relation, old, new))
+		return;
 	if (OidIsValid(layout->state))
 		state_read(binding, old_id, &state);
-	read_row(binding, relation, old, &state, &before);
-	read_row(binding, relation, new, &state, &after);
+	table_row_read(binding, relation, old, &state, &before);
+	table_row_read(binding, relation, new, &state, &after);
 	if (layout->version == NULL)
-	{
-		if (document_equal(before.document, after.document))
-			return;
 		after.version = next_version(before.version);
-	}
 	written.version = after.version;
 	written.modified = Max(GetCurrentTimestamp(), before.modified + 1);
 	if (OidIsValid(layout->state))
@@ -367,6 +262,7 @@ user_table_changing(PG_FUNCTION_ARGS)
 	Binding    *binding;
 	const Layout *layout;
 	int64		version;
+	bool		differs;
 	int			columns[2];
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
@@ -380,24 +276,23 @@ user_table_changing(PG_FUNCTION_ARGS)
 	if (binding == NULL)
 		return PointerGetDatum(new);
 	layout = &binding->layout;
-	version = version_of(layout, relation, old);
-	if (layout->version != NULL && version_of(layout, relation, new) > version)
+	version = table_row_version(layout, relation, old);
+	if (layout->version != NULL && table_row_version(layout, relation, new) > version)
 		return PointerGetDatum(new);
-	if (!attributes_differ(layout, relation, old, new) &&
-		(layout->version == NULL || version_of(layout, relation, new) == version))
-		return PointerGetDatum(new);
+	differs = attributes_differ(binding, relation, old, new);
 	if (layout->version != NULL)
 	{
+		/* it never goes back */
 		columns[count] = get_attnum(RelationGetRelid(relation), layout->version);
-		values[count++] = version_datum(get_atttype(RelationGetRelid(relation), columns[0]),
-										next_version(version));
+		values[count++] = table_version_datum(get_atttype(RelationGetRelid(relation), columns[0]),
+											  differs ? next_version(version) : version);
 	}
-	if (layout->modified != NULL &&
-		modified_of(layout, relation, new) <= modified_of(layout, relation, old))
+	if (differs && layout->modified != NULL &&
+		table_row_modified(layout, relation, new) <= table_row_modified(layout, relation, old))
 	{
 		columns[count] = get_attnum(RelationGetRelid(relation), layout->modified);
 		values[count++] = TimestampTzGetDatum(Max(GetCurrentTimestamp(),
-												  modified_of(layout, relation, old) + 1));
+												  table_row_modified(layout, relation, old) + 1));
 	}
 	if (count == 0)
 		return PointerGetDatum(new);
@@ -417,6 +312,7 @@ user_table_changed(PG_FUNCTION_ARGS)
 	Oid			users = RelationGetRelid(relation);
 	HeapTuple	tuple = trigger->tg_trigtuple;
 	Binding    *binding;
+	StateRow	state;
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		tuple = trigger->tg_newtuple;
@@ -428,9 +324,9 @@ user_table_changed(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	SPI_connect();
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-		row_inserted(binding, relation, tuple);
+		row_inserted(binding, relation, tuple, NULL);
 	else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-		row_deleted(binding, relation, tuple);
+		row_deleted(binding, relation, tuple, &state);
 	else
 		row_updated(binding, relation, trigger->tg_trigtuple, tuple);
 	SPI_finish();
