@@ -27,6 +27,7 @@ SQL_PARTS = \
 	src/store/trigger.sql \
 	src/store/layout.sql \
 	src/store/state.sql \
+	src/store/tenant.sql \
 	src/store/lookup.sql \
 	src/store/idempotency.sql \
 	src/functions/user.sql \

@@ -147,6 +147,7 @@ extern Jsonb *list_users(const ListCall *call);
  */
 extern void take_key(JsonbValue *headers, UserCall *call);
 extern void take_expectation(JsonbValue *headers, UserCall *call);
+extern int	take_tenant(JsonbValue *headers, const Binding *table);
 extern JsonbValue *current_headers(void);
 
 /*

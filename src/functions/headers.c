@@ -52,6 +52,38 @@ take_expectation(JsonbValue *headers, UserCall *call)
 }
 
 /*
+ * Select the tenant that the header Zuora-Entity-Ids names, in a table that has
+ * tenants, until AtEOXact_GUC() is called with what is returned: a pool's next
+ * transaction does not inherit it.  Gives 0 when there is nothing to select.  A
+ * setting is the application's word, which a client's header does not change.
+ */
+int
+take_tenant(JsonbValue *headers, const Binding *table)
+{
+	char	   *tenant = http_header(headers, "Zuora-Entity-Ids");
+
+	if (tenant == NULL || tenant[0] == '\0' || table->layout.tenant == NULL)
+		return 0;
+	if (strchr(tenant, ',') != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("header \"%s\" has more than one id", "Zuora-Entity-Ids"),
+				 errdetail_path(NULL, SCIM_INVALID_VALUE),
+				 errhint("A request is about the users of one entity.")));
+	if (userstore_tenant != NULL && userstore_tenant[0] != '\0')
+	{
+		if (strcmp(userstore_tenant, tenant) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_USER_FORBIDDEN),
+					 errmsg("header \"%s\" does not name the tenant that is selected", "Zuora-Entity-Ids"),
+					 errdetail_path(NULL, NULL),
+					 errhint("Leave it out: the application selects the tenant by userstore.tenant.")));
+		return 0;
+	}
+	return tenant_select(tenant);
+}
+
+/*
  * The headers of the request that PostgREST serves, or NULL.
  */
 JsonbValue *

@@ -78,7 +78,7 @@ find_equality(const Filter *filter, const char *path)
 static void
 look_up(Listing *listing, const char *expression, Oid type, Datum value)
 {
-	listing->condition = psprintf(" WHERE %s OPERATOR(pg_catalog.=) $1", expression);
+	listing->condition = psprintf("%s OPERATOR(pg_catalog.=) $1", expression);
 	listing->parameter_type = type;
 	listing->parameter = value;
 }
@@ -280,7 +280,8 @@ count_users(Listing *listing)
 	bool		isnull;
 	int64		count;
 
-	if (SPI_execute(psprintf("SELECT pg_catalog.count(*) FROM %s u", listing->table->users_sql),
+	if (SPI_execute(psprintf("SELECT pg_catalog.count(*) FROM %s u WHERE true%s",
+							 listing->table->users_sql, tenant_condition(&listing->table->layout, "u")),
 					true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "counting users failed");	/* can't happen */
 	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -300,9 +301,10 @@ go_through(Listing *listing)
 	Portal		portal;
 
 	initStringInfo(&query);
-	appendStringInfo(&query, "SELECT %s, %s, %s, %s, %s FROM %s%s ORDER BY %s",
+	appendStringInfo(&query, "SELECT %s, %s, %s, %s, %s FROM %s WHERE %s%s ORDER BY %s",
 					 layout->document_sql, layout->version_sql, layout->created_sql,
-					 layout->modified_sql, layout->id_sql, layout->from_sql, listing->condition,
+					 layout->modified_sql, layout->id_sql, layout->from_sql,
+					 has_parameter ? listing->condition : "true", tenant_condition(layout, "u"),
 					 listing->order);
 	/* one more than the page has tells whether there are more */
 	if (listing->filter == NULL)

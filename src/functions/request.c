@@ -15,6 +15,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/fmgrprotos.h"
 
 #include "core/errors.h"
@@ -667,10 +668,15 @@ request_answer_error(Request *request, ErrorData *error)
 }
 
 static void
-serve(void *request)
+serve(void *arg)
 {
+	Request    *request = arg;
+	int			nest_level = take_tenant(request->headers, request->table);
+
 	request_find(request);
 	request_serve(request);
+	if (nest_level > 0)
+		AtEOXact_GUC(true, nest_level);
 }
 
 static JsonbValue *

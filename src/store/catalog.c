@@ -39,6 +39,7 @@ static const char *const catalog_names[CATALOG_COUNT] = {
 	[CATALOG_API_PROFILE] = "api_profile",
 	[CATALOG_USER_TABLE] = "user_table",
 	[CATALOG_ATTRIBUTE_LOOKUP] = "attribute_lookup",
+	[CATALOG_TENANT_GRANT] = "tenant_grant",
 	[CATALOG_ERA] = "era",
 };
 
@@ -433,6 +434,10 @@ read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 	registration->state = isnull ? InvalidOid : DatumGetObjectId(name);
 	registration->registered_at =
 		DatumGetTimestampTz(heap_getattr(tuple, Anum_user_table_registered_at, desc, &isnull));
+	name = heap_getattr(tuple, Anum_user_table_tenant_column, desc, &isnull);
+	registration->tenant_column = isnull ? NULL : TextDatumGetCString(name);
+	name = heap_getattr(tuple, Anum_user_table_tenant_policy, desc, &isnull);
+	registration->tenant_policy = isnull ? NULL : TextDatumGetCString(name);
 }
 
 /* The registration of a user table; false when it has none. */
@@ -477,21 +482,24 @@ catalog_registrations(void)
 }
 
 /*
- * The user table that has this state table; InvalidOid when none has.
+ * The registration of a user table, given that or one of its companions; false
+ * when there is none.
  */
-Oid
-catalog_table_of_state(Oid state)
+bool
+catalog_registration_of(Oid relid, Registration *registration)
 {
 	ListCell   *lc;
 
+	if (catalog_registration(relid, registration))
+		return true;
 	foreach(lc, catalog_registrations())
 	{
-		Registration *registration = lfirst(lc);
-
-		if (registration->state == state)
-			return registration->users;
+		*registration = *(Registration *) lfirst(lc);
+		if (registration->state == relid || registration->history == relid ||
+			registration->idempotency == relid)
+			return true;
 	}
-	return InvalidOid;
+	return false;
 }
 
 /*

@@ -105,7 +105,9 @@ CREATE TABLE userstore.user_table (
 	password_function text,
 	layout jsonb CHECK (jsonb_typeof(layout) = 'object'),
 	state regclass,
-	registered_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	registered_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	tenant_column text,
+	tenant_policy text
 );
 COMMENT ON TABLE userstore.user_table IS
 	'registered user tables; written by user_table_create and user_table_attach, cleared when a table is dropped';
@@ -125,6 +127,23 @@ COMMENT ON COLUMN userstore.user_table.state IS
 	'companion of an app''s own table with one row for each user: what the table has no columns for';
 COMMENT ON COLUMN userstore.user_table.registered_at IS
 	'when it was created or attached; users who were there before are shown as created then, unless a column says when';
+
+COMMENT ON COLUMN userstore.user_table.tenant_column IS
+	'column that says whose users they are; NULL: the table has one tenant only';
+COMMENT ON COLUMN userstore.user_table.tenant_policy IS
+	'the owner''s expression that says whether the caller may work for the tenant of a row; NULL: as userstore.tenant_grant says';
+
+CREATE TABLE userstore.tenant_grant (
+	users regclass REFERENCES userstore.user_table ON DELETE CASCADE,
+	tenant text COLLATE "C",
+	grantee name,
+	PRIMARY KEY (users, tenant, grantee)
+);
+COMMENT ON TABLE userstore.tenant_grant IS
+	'which roles may work for which tenants of a user table; written by tenant_grant and tenant_revoke, cleared when a table is dropped or detached';
+COMMENT ON COLUMN userstore.tenant_grant.users IS 'the table of users';
+COMMENT ON COLUMN userstore.tenant_grant.tenant IS 'value of its tenant column, as text';
+COMMENT ON COLUMN userstore.tenant_grant.grantee IS 'the role; its members may as well';
 
 CREATE TABLE userstore.attribute_lookup (
 	users regclass REFERENCES userstore.user_table ON DELETE CASCADE,
@@ -154,12 +173,13 @@ SELECT pg_catalog.pg_extension_config_dump('userstore.attribute_schema', 'WHERE 
 SELECT pg_catalog.pg_extension_config_dump('userstore.api_profile', 'WHERE NOT shipped');
 SELECT pg_catalog.pg_extension_config_dump('userstore.user_table', '');
 SELECT pg_catalog.pg_extension_config_dump('userstore.attribute_lookup', '');
+SELECT pg_catalog.pg_extension_config_dump('userstore.tenant_grant', '');
 SELECT pg_catalog.pg_extension_config_dump('userstore.era', '');
 
 GRANT SELECT ON userstore.attribute_schema, userstore.api_profile, userstore.user_table, userstore.attribute_lookup,
-	userstore.era TO PUBLIC;
+	userstore.tenant_grant, userstore.era TO PUBLIC;
 GRANT INSERT ON userstore.attribute_schema, userstore.api_profile, userstore.user_table, userstore.attribute_lookup,
-	userstore.era TO pg_database_owner;
+	userstore.tenant_grant, userstore.era TO pg_database_owner;
 
 CREATE FUNCTION userstore.catalog_changed() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
@@ -174,17 +194,21 @@ CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON u
 	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
 CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.attribute_lookup
 	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
+CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.tenant_grant
+	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
 CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.era
 	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
 
 CREATE FUNCTION userstore.registration_guard() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.registration_guard() IS
-	'trigger of userstore.user_table and attribute_lookup: only who owns a table and its companions may register them or give the table lookup lists';
+	'trigger of userstore.user_table, attribute_lookup and tenant_grant: only who owns a table and its companions may register them, give the table lookup lists or grant its tenants';
 
 CREATE TRIGGER registration_guard BEFORE INSERT ON userstore.user_table
 	FOR EACH ROW EXECUTE FUNCTION userstore.registration_guard();
 CREATE TRIGGER registration_guard BEFORE INSERT ON userstore.attribute_lookup
+	FOR EACH ROW EXECUTE FUNCTION userstore.registration_guard();
+CREATE TRIGGER registration_guard BEFORE INSERT ON userstore.tenant_grant
 	FOR EACH ROW EXECUTE FUNCTION userstore.registration_guard();
 
 CREATE FUNCTION userstore.shipped_guard() RETURNS trigger

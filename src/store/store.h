@@ -29,6 +29,7 @@ typedef enum Catalog
 	CATALOG_API_PROFILE,
 	CATALOG_USER_TABLE,
 	CATALOG_ATTRIBUTE_LOOKUP,
+	CATALOG_TENANT_GRANT,
 	CATALOG_ERA
 } Catalog;
 #define CATALOG_COUNT	(CATALOG_ERA + 1)
@@ -45,7 +46,9 @@ enum
 	Anum_user_table_password_function,
 	Anum_user_table_layout,
 	Anum_user_table_state,
-	Anum_user_table_registered_at
+	Anum_user_table_registered_at,
+	Anum_user_table_tenant_column,
+	Anum_user_table_tenant_policy
 };
 
 /* Columns of userstore.attribute_lookup. */
@@ -54,6 +57,14 @@ enum
 	Anum_attribute_lookup_users = 1,
 	Anum_attribute_lookup_path,
 	Anum_attribute_lookup_lookup
+};
+
+/* Columns of userstore.tenant_grant. */
+enum
+{
+	Anum_tenant_grant_users = 1,
+	Anum_tenant_grant_tenant,
+	Anum_tenant_grant_grantee
 };
 
 /* A row of userstore.user_table. */
@@ -69,6 +80,8 @@ typedef struct Registration
 	JsonbValue *layout;			/* names of columns, or NULL: our own */
 	Oid			state;			/* or InvalidOid */
 	TimestampTz registered_at;
+	char	   *tenant_column;	/* or NULL */
+	char	   *tenant_policy;	/* or NULL */
 } Registration;
 
 /* Who the caller was, while something is done as somebody else. */
@@ -93,7 +106,7 @@ extern Schema *catalog_schema(List *ids, const Profile *profile,
 							  const Profile *default_profile, JsonbValue *lookups);
 extern bool catalog_registration(Oid users, Registration *registration);
 extern List *catalog_registrations(void);
-extern Oid	catalog_table_of_state(Oid state);
+extern bool catalog_registration_of(Oid relid, Registration *registration);
 extern JsonbValue *catalog_lookups(Oid users);
 extern int	catalog_era(void);
 extern List *text_array_list(Datum array);
@@ -193,6 +206,7 @@ struct Binding
 	FmgrInfo	id_out;
 	bool		has_password;	/* is there a column for its hash? */
 	char	   *password_function;	/* NULL: bcrypt */
+	char	   *tenant_policy;	/* NULL: grants say */
 	char	   *default_api;
 	List	   *schema_ids;
 	List	   *apis;			/* of BoundApi * */
@@ -262,16 +276,19 @@ extern bool binding_may_refuse_insert(Binding *binding);
  */
 #define EXTENSION_NAME	"userstore"
 #define POLICY_VISIBLE	"userstore_visible"
+#define POLICY_TENANT	"userstore_tenant"
 
 extern void run_ddl(const char *format,...) pg_attribute_printf(1, 2);
 extern char *table_sql(Oid relid);
+extern bool has_policy(Oid relid, const char *name);
 extern void delete_registration(Oid users);
 extern void require_table_owner(Oid users);
 extern bool is_id_type(Oid type);
 extern void refuse_id_type(Oid type);
 extern bool is_user_table_layout(Oid users, const char **missing);
 extern void register_table(Oid users, const char *api, List *schemas,
-						   const char *password_function, JsonbValue *layout, bool adopts);
+						   const char *password_function, JsonbValue *layout,
+						   const char *tenant_column, const char *tenant_policy, bool adopts);
 extern char *password_function_argument(FunctionCallInfo fcinfo, int arg);
 extern List *schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api);
 
@@ -279,11 +296,12 @@ extern List *schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api)
  * unique.c
  */
 extern char *unique_comparison(const Schema *schema, const Attribute *attribute);
-extern JsonbValue *sync_unique_columns(Oid users, List *schema_ids, const char *api,
-									   JsonbValue *known);
+extern JsonbValue *sync_unique_columns(Oid users, const char *tenant, List *schema_ids,
+									   const char *api, JsonbValue *known);
 extern char *unique_expression(const Schema *schema, const Attribute *attribute,
 							   const char *document);
-extern JsonbValue *add_unique_columns(Oid relid, const Schema *schema, List *attributes);
+extern JsonbValue *add_unique_columns(Oid relid, const char *tenant, const Schema *schema,
+									  List *attributes);
 
 /*
  * drop.c
@@ -291,12 +309,26 @@ extern JsonbValue *add_unique_columns(Oid relid, const Schema *schema, List *att
 extern void release_table(Oid users);
 
 /*
+ * tenant.c
+ */
+
+/* The column of companions; the user table's may be called otherwise. */
+#define TENANT_COLUMN	"tenant"
+
+extern char *userstore_tenant;
+extern const char *tenant_selected_sql(Oid users, const char *column);
+extern const char *tenant_condition(const Layout *layout, const char *alias);
+extern void tenant_require(Binding *binding);
+extern int	tenant_select(const char *tenant);
+extern void tenant_policies(Oid users, const Registration *registration, bool is_attached);
+
+/*
  * attach.c
  */
 extern bool attach_needs_state(JsonbValue *layout);
 extern bool attach_has_version(JsonbValue *layout);
-extern JsonbValue *attach_unique(Oid users, Oid state, List *schema_ids, const char *api,
-								 JsonbValue *layout);
+extern JsonbValue *attach_unique(Oid users, Oid state, const char *tenant, List *schema_ids,
+								 const char *api, JsonbValue *layout);
 extern bool table_has_key(Oid relid, const char *const *columns, bool immediate);
 
 /*
