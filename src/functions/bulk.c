@@ -619,6 +619,7 @@ update_users(const BulkCall *call)
 static Datum
 bulk(FunctionCallInfo fcinfo, Operation operation)
 {
+	JsonbValue *headers;
 	BulkCall	call = {0};
 
 	call.common.hides = hide_statement();
@@ -637,7 +638,9 @@ bulk(FunctionCallInfo fcinfo, Operation operation)
 	call.common.request_id = request_id_argument(fcinfo, 6);
 	call.common.dry_run = PG_GETARG_BOOL(7);
 	call.common.api = text_argument(fcinfo, 8);
-	take_key(current_headers(), &call.common);
+	headers = current_headers();
+	take_key(headers, &call.common);
+	take_request_id(headers, &call.common);
 	PG_RETURN_JSONB_P(update_users(&call));
 }
 

@@ -147,6 +147,8 @@ extern Jsonb *list_users(const ListCall *call);
  */
 extern void take_key(JsonbValue *headers, UserCall *call);
 extern void take_expectation(JsonbValue *headers, UserCall *call);
+extern char *header_request_id(JsonbValue *headers);
+extern void take_request_id(JsonbValue *headers, UserCall *call);
 extern JsonbValue *current_headers(void);
 
 /*

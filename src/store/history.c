@@ -19,18 +19,17 @@
 
 #include "store/store.h"
 
-/* Whom the application says it acts for: a setting, shown beside the role. */
-char	   *userstore_actor = NULL;
-
 /* Parameters 7 to 11: who changes users, for which request, in which transaction. */
 static void
 set_origin(const char *request_id, NameData *changed_by, Datum *values, char *nulls)
 {
+	char	   *actor = claimed_actor();
+
 	/* before the switch: it is the caller who changes */
 	namestrcpy(changed_by, GetUserNameFromId(GetUserId(), false));
 	values[6] = NameGetDatum(changed_by);
-	if (userstore_actor != NULL && userstore_actor[0] != '\0')
-		values[7] = CStringGetTextDatum(userstore_actor);
+	if (actor != NULL)
+		values[7] = CStringGetTextDatum(actor);
 	else
 		nulls[7] = 'n';
 	if (request_id != NULL)

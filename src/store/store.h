@@ -274,6 +274,15 @@ extern char *password_hash(Binding *binding, const char *path, const char *passw
 extern bool password_matches(Binding *binding, const char *password, const char *hash);
 
 /*
+ * origin.c
+ */
+#define MAX_CLAIM_LENGTH	255 /* in characters */
+
+extern char *userstore_actor;
+extern char *claim_text(const char *claim);
+extern char *claimed_actor(void);
+
+/*
  * history.c
  */
 typedef struct HistoryEntry
@@ -287,7 +296,6 @@ typedef struct HistoryEntry
 	const char *request_id;
 } HistoryEntry;
 
-extern char *userstore_actor;
 extern bool history_append(Binding *binding, const HistoryEntry *entry);
 extern int64 history_newest_version(Binding *binding, Datum user_id,
 									TimestampTz *changed_at);
