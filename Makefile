@@ -23,6 +23,7 @@ SQL_PARTS = \
 	src/store/define.sql \
 	src/store/table.sql \
 	src/store/lookup.sql \
+	src/store/settings.sql \
 	src/store/idempotency.sql \
 	src/functions/user.sql \
 	src/functions/bulk.sql \

@@ -404,7 +404,8 @@ apply_slice(Bulk *bulk, int from)
 		item->has_own_id = road->has_id;
 		if (bulk->hashes != NULL)
 			road->password.hash = bulk->hashes[from + i];
-		item->alone = road->unstored.has_password || bulk->table->compares_rows;
+		item->alone = road->unstored.has_password || bulk->table->compares_rows ||
+			bulk->has_volatile_hook;
 	}
 	apply_items(bulk, items, 0, count);
 	MemoryContextSwitchTo(old);
@@ -566,8 +567,10 @@ travel(const BulkCall *call)
 		check_replay_visible(bulk, claim.answer);
 		return claim.answer;
 	}
-	bulk->has_turn = bulk->sliced || !bulk->creates;
-	if (bulk->sliced)
+	bulk->has_volatile_hook = bulk->table->before_update != NULL &&
+		function_is_volatile(bulk->table, bulk->table->before_update);
+	bulk->has_turn = bulk->sliced || !bulk->creates || bulk->has_volatile_hook;
+	if (bulk->sliced || (bulk->creates && bulk->has_volatile_hook))
 		set_wait(bulk->table, true);
 	if (id_count > 0)
 		set_lock(bulk->table, ids, id_count);

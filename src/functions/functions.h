@@ -127,6 +127,12 @@ extern void road_travel(Road *road);
 extern UserState road_user(const Road *road);
 
 /*
+ * hook.c
+ */
+extern bool road_hook(Road *road, const char *operation, JsonbValue *before,
+					  JsonbValue **document, const UserRow *read);
+
+/*
  * user.c
  */
 extern Jsonb *get_user(const ReadCall *call, Outcome *outcome);

@@ -290,9 +290,10 @@ create(Road *road, bool if_none)
 	int64		newest = 0;
 
 	document = road_document(road, NULL);
-	jsonb = document_to_jsonb(document);
 	if (!road->has_id)
 		road->has_id = binding_generate_id(road->table, &road->id);
+	(void) road_hook(road, operation_names[road->call->operation], NULL, &document, NULL);
+	jsonb = document_to_jsonb(document);
 
 	/*
 	 * Versions never go back: one who was deleted goes on after the deletion.
@@ -378,11 +379,19 @@ modify(Road *road, const char *operation)
 	UserRow		read = road->row;
 	Jsonb	   *jsonb;
 	bool		new_password;
+	bool		changes;
 
 	after = road_document(road, before);
 	if (!compare_password(road, &new_password))
 		return false;
-	if (document_equal(before, after) && !new_password && road->unstored.wishes == NIL)
+	changes = !document_equal(before, after);
+	if (changes || new_password || road->unstored.wishes != NIL)
+	{
+		if (!road_hook(road, operation, before, &after, &read))
+			return false;
+		changes = !document_equal(before, after);
+	}
+	if (!changes && !new_password && road->unstored.wishes == NIL)
 	{
 		road->document = before;	/* no change, no write */
 		return true;
@@ -400,9 +409,11 @@ static bool
 delete(Road *road)
 {
 	JsonbValue *before = document_from_jsonb(road->row.document);
+	JsonbValue *after = NULL;
 	int64		version = next_version(road->row.version);
 
-	if (!user_remove(road->table, road->id, &road->row))
+	if (!road_hook(road, operation_names[OPERATION_DELETE], before, &after, &road->row) ||
+		!user_remove(road->table, road->id, &road->row))
 		return false;
 	road->document = NULL;
 	road->row.version = version;

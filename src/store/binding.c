@@ -407,7 +407,11 @@ load_binding(Oid users)
 	binding->idempotency_sql = companion_name(registration.idempotency, binding, "idempotency");
 	binding->default_api = registration.api;
 	binding->schema_ids = registration.schemas;
-	binding->password_function = registration.password_function;
+	if (registration.password_function != NULL)
+		binding->password_function = function_bind(&password_kind, registration.password_function);
+	if (registration.before_update != NULL)
+		binding->before_update = function_bind(&hook_kind, registration.before_update);
+	binding->notify = registration.notify;
 	binding->has_password = has_password_column(users);
 	load_id_type(binding);
 	find_constraints(binding, relation, registration.unique_columns);

@@ -95,6 +95,7 @@ store_init(void)
 	CacheRegisterRelcacheCallback(relcache_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, namespace_changed, (Datum) 0);
 	RegisterXactCallback(transaction_ended, NULL);
+	function_init();
 }
 
 /*
@@ -409,11 +410,19 @@ result_column(HeapTuple tuple, TupleDesc desc, int column, Oid type, bool *isnul
 	return value;
 }
 
+static char *
+text_or_null(HeapTuple tuple, int column, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
 static void
 read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 {
 	bool		isnull;
-	Datum		name;
 
 	registration->users = DatumGetObjectId(heap_getattr(tuple, Anum_user_table_users, desc, &isnull));
 	registration->history = DatumGetObjectId(heap_getattr(tuple, Anum_user_table_history, desc, &isnull));
@@ -423,10 +432,9 @@ read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 	registration->unique_columns =
 		document_from_jsonb(DatumGetJsonbPCopy(heap_getattr(tuple, Anum_user_table_unique_columns,
 															desc, &isnull)));
-	registration->password_function = NULL;
-	name = heap_getattr(tuple, Anum_user_table_password_function, desc, &isnull);
-	if (!isnull)
-		registration->password_function = TextDatumGetCString(name);
+	registration->password_function = text_or_null(tuple, Anum_user_table_password_function, desc);
+	registration->before_update = text_or_null(tuple, Anum_user_table_before_update, desc);
+	registration->notify = text_or_null(tuple, Anum_user_table_notify, desc);
 }
 
 /* The registration of a user table; false when it has none. */

@@ -102,7 +102,9 @@ CREATE TABLE userstore.user_table (
 	api text NOT NULL,
 	schemas text[] NOT NULL,
 	unique_columns jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(unique_columns) = 'object'),
-	password_function text
+	password_function text,
+	before_update text,
+	notify text
 );
 COMMENT ON TABLE userstore.user_table IS
 	'registered user tables; written by user_table_create and user_table_attach, cleared when a table is dropped';
@@ -115,6 +117,10 @@ COMMENT ON COLUMN userstore.user_table.unique_columns IS
 	'attribute path to the generated column that a unique constraint keeps unique';
 COMMENT ON COLUMN userstore.user_table.password_function IS
 	'function (password text, hash text) returning text that hashes passwords in the manner of crypt(3); NULL means bcrypt by pgcrypto';
+COMMENT ON COLUMN userstore.user_table.before_update IS
+	'function (users regclass, id text, operation text, old jsonb, new jsonb) returning jsonb that is called before a user is changed and returns the document to write; NULL means none';
+COMMENT ON COLUMN userstore.user_table.notify IS
+	'channel on which each change of a user is notified; NULL means none';
 
 CREATE TABLE userstore.attribute_lookup (
 	users regclass REFERENCES userstore.user_table ON DELETE CASCADE,

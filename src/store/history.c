@@ -78,7 +78,10 @@ history_append(Binding *binding, const HistoryEntry *entry)
 	values[4] = list_text_array(entry->changed);
 	values[5] = TimestampTzGetDatum(entry->changed_at);
 	set_origin(entry->request_id, &changed_by, values, nulls);
-	return insert(binding, STATEMENT_HISTORY_INSERT, values, nulls) > 0;
+	if (insert(binding, STATEMENT_HISTORY_INSERT, values, nulls) == 0)
+		return false;
+	notify_change(binding, entry);
+	return true;
 }
 
 /*
@@ -118,6 +121,9 @@ history_append_set(Binding *binding, HistoryEntry *const *entries, int count)
 	for (int i = 0; i < 5; i++)
 		pfree(DatumGetPointer(values[i]));
 	pfree(elems);
+	/* less than all are taken back by the caller, and with them what is told */
+	for (int i = 0; i < count && appended == count; i++)
+		notify_change(binding, entries[i]);
 	return appended;
 }
 

@@ -59,7 +59,9 @@ claim_text(const char *claim)
 		}
 		i += width;
 	}
-	strcpy(end, kept < len ? "..." : "");
+	*end = '\0';
+	if (kept < len)
+		memcpy(end, "...", sizeof("..."));
 	return text;
 }
 

@@ -40,7 +40,9 @@ enum
 	Anum_user_table_api,
 	Anum_user_table_schemas,
 	Anum_user_table_unique_columns,
-	Anum_user_table_password_function
+	Anum_user_table_password_function,
+	Anum_user_table_before_update,
+	Anum_user_table_notify
 };
 
 /* Columns of userstore.attribute_lookup. */
@@ -61,6 +63,8 @@ typedef struct Registration
 	List	   *schemas;		/* of char * */
 	JsonbValue *unique_columns; /* attribute path → column */
 	char	   *password_function;	/* qualified and quoted, or NULL */
+	char	   *before_update;	/* the same */
+	char	   *notify;			/* a channel, or NULL */
 } Registration;
 
 /* Who the caller was, while something is done as somebody else. */
@@ -139,6 +143,44 @@ extern void plan_by_index(SPIPlanPtr plan);
 extern void statements_free(Binding *binding);
 
 /*
+ * function.c
+ */
+#define MAX_FUNCTION_ARGS	5
+
+/* What is asked of a function that a table names. */
+typedef struct FunctionKind
+{
+	const char *signature;		/* for messages */
+	int			nargs;
+	Oid			args[MAX_FUNCTION_ARGS];
+	Oid			results[8];		/* types of which it returns one, then
+								 * InvalidOid */
+	bool		may_be_strict;
+	const char *hint;			/* what such a function does */
+} FunctionKind;
+
+/* A function of a table, as a backend knows it. */
+typedef struct BoundFunction
+{
+	const FunctionKind *kind;
+	char	   *name;			/* qualified and quoted */
+	FmgrInfo	info;
+	uint64		found_at;		/* 0: it has to be found (again) */
+	bool		is_running;
+	MemoryContext context;		/* what the function keeps between calls */
+} BoundFunction;
+
+extern const FunctionKind password_kind;
+extern const FunctionKind hook_kind;
+extern void function_init(void);
+extern char *function_name(const FunctionKind *kind, const char *name);
+extern char *function_name_for(const FunctionKind *kind, const char *name, Oid users);
+extern BoundFunction *function_bind(const FunctionKind *kind, const char *name);
+extern bool function_is_volatile(Binding *binding, BoundFunction *function);
+extern Datum function_call(Binding *binding, BoundFunction *function,
+						   const NullableDatum *args, bool *isnull);
+
+/*
  * binding.c
  */
 typedef struct BoundApi
@@ -171,7 +213,9 @@ struct Binding
 	Oid			id_in_param;
 	FmgrInfo	id_out;
 	bool		has_password;	/* is there a column for its hash? */
-	char	   *password_function;	/* NULL: bcrypt */
+	BoundFunction *password_function;	/* NULL: bcrypt */
+	BoundFunction *before_update;	/* or NULL */
+	char	   *notify;			/* a channel, or NULL */
 	char	   *default_api;
 	List	   *schema_ids;
 	List	   *apis;			/* of BoundApi * */
@@ -235,6 +279,17 @@ extern bool binding_hides_rows(Binding *binding);
 extern bool binding_may_refuse_insert(Binding *binding);
 
 /*
+ * hook.c
+ */
+extern Jsonb *hook_call(Binding *binding, const char *id, const char *operation,
+						Jsonb *before, Jsonb *after, bool *wrote);
+
+/*
+ * lookup.c
+ */
+extern void require_own_table(Oid users, Registration *registration);
+
+/*
  * table.c
  */
 extern void run_ddl(const char *format,...) pg_attribute_printf(1, 2);
@@ -269,7 +324,6 @@ extern char *taken_hint(const char *path);
 /*
  * password.c
  */
-extern char *password_function_name(const char *name);
 extern char *password_hash(Binding *binding, const char *path, const char *password);
 extern bool password_matches(Binding *binding, const char *password, const char *hash);
 
@@ -311,6 +365,11 @@ typedef struct NewestVersion
 extern int	history_append_set(Binding *binding, HistoryEntry *const *entries, int count);
 extern int	history_newest_versions(Binding *binding, const Datum *ids, int count,
 									NewestVersion **found);
+
+/*
+ * notify.c
+ */
+extern void notify_change(Binding *binding, const HistoryEntry *entry);
 
 /*
  * set.c: many users at once

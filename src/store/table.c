@@ -392,7 +392,7 @@ static char *
 password_function_argument(FunctionCallInfo fcinfo, int arg)
 {
 	return PG_ARGISNULL(arg) ? NULL :
-		password_function_name(text_to_cstring(PG_GETARG_TEXT_PP(arg)));
+		function_name(&password_kind, text_to_cstring(PG_GETARG_TEXT_PP(arg)));
 }
 
 /* Schemas as given, or those of the profile. */

@@ -77,6 +77,7 @@ my %calls = (
 	q{userstore.users_bulk_put('app.people', '[{"id": "ann"}]', 'k')} => $denied,
 	q{userstore.users_bulk_patch('app.people', '[{"id": "ann"}]', match => 'secret')} => $denied,
 	q{userstore.attribute_lookup_define('app.people', 'a', '[]')} => $not_owner,
+	q{userstore.user_table_set('app.people', 'notify', 'c')} => $not_owner,
 	q{userstore.user_password_verify('app.secrets', 'ann', 'x')} => '42501: permission denied for table secrets',
 	q{userstore.user_password_verify('app.secrets', 'nobody', 'x')} => '42501: permission denied for table secrets',
 	q{userstore.user_patch('app.secrets', 'ann', '{"password": "x"}')} => '42501: permission denied for table secrets',
