@@ -24,6 +24,7 @@ SQL_PARTS = \
 	src/store/table.sql \
 	src/store/lookup.sql \
 	src/store/settings.sql \
+	src/store/computed.sql \
 	src/store/idempotency.sql \
 	src/functions/user.sql \
 	src/functions/bulk.sql \

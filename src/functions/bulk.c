@@ -116,6 +116,7 @@ finish_item(Bulk *bulk, BulkItem *item)
 	MemoryContext old = MemoryContextSwitchTo(bulk->item);
 	Road	   *road = &item->road;
 	ItemResult	result = {0};
+	Selection	selection = {0};
 	Failure		failure;
 	UserState	user;
 	Jsonb	   *shown;
@@ -139,6 +140,12 @@ finish_item(Bulk *bulk, BulkItem *item)
 				document_from_jsonb(item->result.document) : NULL;
 		}
 		user = road_user(road);
+		if (bulk->shape->bulk_shows_users)
+		{
+			select_answer(bulk->api->schema, bulk->api->profile, &selection);
+			user.document = computed_document(bulk->table, bulk->api, &selection, user.id,
+											  user.document);
+		}
 		result.user = &user;
 		result.created = road->created;
 		collect_ignored(bulk, road->update.ignored);

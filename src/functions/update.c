@@ -680,6 +680,7 @@ answer(const Road *road)
 {
 	UserState	user = road_user(road);
 	Selection	selection = {0};
+	bool		selects;
 	JsonbValue	none;
 
 	if (road->call->operation == OPERATION_DELETE)
@@ -687,12 +688,16 @@ answer(const Road *road)
 		none.type = jbvNull;
 		return JsonbValueToJsonb(&none);
 	}
-	if (road->call->shown.selects || road->call->shown.excludes)
-	{
+	selects = road->call->shown.selects || road->call->shown.excludes;
+	if (selects)
 		select_shown(&selection, road->schema, &road->call->shown);
+	else
+		select_answer(road->schema, road->profile, &selection);
+	user.document = computed_document(road->table, binding_api(road->table, road->profile->name),
+									  &selection, user.id, user.document);
+	if (selects)
 		return document_to_jsonb(road->shape->show_user(road->schema, road->profile, &user,
 														&selection));
-	}
 	return document_to_jsonb(show_update(road->shape, road->schema, road->profile, &user));
 }
 

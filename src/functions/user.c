@@ -266,7 +266,8 @@ get_user(const ReadCall *call, Outcome *outcome)
 	const BodyShape *shape = body_shape(api->profile->body);
 
 	select_shown(&selection, api->schema, &call->shown);
-	user.document = document_from_jsonb(row.document);
+	user.document = computed_document(table, api, &selection, user.id,
+									  document_from_jsonb(row.document));
 	outcome->id = user.id;
 	outcome->version = user.version;
 	return document_to_jsonb(shape->show_user(api->schema, api->profile, &user, &selection));

@@ -483,6 +483,7 @@ binding_api(Binding *binding, const char *name)
 	BoundApi   *api;
 	const Profile *default_profile;
 	JsonbValue *lookups;
+	JsonbValue *computed;
 	ListCell   *lc;
 
 	if (name == NULL)
@@ -494,6 +495,7 @@ binding_api(Binding *binding, const char *name)
 			return api;
 	}
 	lookups = catalog_lookups(binding->users);
+	computed = catalog_computed(binding->users);
 	context = AllocSetContextCreate(CurrentMemoryContext, "userstore api",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
@@ -502,6 +504,7 @@ binding_api(Binding *binding, const char *name)
 	default_profile = strcmp(name, binding->default_api) == 0 ? api->profile :
 		catalog_profile(binding->default_api);
 	api->schema = catalog_schema(binding->schema_ids, api->profile, default_profile, lookups);
+	api->computed = computed_bind(api->schema, computed);
 	MemoryContextSetParent(context, binding->context);
 	MemoryContextSwitchTo(binding->context);
 	binding->apis = lappend(binding->apis, api);

@@ -39,6 +39,7 @@ static const char *const catalog_names[CATALOG_COUNT] = {
 	[CATALOG_API_PROFILE] = "api_profile",
 	[CATALOG_USER_TABLE] = "user_table",
 	[CATALOG_ATTRIBUTE_LOOKUP] = "attribute_lookup",
+	[CATALOG_ATTRIBUTE_COMPUTED] = "attribute_computed",
 	[CATALOG_ERA] = "era",
 };
 
@@ -506,6 +507,31 @@ catalog_lookups(Oid users)
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
 	return lookups;
+}
+
+/*
+ * The functions of a user table's computed attributes: an object that maps
+ * attribute paths to names.
+ */
+JsonbValue *
+catalog_computed(Oid users)
+{
+	Relation	relation = table_open(catalog_relid(CATALOG_ATTRIBUTE_COMPUTED), AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(relation);
+	JsonbValue *functions = document_new_object();
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_attribute_computed_users, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(users));
+	scan = systable_beginscan(relation, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		document_add(functions, text_or_null(tuple, Anum_attribute_computed_path, desc),
+					 document_string(text_or_null(tuple, Anum_attribute_computed_function, desc)));
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return functions;
 }
 
 /* The newest era; 0 when none has begun.  Says whether it is this cluster's. */

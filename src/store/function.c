@@ -51,6 +51,15 @@ const FunctionKind hook_kind = {
 	.hint = "A function that is called before updates takes the table, the user's id, the operation, the old and the new document, and returns the one to write."
 };
 
+const FunctionKind computed_kind = {
+	.signature = "(text) that returns jsonb, text, boolean, integer, bigint or numeric",
+	.nargs = 1,
+	.args = {TEXTOID},
+	.results = {JSONBOID, TEXTOID, BOOLOID, INT4OID, INT8OID, NUMERICOID},
+	.may_be_strict = true,
+	.hint = "A function that computes an attribute takes the user's id and returns the value."
+};
+
 /* Counts what may have changed a function, or who may do what. */
 static uint64 changes = 1;
 
@@ -82,14 +91,10 @@ refuse_function(const FunctionKind *kind, const char *name)
 			 errhint("%s", kind->hint)));
 }
 
-/*
- * The function of this name as the current user sees it; refuses one that is
- * not there or not of this kind.
- */
-static Oid
-find_function(const FunctionKind *kind, const char *name)
+/* Refuse a function that is not there, or not of this kind. */
+static void
+check_function(const FunctionKind *kind, Oid function, const char *name)
 {
-	Oid			function = LookupFuncName(QUALIFIED_NAME_LIST(name), kind->nargs, kind->args, true);
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	Form_pg_proc form;
 	bool		fits = false;
@@ -100,7 +105,9 @@ find_function(const FunctionKind *kind, const char *name)
 	form = (Form_pg_proc) GETSTRUCT(tuple);
 	for (int i = 0; OidIsValid(kind->results[i]); i++)
 		fits |= kind->results[i] == form->prorettype;
-	fits &= form->prokind == PROKIND_FUNCTION && !form->proretset;
+	fits &= form->prokind == PROKIND_FUNCTION && !form->proretset &&
+		form->pronargs == kind->nargs &&
+		memcmp(form->proargtypes.values, kind->args, sizeof(Oid) * kind->nargs) == 0;
 	is_strict = form->proisstrict && !kind->may_be_strict;
 	ReleaseSysCache(tuple);
 	if (!fits)
@@ -110,6 +117,15 @@ find_function(const FunctionKind *kind, const char *name)
 				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
 				 errmsg("function %s%s is strict", shown_name(name, strlen(name)), kind->signature),
 				 errhint("It is called with NULL, too: ALTER FUNCTION ... CALLED ON NULL INPUT.")));
+}
+
+/* The function of this name, of this kind, as the current user sees it. */
+static Oid
+find_function(const FunctionKind *kind, const char *name)
+{
+	Oid			function = LookupFuncName(QUALIFIED_NAME_LIST(name), kind->nargs, kind->args, true);
+
+	check_function(kind, function, name);
 	return function;
 }
 
@@ -179,6 +195,17 @@ function_name_for(const FunctionKind *kind, const char *name, Oid users)
 	return qualified;
 }
 
+/* The same for one that the caller gives as itself. */
+char *
+function_name_of(const FunctionKind *kind, Oid function, Oid users)
+{
+	char	   *qualified = get_func_name(function) == NULL ? "-" : qualified_function(function);
+
+	check_function(kind, function, qualified);
+	require_trusted(function, qualified, relation_owner(users), get_rel_name(users));
+	return qualified;
+}
+
 BoundFunction *
 function_bind(const FunctionKind *kind, const char *name)
 {
@@ -198,6 +225,7 @@ find_bound(Binding *binding, BoundFunction *function)
 	Oid			found = find_function(function->kind, function->name);
 
 	require_trusted(found, function->name, binding->owner, binding->name);
+	function->result = get_func_rettype(found);
 	return found;
 }
 

@@ -15,6 +15,7 @@
 
 #include "core/profile.h"
 #include "core/schema.h"
+#include "core/select.h"
 
 /*
  * catalog.c
@@ -27,6 +28,7 @@ typedef enum Catalog
 	CATALOG_API_PROFILE,
 	CATALOG_USER_TABLE,
 	CATALOG_ATTRIBUTE_LOOKUP,
+	CATALOG_ATTRIBUTE_COMPUTED,
 	CATALOG_ERA
 } Catalog;
 #define CATALOG_COUNT	(CATALOG_ERA + 1)
@@ -51,6 +53,14 @@ enum
 	Anum_attribute_lookup_users = 1,
 	Anum_attribute_lookup_path,
 	Anum_attribute_lookup_lookup
+};
+
+/* Columns of userstore.attribute_computed. */
+enum
+{
+	Anum_attribute_computed_users = 1,
+	Anum_attribute_computed_path,
+	Anum_attribute_computed_function
 };
 
 /* A row of userstore.user_table. */
@@ -90,6 +100,7 @@ extern Schema *catalog_schema(List *ids, const Profile *profile,
 extern bool catalog_registration(Oid users, Registration *registration);
 extern List *catalog_registrations(void);
 extern JsonbValue *catalog_lookups(Oid users);
+extern JsonbValue *catalog_computed(Oid users);
 extern int	catalog_era(void);
 extern List *text_array_list(Datum array);
 extern Datum list_text_array(List *list);
@@ -166,15 +177,18 @@ typedef struct BoundFunction
 	char	   *name;			/* qualified and quoted */
 	FmgrInfo	info;
 	uint64		found_at;		/* 0: it has to be found (again) */
+	Oid			result;			/* type that it returned at the last call */
 	bool		is_running;
 	MemoryContext context;		/* what the function keeps between calls */
 } BoundFunction;
 
 extern const FunctionKind password_kind;
 extern const FunctionKind hook_kind;
+extern const FunctionKind computed_kind;
 extern void function_init(void);
 extern char *function_name(const FunctionKind *kind, const char *name);
 extern char *function_name_for(const FunctionKind *kind, const char *name, Oid users);
+extern char *function_name_of(const FunctionKind *kind, Oid function, Oid users);
 extern BoundFunction *function_bind(const FunctionKind *kind, const char *name);
 extern bool function_is_volatile(Binding *binding, BoundFunction *function);
 extern Datum function_call(Binding *binding, BoundFunction *function,
@@ -187,6 +201,7 @@ typedef struct BoundApi
 {
 	const Profile *profile;
 	const Schema *schema;
+	List	   *computed;		/* see computed.c */
 } BoundApi;
 
 /*
@@ -283,6 +298,14 @@ extern bool binding_may_refuse_insert(Binding *binding);
  */
 extern Jsonb *hook_call(Binding *binding, const char *id, const char *operation,
 						Jsonb *before, Jsonb *after, bool *wrote);
+
+/*
+ * computed.c
+ */
+extern List *computed_bind(const Schema *schema, JsonbValue *functions);
+extern JsonbValue *computed_document(Binding *binding, const BoundApi *api,
+									 const Selection *selection, const char *id,
+									 JsonbValue *document);
 
 /*
  * lookup.c

@@ -626,7 +626,7 @@ owner_of(Oid relid)
 }
 
 /*
- * Row trigger on the registrations and lookup lists.  The owner of a database
+ * Row trigger on the registrations, lookup lists and computed attributes.  The owner of a database
  * may insert them, to restore a dump; but what registrations name is dropped
  * when somebody drops the user table, and lists decide what its users may have,
  * so it has to be the inserter's own.  Our functions insert as the catalog's
@@ -643,12 +643,13 @@ registration_guard(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
 		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
 		((catalog = RelationGetRelid(trigger->tg_relation)) != catalog_relid(CATALOG_USER_TABLE) &&
-		 catalog != catalog_relid(CATALOG_ATTRIBUTE_LOOKUP)))
+		 catalog != catalog_relid(CATALOG_ATTRIBUTE_LOOKUP) &&
+		 catalog != catalog_relid(CATALOG_ATTRIBUTE_COMPUTED)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"registration_guard\" was not called as a trigger of userstore.user_table or attribute_lookup")));
 	desc = RelationGetDescr(trigger->tg_relation);
-	/* the first column of both is the user table */
+	/* the first column of all is the user table */
 	last = catalog == catalog_relid(CATALOG_USER_TABLE) ? Anum_user_table_idempotency :
 		Anum_attribute_lookup_users;
 	for (int i = Anum_user_table_users; i <= last; i++)
