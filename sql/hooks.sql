@@ -373,6 +373,38 @@ SELECT user_put('crew', 'g', format('{"command": "%s"}', c)::jsonb) -> 'said' AS
 	'RESET ROLE', 'SET SESSION AUTHORIZATION regress_hooks_clerk', 'CREATE TEMP TABLE t ()', 'SET search_path = public', 'SELECT secrets()']) c;
 SHOW search_path;
 SELECT current_user;
+-- it is not asked about users whom the caller may see but not change
+SET SESSION AUTHORIZATION regress_hooks;
+SELECT user_table_set('crew', 'before_update', 'numbered');
+TRUNCATE calls;
+ALTER TABLE crew ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON crew FOR SELECT USING (id <> 'hidden');
+CREATE POLICY changed ON crew FOR UPDATE USING (id = 'g');
+SET SESSION AUTHORIZATION regress_hooks_clerk;
+SELECT r.state, r.message FROM raised($$SELECT user_patch('crew', 'z', '{"a": 1}')$$) r;
+SELECT user_patch('crew', 'g', '{"a": 1}') -> 'a' AS a;
+SET SESSION AUTHORIZATION regress_hooks;
+SELECT id FROM calls;
+ALTER TABLE crew DISABLE ROW LEVEL SECURITY;
+-- who may delete need not be able to update
+REVOKE UPDATE ON crew FROM regress_hooks_clerk;
+GRANT DELETE ON crew TO regress_hooks_clerk;
+CREATE FUNCTION keep(users regclass, id text, operation text, old jsonb, new jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	IF new IS NULL AND old ? 'n' THEN
+		RAISE restrict_violation USING MESSAGE = 'one with n stays';
+	END IF;
+	RETURN new;
+END $$;
+SELECT user_table_set('crew', 'before_update', 'keep');
+SET SESSION AUTHORIZATION regress_hooks_clerk;
+SELECT r.state, r.message FROM raised($$SELECT user_delete('crew', 'z')$$) r;
+SELECT user_delete('crew', 'y');
+SELECT r.status, r.body FROM user_request('crew', 'DELETE', '/users/z') r;
+SET SESSION AUTHORIZATION regress_hooks;
+SELECT id FROM crew WHERE id IN ('y', 'z');
+GRANT UPDATE ON crew TO regress_hooks_clerk;
+SELECT user_table_set('crew', 'before_update', 'guarded');
 -- a function of somebody else's does not take the owner's place
 RESET SESSION AUTHORIZATION;
 ALTER FUNCTION guarded(regclass, text, text, jsonb, jsonb) OWNER TO regress_hooks_clerk;

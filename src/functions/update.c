@@ -455,6 +455,12 @@ static void
 change_or_create(Road *road)
 {
 	TransactionId seen = InvalidTransactionId;
+	Binding    *table = road->table;
+	bool		locks_first;
+
+	/* what the table's function writes must not stand twice */
+	locks_first = table->before_update != NULL &&
+		function_is_volatile(table, table->before_update);
 
 	/*
 	 * One whom others delete and create all the time may be missed more
@@ -466,7 +472,7 @@ change_or_create(Road *road)
 
 		CHECK_FOR_INTERRUPTS();
 		road->update.ignored = list_copy(road->passed_over);
-		if (user_read(road->table, road->id, round > 0 ? reading_again(road) : READ_FRESH,
+		if (user_read(table, road->id, round > 0 || locks_first ? reading_again(road) : READ_FRESH,
 					  &road->row))
 		{
 			bool		stood = road->row.xmin == seen;
@@ -481,7 +487,7 @@ change_or_create(Road *road)
 									  !deactivates(road) ? "DELETE" : "UPDATE");
 			continue;
 		}
-		if (round > 0 && user_read(road->table, road->id, READ_FRESH, &road->row))
+		if ((round > 0 || locks_first) && user_read(table, road->id, READ_FRESH, &road->row))
 		{
 			/* the same row as before, so it stood while it was to be locked */
 			if (road->row.xmin == seen)

@@ -226,28 +226,9 @@ find_bound(Binding *binding, BoundFunction *function)
 
 	require_trusted(found, function->name, binding->owner, binding->name);
 	function->result = get_func_rettype(found);
+	function->is_volatile = func_volatile(found) == PROVOLATILE_VOLATILE;
 	return found;
 }
-
-/*
- * Is the function one that sees what was written since the calling query
- * began, or writes?
- */
-bool
-function_is_volatile(Binding *binding, BoundFunction *function)
-{
-	SavedUser	saved;
-	char		volatility;
-
-	enter(binding->owner, &saved);
-	volatility = func_volatile(find_bound(binding, function));
-	become_caller_again(&saved);
-	return volatility == PROVOLATILE_VOLATILE;
-}
-
-/*
- * Calling
- */
 
 /*
  * What is needed to call it: found once, and again when something changed.  A
@@ -273,6 +254,21 @@ function_info(Binding *binding, BoundFunction *function)
 	fmgr_info_cxt(find_bound(binding, function), &function->info, function->context);
 	function->found_at = changes_before;
 	return &function->info;
+}
+
+/*
+ * Is the function one that sees what was written since the calling query
+ * began, or writes?
+ */
+bool
+function_is_volatile(Binding *binding, BoundFunction *function)
+{
+	SavedUser	saved;
+
+	enter(binding->owner, &saved);
+	(void) function_info(binding, function);
+	become_caller_again(&saved);
+	return function->is_volatile;
 }
 
 /*

@@ -177,7 +177,8 @@ typedef struct BoundFunction
 	char	   *name;			/* qualified and quoted */
 	FmgrInfo	info;
 	uint64		found_at;		/* 0: it has to be found (again) */
-	Oid			result;			/* type that it returned at the last call */
+	Oid			result;			/* type that it returns, as it was found */
+	bool		is_volatile;
 	bool		is_running;
 	MemoryContext context;		/* what the function keeps between calls */
 } BoundFunction;
