@@ -22,6 +22,11 @@ SQL_PARTS = \
 	src/api/profiles.sql \
 	src/store/define.sql \
 	src/store/table.sql \
+	src/store/drop.sql \
+	src/store/attach.sql \
+	src/store/trigger.sql \
+	src/store/layout.sql \
+	src/store/state.sql \
 	src/store/lookup.sql \
 	src/store/settings.sql \
 	src/store/computed.sql \

@@ -135,7 +135,7 @@ SELECT user_delete('things', 'u');
 SELECT user_put('things', 'u', '{"a": 1}') #> '{meta,version}' AS version;
 SELECT user_delete('things', 'u');
 COMMIT;
--- deleted by plain SQL, history knows of no deletion, and goes on all the same
+-- deleted by plain SQL, which history knows: versions go on after that
 SELECT s.* FROM step('things', 'u', $$SELECT user_put('things', 'u', '{"a": 1}')$$) s;
 DELETE FROM things WHERE id = 'u';
 SELECT s.* FROM step('things', 'u', $$SELECT user_put('things', 'u', '{"a": 2}')$$) s;

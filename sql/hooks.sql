@@ -270,7 +270,7 @@ BEGIN
 END $$;
 SELECT user_table_set('staff', 'before_update', 'follow');
 SELECT user_patch('staff', 'n', '{"nick": "both"}') ->> 'free' AS free;
-SELECT id, version, document ->> 'nick' AS nick, document ->> 'free' AS free FROM staff ORDER BY id;
+SELECT id, document ->> 'nick' AS nick, document ->> 'free' AS free FROM staff ORDER BY id;
 -- round and round, and on and on
 CREATE FUNCTION circle(users regclass, id text, operation text, old jsonb, new jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
@@ -449,6 +449,31 @@ SELECT user_table_detach('crew');
 SELECT user_table_attach('crew');
 SELECT before_update, notify FROM user_table WHERE users = 'crew'::regclass;
 
+-- an app's own table: the function sees documents, whatever columns hold them
+CREATE TABLE app_users (id int PRIMARY KEY, login text NOT NULL UNIQUE, full_name text, seen int DEFAULT 0);
+INSERT INTO app_users VALUES (1, 'ann', 'Ann');
+SELECT user_table_attach('app_users', 'scim', columns => '{"userName": "login", "displayName": "full_name"}');
+SELECT user_table_set('app_users', 'before_update', 'tidy');
+TRUNCATE calls;
+SELECT user_put('app_users', '1', '{"userName": "anna", "title": "Dr"}') ->> 'displayName' AS "displayName";
+SELECT user_patch('app_users', '1', '{"title": "King"}');
+SELECT i ->> 'displayName' AS "displayName", i ->> 'status' AS status FROM jsonb_array_elements(users_bulk_patch('app_users', '[{"id": "1", "userName": "annika"}, {"id": "1", "title": "King"}]') -> 'Resources') i;
+SELECT * FROM app_users;
+-- plain SQL does not ask it
+UPDATE app_users SET login = 'plain';
+SELECT id, operation, old ->> 'userName' AS old, new ->> 'userName' AS new FROM calls ORDER BY n;
+SELECT version, operation, changed FROM app_users_history ORDER BY version;
+-- the user it is called for, by plain SQL
+CREATE FUNCTION meddle(users regclass, id text, operation text, old jsonb, new jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('UPDATE %s SET login = login || ''!'' WHERE id = %L', users, id);
+	RETURN new;
+END $$;
+SELECT user_table_set('app_users', 'before_update', 'meddle');
+SELECT r.state, r.message FROM raised($$SELECT user_patch('app_users', '1', '{"title": "Sir"}')$$) r;
+SELECT r.state, r.message FROM raised($$SELECT user_patch('app_users', '1', '{"title": "Sir", "userName": "x"}')$$) r;
+SELECT login FROM app_users;
+
 -- the function that hashes passwords may be changed, too
 CREATE FUNCTION hash2(password text, hash text) RETURNS text LANGUAGE sql AS $$ SELECT 'H' || md5(password) $$;
 SELECT user_table_set('staff', 'before_update', NULL);
@@ -457,7 +482,7 @@ SELECT user_password_verify('staff', 'n', 's1') AS by_the_old_one;
 SELECT user_patch('staff', 'n', '{"secret": "s2"}') ->> 'nick' AS nick, user_password_verify('staff', 'n', 's2');
 SELECT r.state, r.message FROM raised($$SELECT user_table_set('staff', 'password_function', 'hash3')$$) r;
 
-DROP TABLE people, staff, crew, crew2, counted;
+DROP TABLE people, staff, crew, crew2, counted, app_users;
 SELECT api_profile_drop('regress_hooks_narrow'), api_profile_drop('regress_hooks');
 SELECT attribute_schema_drop('urn:regress:hooks:Person'), attribute_schema_drop('urn:regress:hooks:Work');
 RESET SESSION AUTHORIZATION;

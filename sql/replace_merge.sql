@@ -119,7 +119,7 @@ SELECT answer($$user_put('things', 't', '{"n": 2}')$$);
 SELECT document FROM things;
 SELECT version, changed FROM things_history;
 
--- a trigger may change a user, but not turn back its version
+-- a trigger may change a user, and does not turn back its version: ours comes after it
 CREATE FUNCTION back() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.version = 1; RETURN NEW; END';
 CREATE TRIGGER back BEFORE UPDATE ON things FOR EACH ROW EXECUTE FUNCTION back();
 SELECT answer($$user_put('things', 't', '{"n": 3}')$$);

@@ -225,7 +225,7 @@ SELECT user_create('people', '{"userName": "new"}', '4ae68f98-2762-4001-b95c-345
 SELECT shown - 'resources' AS message, shown -> 'resources' = '[{
 	"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", "urn:zuora:scim:schemas:1.0:UserExtension"],
 	"id": "4ae68f98-2762-4001-b95c-34569b413e8e", "externalId": "Amy+test6", "userName": "assingh151@zuora.com",
-	"meta": {"resourceType": "User", "version": "W/\"6\""},
+	"meta": {"resourceType": "User", "version": "W/\"7\""},
 	"name": {"formatted": "Amy Lawrence", "familyName": "Amy", "givenName": "Lawrence"},
 	"displayName": "Amy Lawrence", "preferredLanguage": "en", "locale": "en-US", "active": true,
 	"emails": [{"value": "Amy+test5-updated@zuora.com", "display": "Amy+test5-updated@zuora.com", "type": "work", "primary": true}],

@@ -33,10 +33,14 @@
 #define QUALIFIED_NAME_LIST(name)	stringToQualifiedNameList(name, NULL)
 #define FUNCTION_ACLCHECK(function, role) \
 	object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE)
+#define EXTENSION_OWNERCHECK(extension, role) \
+	object_ownercheck(ExtensionRelationId, extension, role)
 #else
 #define QUALIFIED_NAME_LIST(name)	stringToQualifiedNameList(name)
 #define FUNCTION_ACLCHECK(function, role) \
 	pg_proc_aclcheck(function, role, ACL_EXECUTE)
+#define EXTENSION_OWNERCHECK(extension, role) \
+	pg_extension_ownercheck(extension, role)
 #endif
 
 #endif							/* USERSTORE_COMPAT_H */

@@ -405,3 +405,12 @@ format_is_password(const Format *format)
 {
 	return format != NULL && format->matches == is_password;
 }
+
+/*
+ * Does a date and time say its offset from UTC?
+ */
+bool
+has_offset(const char *date_time)
+{
+	return strpbrk(strchr(date_time, 'T'), "Z+-") != NULL;
+}

@@ -21,6 +21,7 @@ extern bool format_is_password(const Format *format);
 
 /* Also the syntax of the types dateTime and binary (RFC 7643 section 2.3). */
 extern bool is_date_time(const char *string, int len);
+extern bool has_offset(const char *date_time);
 extern bool is_base64(const char *string, int len);
 
 #endif							/* USERSTORE_FORMATS_H */

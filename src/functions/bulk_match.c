@@ -106,7 +106,7 @@ expression(Bulk *bulk, Match *match)
 	{
 		UniqueIndex *index = lfirst(lc);
 
-		if (match->way == NIL ||
+		if (match->way == NIL || index->column == NULL ||
 			strcmp(index->path, ((Attribute *) llast(match->way))->path) != 0)
 			continue;
 		match->type = index->type;
@@ -114,7 +114,7 @@ expression(Bulk *bulk, Match *match)
 	}
 	match->type = TEXTOID;
 	initStringInfo(&value);
-	appendStringInfoString(&value, "u.document");
+	appendStringInfoString(&value, bulk->table->layout.document_sql);
 	foreach(lc, match->names)
 		appendStringInfo(&value, " OPERATOR(pg_catalog.%s) %s",
 						 foreach_current_index(lc) == list_length(match->names) - 1 ? "->>" : "->",
@@ -139,8 +139,9 @@ match_open(Bulk *bulk, const char *path)
 	value = expression(bulk, match);
 	types[0] = get_array_type(match->type);
 	/* planned anew each time: with the values at hand, they can be hashed */
-	match->plan = SPI_prepare_cursor(psprintf("SELECT u.id, %s FROM %s u WHERE %s OPERATOR(pg_catalog.=) ANY ($1)",
-											  value, bulk->table->users_sql, value),
+	match->plan = SPI_prepare_cursor(psprintf("SELECT %s, %s FROM %s WHERE %s OPERATOR(pg_catalog.=) ANY ($1)",
+											  bulk->table->layout.id_sql, value,
+											  bulk->table->layout.from_sql, value),
 									 1, types, CURSOR_OPT_CUSTOM_PLAN);
 	if (match->plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));	/* can't happen */

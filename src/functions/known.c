@@ -242,6 +242,8 @@ known_load(Bulk *bulk, BulkItem *items, int from, int to)
 		ValueMap   *map = palloc(sizeof(ValueMap));
 
 		map->index = lfirst(lc);
+		if (map->index->column == NULL)
+			continue;			/* the app's own, which the table judges */
 		map->attribute = path_resolve(bulk->api->schema, map->index->path);
 		if (map->attribute == NULL)
 			continue;			/* no longer in the schema: nobody sends it */

@@ -76,9 +76,9 @@ find_equality(const Filter *filter, const char *path)
 }
 
 static void
-look_up(Listing *listing, const char *column, Oid type, Datum value)
+look_up(Listing *listing, const char *expression, Oid type, Datum value)
 {
-	listing->condition = psprintf(" WHERE u.%s OPERATOR(pg_catalog.=) $1", quote_identifier(column));
+	listing->condition = psprintf(" WHERE %s OPERATOR(pg_catalog.=) $1", expression);
 	listing->parameter_type = type;
 	listing->parameter = value;
 }
@@ -98,7 +98,7 @@ use_index(Listing *listing)
 	if (equality != NULL && equality->value->type == jbvString &&
 		binding_find_id(listing->table, document_cstring(equality->value), &id))
 	{
-		look_up(listing, "id", listing->table->id_type, id);
+		look_up(listing, listing->table->layout.id_sql, listing->table->id_type, id);
 		return;
 	}
 	foreach(lc, listing->table->unique_indexes)
@@ -106,13 +106,13 @@ use_index(Listing *listing)
 		UniqueIndex *index = lfirst(lc);
 		char	   *key;
 
-		equality = find_equality(listing->filter, index->path);
+		equality = index->column != NULL ? find_equality(listing->filter, index->path) : NULL;
 		if (equality == NULL)
 			continue;
 		key = unique_key(index->type, equality->attribute->case_exact, equality->value);
 		if (key == NULL)
 			continue;
-		look_up(listing, index->column, index->type, index->type == NUMERICOID ?
+		look_up(listing, psprintf("u.%s", quote_identifier(index->column)), index->type, index->type == NUMERICOID ?
 				DirectFunctionCall3(numeric_in, CStringGetDatum(key), ObjectIdGetDatum(InvalidOid),
 									Int32GetDatum(-1)) : CStringGetTextDatum(key));
 		return;
@@ -144,12 +144,13 @@ step_expression(const char *value, const Attribute *step, bool is_last, bool as_
 }
 
 static char *
-attribute_expression(const Schema *schema, const Attribute *attribute)
+attribute_expression(const Listing *listing, const Attribute *attribute)
 {
+	const Schema *schema = listing->api->schema;
 	List	   *way = attribute_way(schema, attribute);
 	bool		as_text = attribute->type != TYPE_BOOLEAN && attribute->type != TYPE_INTEGER &&
 	attribute->type != TYPE_DECIMAL;
-	char	   *value = "u.document";
+	char	   *value = unconstify(char *, listing->table->layout.document_sql);
 	ListCell   *lc;
 
 	foreach(lc, way)
@@ -162,15 +163,16 @@ attribute_expression(const Schema *schema, const Attribute *attribute)
 static char *
 sort_expression(Listing *listing, const char *path)
 {
-	static const struct
+	const Layout *layout = &listing->table->layout;
+	const struct
 	{
 		const char *path;
-		const char *column;
+		const char *expression;
 	}			columns[] = {
-		{"id", "u.id"},
-		{"meta.created", "u.created_at"},
-		{"meta.lastModified", "u.modified_at"},
-		{"meta.version", "u.version"},
+		{"id", layout->id_sql},
+		{"meta.created", layout->created_sql},
+		{"meta.lastModified", layout->modified_sql},
+		{"meta.version", layout->version_sql},
 	};
 	const Schema *schema = listing->api->schema;
 	Attribute  *attribute = path_resolve(schema, path);
@@ -178,19 +180,19 @@ sort_expression(Listing *listing, const char *path)
 	for (int i = 0; i < lengthof(columns); i++)
 	{
 		if (attribute == NULL && pg_strcasecmp(columns[i].path, path) == 0)
-			return pstrdup(columns[i].column);
+			return pstrdup(columns[i].expression);
 	}
 	/* without a schema names are exact, and a dot goes down */
 	if (schema->ids == NIL)
-		return psprintf("(u.document OPERATOR(pg_catalog.#>) pg_catalog.string_to_array(%s, '.'))",
-						quote_literal_cstr(path));
+		return psprintf("(%s OPERATOR(pg_catalog.#>) pg_catalog.string_to_array(%s, '.'))",
+						layout->document_sql, quote_literal_cstr(path));
 	if (attribute != NULL && attribute->type == TYPE_COMPLEX)
 		attribute = attribute_member(&attribute->subs, "value");
 	if (attribute == NULL || attribute->returned == RETURNED_NEVER)
 		refuse_sort(path, "Name an attribute of the table's schemas that has simple values.");
 	if (attribute->is_computed)
 		refuse_sort(path, "Its value is not stored, but made when the user is shown.");
-	return attribute_expression(schema, attribute);
+	return attribute_expression(listing, attribute);
 }
 
 /* Users without the attribute come last, or first in the other direction. */
@@ -211,7 +213,7 @@ set_order(Listing *listing, List *keys)
 		appendStringInfo(&order, "%s %s, ", sort_expression(listing, key->path),
 						 key->descends ? "DESC NULLS FIRST" : "ASC NULLS LAST");
 	}
-	appendStringInfoString(&order, "u.id");
+	appendStringInfoString(&order, listing->table->layout.id_sql);
 	listing->order = order.data;
 }
 
@@ -296,13 +298,16 @@ go_through(Listing *listing)
 	MemoryContext context = CurrentMemoryContext;
 	bool		has_parameter = listing->condition[0] != '\0';
 	ListPage   *page = &listing->page;
+	const Layout *layout = &listing->table->layout;
 	StringInfoData query;
 	SPIPlanPtr	plan;
 	Portal		portal;
 
 	initStringInfo(&query);
-	appendStringInfo(&query, "SELECT u.document, u.version, u.created_at, u.modified_at, u.id FROM %s u%s ORDER BY %s",
-					 listing->table->users_sql, listing->condition, listing->order);
+	appendStringInfo(&query, "SELECT %s, %s, %s, %s, %s FROM %s%s ORDER BY %s",
+					 layout->document_sql, layout->version_sql, layout->created_sql,
+					 layout->modified_sql, layout->id_sql, layout->from_sql, listing->condition,
+					 listing->order);
 	/* one more than the page has tells whether there are more */
 	if (listing->filter == NULL)
 		appendStringInfo(&query, " OFFSET " INT64_FORMAT " LIMIT " INT64_FORMAT, page->start - 1,

@@ -202,8 +202,11 @@ static Binding *
 read_user(Oid users, const char *id_text, UserState *user, UserRow *row)
 {
 	Binding    *table = binding_open(users);
+
+
 	Datum		id = binding_id_from_text(table, id_text);
 
+	binding_require_privileges(table, ACL_SELECT);
 	if (!user_read(table, id, READ_STABLE, row))
 		user_missing(id_text);
 	user->id = binding_id_to_text(table, id);

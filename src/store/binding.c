@@ -11,10 +11,15 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/genam.h"
+#include "access/sysattr.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -52,13 +57,6 @@ static bool any_invalid = false;
 /* In characters. */
 #define MAX_ID_LENGTH	255
 
-/* Columns of a user table that our statements touch. */
-static const char *const read_columns[] = {"id", "document", "version", "created_at", "modified_at", "xmin", NULL};
-static const char *const write_columns[] = {"document", "version", "modified_at", NULL};
-static const char *const insert_columns[] = {"id", "document", "version", "created_at", "modified_at", NULL};
-static const char *const password_columns[] = {"password_hash", NULL};
-static const char *const no_columns[] = {NULL};
-
 /*
  * Cache
  */
@@ -84,6 +82,7 @@ binding_invalidate(Oid relid)
 		if (binding != NULL &&
 			(relid == InvalidOid || relid == binding->users ||
 			 relid == binding->history || relid == binding->idempotency ||
+			 relid == binding->layout.state ||
 			 list_member_oid(binding->indexes, relid)))
 		{
 			binding->valid = false;
@@ -174,7 +173,7 @@ companion_name(Oid relid, Binding *binding, const char *what)
 	return name;
 }
 
-/* The attribute that is kept in a column, or NULL. */
+/* The unique attribute that is kept in a column, or NULL. */
 static char *
 path_of_column(JsonbValue *unique_columns, const char *column)
 {
@@ -217,6 +216,82 @@ add_unique_index(Binding *binding, Oid index, AttrNumber number, JsonbValue *uni
 	return true;
 }
 
+/* One whose values the table alone compares. */
+static void
+note_index(Binding *binding, const char *name, const char *path)
+{
+	UniqueIndex *unique = palloc0(sizeof(UniqueIndex));
+
+	unique->name = pstrdup(name);
+	unique->path = pstrdup(path);
+	binding->unique_indexes = lappend(binding->unique_indexes, unique);
+}
+
+/*
+ * A unique index of an app's: note which attribute it is on, if that is one, so
+ * that its violation can be explained.
+ */
+static void
+note_own_index(Binding *binding, Relation relation, Oid index, HeapTuple tuple)
+{
+	Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
+	Bitmapset  *columns = NULL;
+	Relation	opened = index_open(index, AccessShareLock);
+	const char *path = NULL;
+	int			number = -1;
+	int			count = 0;
+
+	for (int i = 0; i < form->indnkeyatts; i++)
+	{
+		if (AttributeNumberIsValid(form->indkey.values[i]))
+			columns = bms_add_member(columns,
+									 form->indkey.values[i] - FirstLowInvalidHeapAttributeNumber);
+	}
+	pull_varattnos((Node *) RelationGetIndexExpressions(opened), 1, &columns);
+	index_close(opened, AccessShareLock);
+	while ((number = bms_next_member(columns, number)) >= 0)
+	{
+		const char *found = layout_path_of_column(&binding->layout,
+												  get_attname(binding->users,
+															  number + FirstLowInvalidHeapAttributeNumber,
+															  false));
+
+		if (found != NULL)
+		{
+			path = found;
+			count++;
+		}
+	}
+	if (count != 1)
+		return;
+	note_index(binding, get_rel_name(index), path);
+}
+
+/* The unique columns of the state table. */
+static void
+find_state_constraints(Binding *binding, JsonbValue *unique_columns)
+{
+	Relation	relation;
+	ListCell   *lc;
+
+	if (!OidIsValid(binding->layout.state))
+		return;
+	relation = table_open(binding->layout.state, AccessShareLock);
+	foreach(lc, RelationGetIndexList(relation))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		AttrNumber	number = index->rd_index->indkey.values[0];
+		char	   *path = NULL;
+
+		if (index->rd_index->indisunique && number > 0)
+			path = path_of_column(unique_columns, get_attname(binding->layout.state, number, false));
+		if (path != NULL)
+			note_index(binding, RelationGetRelationName(index), path);
+		index_close(index, AccessShareLock);
+	}
+	table_close(relation, AccessShareLock);
+}
+
 /*
  * The constraints whose violation our errors explain, and whether there are
  * others that compare rows.
@@ -238,12 +313,19 @@ find_constraints(Binding *binding, Relation relation, JsonbValue *unique_columns
 		form = (Form_pg_index) GETSTRUCT(tuple);
 		if (form->indisprimary)
 			binding->primary_key = get_rel_name(index);
+		else if (binding->is_attached)
+		{
+			/* what an app calls unique is compared as the app has it */
+			if (form->indisunique)
+				note_own_index(binding, relation, index, tuple);
+			binding->compares_rows |= form->indisunique || form->indisexclusion;
+		}
 		else if (is_unique_column(tuple))
 		{
 			AttrNumber	number = form->indkey.values[0];
 
 			if (!add_unique_index(binding, index, number, unique_columns) &&
-				number != get_attnum(binding->users, "id"))
+				number != get_attnum(binding->users, binding->layout.id))
 				binding->compares_rows = true;
 		}
 		else if (form->indisunique || form->indisexclusion)
@@ -267,6 +349,9 @@ has_own_check(Relation relation, const char *table)
 	return false;
 }
 
+/* Columns of the tables that user_table_create makes. */
+static const char *const own_columns[] = {"id", "document", "version", "created_at", "modified_at", NULL};
+
 /*
  * A column beside ours that has to have a value, or is computed: which may
  * raise an error.
@@ -282,10 +367,14 @@ has_judging_column(Binding *binding, Relation relation)
 		bool		is_ours = false;
 		ListCell   *lc;
 
-		for (const char *const *name = insert_columns; *name != NULL; name++)
+		for (const char *const *name = own_columns; *name != NULL; name++)
 			is_ours |= strcmp(NameStr(column->attname), *name) == 0;
 		foreach(lc, binding->unique_indexes)
-			is_ours |= strcmp(NameStr(column->attname), ((UniqueIndex *) lfirst(lc))->column) == 0;
+		{
+			UniqueIndex *unique = lfirst(lc);
+
+			is_ours |= unique->column != NULL && strcmp(NameStr(column->attname), unique->column) == 0;
+		}
 		if ((column->attnotnull || column->attgenerated != '\0') && !column->attisdropped && !is_ours)
 			return true;
 	}
@@ -312,13 +401,35 @@ has_judging_index(Relation relation)
 	return found;
 }
 
+/* A trigger of ours, which leaves our own writes as they are: see trigger.c. */
+bool
+is_our_trigger(const Trigger *trigger)
+{
+	return get_func_namespace(trigger->tgfoid) == get_namespace_oid(CATALOG_SCHEMA, true);
+}
+
 /* A trigger that is no part of a constraint. */
 static bool
 has_own_trigger(const TriggerDesc *triggers)
 {
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
-		if (!triggers->triggers[i].tgisinternal)
+		if (!triggers->triggers[i].tgisinternal && !is_our_trigger(&triggers->triggers[i]))
+			return true;
+	}
+	return false;
+}
+
+/* One that may make another row of what is written. */
+static bool
+has_own_before_trigger(const TriggerDesc *triggers)
+{
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+
+		if (TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_BEFORE(trigger->tgtype) &&
+			!TRIGGER_FOR_DELETE(trigger->tgtype) && !is_our_trigger(trigger))
 			return true;
 	}
 	return false;
@@ -334,10 +445,9 @@ find_judges(Binding *binding, Relation relation)
 	ListCell   *lc;
 
 	/* partitions have triggers of their own */
-	binding->changes_rows = relation->rd_rel->relkind != RELKIND_RELATION ||
+	binding->changes_rows = binding->is_attached || relation->rd_rel->relkind != RELKIND_RELATION ||
 		relation->rd_rel->relhassubclass || relation->rd_rules != NULL ||
-		(triggers != NULL &&
-		 (triggers->trig_insert_before_row || triggers->trig_update_before_row));
+		has_own_before_trigger(triggers);
 	binding->follows_rows = binding->changes_rows || has_own_trigger(triggers);
 	binding->judges_rows = binding->follows_rows || relation->rd_rel->relrowsecurity ||
 		has_own_check(relation, binding->name) || has_judging_column(binding, relation) ||
@@ -349,14 +459,18 @@ find_judges(Binding *binding, Relation relation)
 		if (key->confrelid == key->conrelid)
 			binding->compares_rows = true;
 	}
+	/* sets are written for tables that have the columns of ours */
+	binding->compares_rows |= binding->is_attached;
 }
 
 static bool
-has_password_column(Oid users)
+has_password_column(Binding *binding)
 {
-	AttrNumber	number = get_attnum(users, password_columns[0]);
+	AttrNumber	number = binding->layout.password == NULL ? InvalidAttrNumber :
+	get_attnum(binding->users, binding->layout.password);
+	Oid			type = number != InvalidAttrNumber ? get_atttype(binding->users, number) : InvalidOid;
 
-	return number != InvalidAttrNumber && get_atttype(users, number) == TEXTOID;
+	return type == TEXTOID || (type == VARCHAROID && binding->is_attached);
 }
 
 /* Its ids, which may be of any type. */
@@ -365,12 +479,15 @@ load_id_type(Binding *binding)
 {
 	Oid			function;
 	bool		is_varlena;
+	AttrNumber	number = get_attnum(binding->users, binding->layout.id);
+	Oid			collation;
 
-	binding->id_type = get_atttype(binding->users, get_attnum(binding->users, "id"));
-	if (!OidIsValid(binding->id_type))
+	if (number == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of table \"%s\" does not exist", "id", binding->name)));
+				 errmsg("column \"%s\" of table \"%s\" does not exist", binding->layout.id,
+						binding->name)));
+	get_atttypetypmodcoll(binding->users, number, &binding->id_type, &binding->id_typmod, &collation);
 	getTypeInputInfo(binding->id_type, &function, &binding->id_in_param);
 	fmgr_info_cxt(function, &binding->id_in, binding->context);
 	getTypeOutputInfo(binding->id_type, &function, &is_varlena);
@@ -378,7 +495,7 @@ load_id_type(Binding *binding)
 }
 
 static Binding *
-load_binding(Oid users)
+load_binding(Oid users, bool must_be)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "userstore binding",
@@ -390,11 +507,21 @@ load_binding(Oid users)
 
 	relation = try_relation_open(users, AccessShareLock);
 	if (relation == NULL || !catalog_registration(users, &registration))
+	{
+		if (!must_be)
+		{
+			if (relation != NULL)
+				relation_close(relation, AccessShareLock);
+			MemoryContextSwitchTo(old);
+			MemoryContextDelete(context);
+			return NULL;
+		}
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 relation ? errmsg("\"%s\" is not a user table", RelationGetRelationName(relation)) :
 				 errmsg("relation with OID %u is not a user table", users),
 				 errhint("Create one with userstore.user_table_create, or attach a table that exists with userstore.user_table_attach.")));
+	}
 	binding->context = context;
 	binding->users = users;
 	binding->owner = relation->rd_rel->relowner;
@@ -412,9 +539,18 @@ load_binding(Oid users)
 	if (registration.before_update != NULL)
 		binding->before_update = function_bind(&hook_kind, registration.before_update);
 	binding->notify = registration.notify;
-	binding->has_password = has_password_column(users);
+	binding->is_attached = registration.layout != NULL;
+	if (OidIsValid(registration.state))
+		(void) companion_name(registration.state, binding, "state");
+	layout_load(&binding->layout, users, binding->users_sql, registration.layout, registration.state,
+				registration.registered_at);
+	binding->has_password = has_password_column(binding);
 	load_id_type(binding);
+	if (binding->is_attached)
+		layout_load_columns(&binding->layout, users, binding_api(binding, NULL)->schema,
+							registration.layout);
 	find_constraints(binding, relation, registration.unique_columns);
+	find_state_constraints(binding, registration.unique_columns);
 	find_judges(binding, relation);
 	relation_close(relation, AccessShareLock);
 
@@ -424,11 +560,8 @@ load_binding(Oid users)
 	return binding;
 }
 
-/*
- * The binding of a user table; 42809 when the table is not registered.
- */
-Binding *
-binding_open(Oid users)
+static Binding *
+open_binding(Oid users, bool must_be)
 {
 	BindingEntry *entry;
 	uint64		invalidations_before;
@@ -462,7 +595,9 @@ binding_open(Oid users)
 		retire(binding);
 	}
 	invalidations_before = invalidations;
-	binding = load_binding(users);
+	binding = load_binding(users, must_be);
+	if (binding == NULL)
+		return NULL;
 	entry = hash_search(bindings, &users, HASH_ENTER, &found);
 	entry->binding = binding;
 	/* one that came meanwhile makes this binding good for this call only */
@@ -470,6 +605,24 @@ binding_open(Oid users)
 	binding->valid = invalidations == invalidations_before;
 	any_invalid |= !binding->valid;
 	return binding;
+}
+
+/*
+ * The binding of a user table; 42809 when the table is not registered.
+ */
+Binding *
+binding_open(Oid users)
+{
+	return open_binding(users, true);
+}
+
+/*
+ * The same, or NULL when the table is not registered.
+ */
+Binding *
+binding_find(Oid users)
+{
+	return open_binding(users, false);
 }
 
 /*
@@ -531,7 +684,7 @@ binding_find_id(Binding *binding, const char *id_text, Datum *id)
 	PG_TRY();
 	{
 		*id = InputFunctionCall(&binding->id_in, unconstify(char *, id_text),
-								binding->id_in_param, -1);
+								binding->id_in_param, binding->id_typmod);
 	}
 	PG_CATCH();
 	{
@@ -561,7 +714,7 @@ binding_id_from_text(Binding *binding, const char *id_text)
 			 len == 0 || len > MAX_ID_LENGTH ?
 			 errmsg("the id of a user has 1 to %d characters", MAX_ID_LENGTH) :
 			 errmsg("the id of a user in \"%s\" is a value of type %s", binding->name,
-					format_type_be(binding->id_type)),
+					format_type_with_typemod(binding->id_type, binding->id_typmod)),
 			 errdetail_path("id", SCIM_INVALID_VALUE),
 			 errhint("Send the id of the user as the table has it.")));
 	return (Datum) 0;			/* keep the compiler quiet */
@@ -574,6 +727,21 @@ binding_id_to_text(Binding *binding, Datum id)
 	return OutputFunctionCall(&binding->id_out, id);
 }
 
+static bool
+has_default(Oid users, const char *column)
+{
+	HeapTuple	tuple = SearchSysCacheAttName(users, column);
+	Form_pg_attribute form;
+	bool		has;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_attribute) GETSTRUCT(tuple);
+	has = form->atthasdef || form->attidentity != '\0';
+	ReleaseSysCache(tuple);
+	return has;
+}
+
 /*
  * Make an id for a user that comes without; false when the table's own
  * identity column does.
@@ -583,6 +751,10 @@ binding_generate_id(Binding *binding, Datum *id)
 {
 	Datum		uuid;
 
+	/* an app's table makes them as the app has it */
+	if (binding->is_attached &&
+		has_default(binding->users, binding->layout.id))
+		return false;
 	switch (binding->id_type)
 	{
 		case INT4OID:
@@ -600,20 +772,73 @@ binding_generate_id(Binding *binding, Datum *id)
  * Privileges
  */
 
+/* Columns that our statements touch. */
+typedef struct Touched
+{
+	const char *names[8 + MAX_ATTRIBUTE_COLUMNS];
+	int			count;
+} Touched;
+
 static void
-require_privilege(Binding *binding, AclMode mode, const char *const *columns)
+touch(Touched *touched, const char *column)
+{
+	if (column != NULL)
+		touched->names[touched->count++] = column;
+}
+
+static Touched
+touched_columns(Binding *binding, AclMode mode)
+{
+	const Layout *layout = &binding->layout;
+	Touched		touched = {.count = 0};
+	ListCell   *lc;
+
+	if (mode == ACL_DELETE)
+		return touched;
+	if (mode != ACL_UPDATE)
+	{
+		touch(&touched, layout->id);
+		touch(&touched, layout->created);
+	}
+	if (mode == ACL_SELECT)
+		touch(&touched, "xmin");
+	touch(&touched, layout->document);
+	touch(&touched, layout->version);
+	touch(&touched, layout->modified);
+	foreach(lc, layout->columns)
+		touch(&touched, ((AttributeColumn *) lfirst(lc))->name);
+	return touched;
+}
+
+static void
+require_privilege(Binding *binding, AclMode mode, const Touched *columns)
 {
 	Oid			caller = GetUserId();
-	bool		granted = columns[0] != NULL;
+	bool		granted = columns->count > 0;
 
 	if (pg_class_aclcheck(binding->users, caller, mode) == ACLCHECK_OK)
 		return;
 	/* a privilege on each column that is touched does as well */
-	for (int i = 0; granted && columns[i] != NULL; i++)
-		granted = pg_attribute_aclcheck(binding->users, get_attnum(binding->users, columns[i]),
+	for (int i = 0; granted && i < columns->count; i++)
+		granted = pg_attribute_aclcheck(binding->users, get_attnum(binding->users, columns->names[i]),
 										caller, mode) == ACLCHECK_OK;
 	if (!granted)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, binding->name);
+}
+
+/* Reading a user reads the state table too. */
+static void
+require_state_privilege(Binding *binding)
+{
+	Oid			state = binding->layout.state;
+
+	if (!OidIsValid(state) || pg_class_aclcheck(state, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for table %s", get_rel_name(state)),
+			 errhint("Who reads \"%s\" by these functions needs SELECT on \"%s\" as well, which shows the users that \"%s\" shows.",
+					 binding->name, get_rel_name(state), binding->name)));
 }
 
 /*
@@ -624,14 +849,19 @@ require_privilege(Binding *binding, AclMode mode, const char *const *columns)
 void
 binding_require_privileges(Binding *binding, AclMode mode)
 {
+	static const AclMode modes[] = {ACL_SELECT, ACL_INSERT, ACL_UPDATE, ACL_DELETE};
+
+	for (int i = 0; i < lengthof(modes); i++)
+	{
+		Touched		touched;
+
+		if ((mode & modes[i]) == 0)
+			continue;
+		touched = touched_columns(binding, modes[i]);
+		require_privilege(binding, modes[i], &touched);
+	}
 	if (mode & ACL_SELECT)
-		require_privilege(binding, ACL_SELECT, read_columns);
-	if (mode & ACL_INSERT)
-		require_privilege(binding, ACL_INSERT, insert_columns);
-	if (mode & ACL_UPDATE)
-		require_privilege(binding, ACL_UPDATE, write_columns);
-	if (mode & ACL_DELETE)
-		require_privilege(binding, ACL_DELETE, no_columns);
+		require_state_privilege(binding);
 }
 
 /*
@@ -641,16 +871,20 @@ binding_require_privileges(Binding *binding, AclMode mode)
 void
 binding_require_password(Binding *binding, AclMode mode)
 {
+	Touched		touched = {{binding->layout.password}, 1};
+
 	if (!binding->has_password)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" has no column for hashes of passwords", binding->name),
 				 errdetail_path(NULL, NULL),
+				 binding->is_attached ?
+				 errhint("Its owner names it as password_column when the table is attached.") :
 				 errhint("Its owner adds it with userstore.user_table_refresh.")));
 	for (AclMode bit = ACL_INSERT; bit <= ACL_UPDATE; bit <<= 1)
 	{
 		if ((mode & bit) != 0)
-			require_privilege(binding, bit, password_columns);
+			require_privilege(binding, bit, &touched);
 	}
 }
 
@@ -669,6 +903,8 @@ bool
 binding_may_refuse_insert(Binding *binding)
 {
 	Relation	relation = table_open(binding->users, AccessShareLock);
+
+	/* ours are before no insert */
 	bool		may = relation->trigdesc != NULL && relation->trigdesc->trig_insert_before_row;
 
 	table_close(relation, AccessShareLock);

@@ -424,6 +424,7 @@ static void
 read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 {
 	bool		isnull;
+	Datum		value;
 
 	registration->users = DatumGetObjectId(heap_getattr(tuple, Anum_user_table_users, desc, &isnull));
 	registration->history = DatumGetObjectId(heap_getattr(tuple, Anum_user_table_history, desc, &isnull));
@@ -436,6 +437,12 @@ read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 	registration->password_function = text_or_null(tuple, Anum_user_table_password_function, desc);
 	registration->before_update = text_or_null(tuple, Anum_user_table_before_update, desc);
 	registration->notify = text_or_null(tuple, Anum_user_table_notify, desc);
+	value = heap_getattr(tuple, Anum_user_table_layout, desc, &isnull);
+	registration->layout = isnull ? NULL : document_from_jsonb(DatumGetJsonbPCopy(value));
+	value = heap_getattr(tuple, Anum_user_table_state, desc, &isnull);
+	registration->state = isnull ? InvalidOid : DatumGetObjectId(value);
+	registration->registered_at =
+		DatumGetTimestampTz(heap_getattr(tuple, Anum_user_table_registered_at, desc, &isnull));
 }
 
 /* The registration of a user table; false when it has none. */
@@ -477,6 +484,24 @@ catalog_registrations(void)
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
 	return registrations;
+}
+
+/*
+ * The user table that has this state table; InvalidOid when none has.
+ */
+Oid
+catalog_table_of_state(Oid state)
+{
+	ListCell   *lc;
+
+	foreach(lc, catalog_registrations())
+	{
+		Registration *registration = lfirst(lc);
+
+		if (registration->state == state)
+			return registration->users;
+	}
+	return InvalidOid;
 }
 
 /*

@@ -103,6 +103,9 @@ CREATE TABLE userstore.user_table (
 	schemas text[] NOT NULL,
 	unique_columns jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(unique_columns) = 'object'),
 	password_function text,
+	layout jsonb CHECK (jsonb_typeof(layout) = 'object'),
+	state regclass,
+	registered_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	before_update text,
 	notify text
 );
@@ -121,6 +124,13 @@ COMMENT ON COLUMN userstore.user_table.before_update IS
 	'function (users regclass, id text, operation text, old jsonb, new jsonb) returning jsonb that is called before a user is changed and returns the document to write; NULL means none';
 COMMENT ON COLUMN userstore.user_table.notify IS
 	'channel on which each change of a user is notified; NULL means none';
+
+COMMENT ON COLUMN userstore.user_table.layout IS
+	'which columns of an app''s own table hold what: id, document, version, created, modified, password (null: the state table has it), columns (attribute path to column), defaults (column to its value in new rows); NULL means the columns that user_table_create makes';
+COMMENT ON COLUMN userstore.user_table.state IS
+	'companion of an app''s own table with one row for each user: what the table has no columns for';
+COMMENT ON COLUMN userstore.user_table.registered_at IS
+	'when it was created or attached; users who were there before are shown as created then, unless a column says when';
 
 CREATE TABLE userstore.attribute_lookup (
 	users regclass REFERENCES userstore.user_table ON DELETE CASCADE,

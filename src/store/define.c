@@ -75,12 +75,13 @@ judge_table(Oid users, const Schema *schema, const Profile *profile, ReturnSetIn
 											   "userstore stored user",
 											   ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
-	char	   *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(users)),
-												   get_rel_name(users));
+	const Layout *layout = &binding_open(users)->layout;
 	Portal		portal;
 
 	portal = SPI_cursor_open_with_args(NULL,
-									   psprintf("SELECT u.id::pg_catalog.text, u.document FROM %s u ORDER BY u.id", table),
+									   psprintf("SELECT %s::pg_catalog.text, %s FROM %s ORDER BY %s",
+												layout->id_sql, layout->document_sql, layout->from_sql,
+												layout->id_sql),
 									   0, NULL, NULL, NULL, true, 0);
 	for (;;)
 	{
@@ -130,8 +131,7 @@ judge_table(Oid users, const Schema *schema, const Profile *profile, ReturnSetIn
 static void
 judge_unique(Oid users, const Schema *schema, ReturnSetInfo *result)
 {
-	char	   *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(users)),
-												   get_rel_name(users));
+	const Layout *layout = &binding_open(users)->layout;
 	ListCell   *lc;
 
 	foreach(lc, schema_unique_attributes(schema))
@@ -140,9 +140,11 @@ judge_unique(Oid users, const Schema *schema, ReturnSetInfo *result)
 		char	   *value = unique_comparison(schema, attribute);
 
 		if (SPI_execute(psprintf("SELECT u.id::pg_catalog.text FROM"
-								 " (SELECT id, %s AS value, pg_catalog.count(*) OVER (PARTITION BY %s) AS users FROM %s) u"
+								 " (SELECT id, %s AS value, pg_catalog.count(*) OVER (PARTITION BY %s) AS users"
+								 " FROM (SELECT %s AS id, %s AS document FROM %s) d) u"
 								 " WHERE u.value IS NOT NULL AND u.users OPERATOR(pg_catalog.>) 1 ORDER BY u.id",
-								 value, value, table), true, 0) != SPI_OK_SELECT)
+								 value, value, layout->id_sql, layout->document_sql, layout->from_sql),
+						true, 0) != SPI_OK_SELECT)
 			elog(ERROR, "judging unique values failed");	/* can't happen */
 		for (uint64 i = 0; i < SPI_processed; i++)
 		{

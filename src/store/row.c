@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -20,93 +21,6 @@
 
 #include "core/errors.h"
 #include "store/store.h"
-
-char *
-taken_message(const char *path)
-{
-	return psprintf("a user with this \"%s\" exists already", path);
-}
-
-char *
-taken_hint(const char *path)
-{
-	return psprintf("Send another value of \"%s\", or update the user who has this one.", path);
-}
-
-/*
- * What a violated constraint of the user table means for a user.  The SQLSTATE,
- * the constraint and the table stay, since drivers and ORMs know them; a DETAIL
- * that shows the row does not.
- */
-static void
-explain_violation(Binding *binding, ErrorData *error)
-{
-	const char *path = NULL;
-	ListCell   *lc;
-
-	if (error->table_name == NULL || strcmp(error->table_name, binding->name) != 0 ||
-		error->schema_name == NULL || strcmp(error->schema_name, binding->schema_name) != 0)
-		return;
-	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION || error->constraint_name == NULL)
-	{
-		error->detail = error_detail(error->column_name, SCIM_INVALID_VALUE);
-		error->detail_log = NULL;
-		return;
-	}
-	if (binding->primary_key != NULL &&
-		strcmp(error->constraint_name, binding->primary_key) == 0)
-		path = "id";
-	foreach(lc, binding->unique_indexes)
-	{
-		UniqueIndex *unique = lfirst(lc);
-
-		if (strcmp(error->constraint_name, unique->name) == 0)
-			path = unique->path;
-	}
-	if (path == NULL)
-		return;
-	error->message = taken_message(path);
-	error->detail = error_detail(path, SCIM_UNIQUENESS);
-	error->detail_log = NULL;
-	error->hint = taken_hint(path);
-}
-
-/*
- * Run a statement on the user table.  Gives the number of rows.
- */
-static uint64
-run(Binding *binding, BoundStatement statement, Datum *values, const char *nulls,
-	bool read_only)
-{
-	SPIPlanPtr	plan = statement_plan(binding, statement);
-	MemoryContext context = CurrentMemoryContext;
-
-	PG_TRY();
-	{
-		int			result = SPI_execute_plan(plan, values, nulls, read_only, 0);
-
-		if (result < 0)
-			elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result)); /* can't happen */
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		explain_violation(binding, error);
-		ReThrowError(error);
-	}
-	PG_END_TRY();
-	/* what SPI keeps, and the context in which it leaves us, last too long */
-	MemoryContextSwitchTo(context);
-	if (SPI_processed == 0)
-		SPI_freetuptable(SPI_tuptable);
-	return SPI_processed;
-}
 
 /* Who owns a table may put anything into it. */
 void
@@ -144,8 +58,8 @@ user_read(Binding *binding, Datum id, ReadMode mode, UserRow *row)
 	Datum		values[1];
 
 	values[0] = id;
-	if (run(binding, mode == READ_LOCKED ? STATEMENT_LOCK : STATEMENT_READ, values, NULL,
-			mode == READ_STABLE) == 0)
+	if (run_statement(binding, mode == READ_LOCKED ? STATEMENT_LOCK : STATEMENT_READ, values, NULL,
+					  mode == READ_STABLE) == 0)
 		return false;
 	take_row(row, true);
 	return true;
@@ -163,7 +77,7 @@ user_exists(Binding *binding, Datum id)
 
 	values[0] = id;
 	become_owner(binding->owner, &saved);
-	count = run(binding, STATEMENT_EXISTS, values, NULL, false);
+	count = run_statement(binding, STATEMENT_EXISTS, values, NULL, false);
 	become_caller_again(&saved);
 	SPI_freetuptable(SPI_tuptable);
 	return count > 0;
@@ -177,6 +91,59 @@ set_hash(const NewPassword *password, Datum *value, char *isnull)
 }
 
 /*
+ * Writing
+ */
+
+/* What is written of a document: the part that is stored as such, and columns. */
+typedef struct Parts
+{
+	Jsonb	   *document;
+	Datum		texts;			/* text[] */
+	bool		has_texts;
+} Parts;
+
+static Parts
+parts_of(Binding *binding, Jsonb *document)
+{
+	Parts		parts = {document, (Datum) 0, false};
+	int			count = list_length(binding->layout.columns);
+	char	  **texts;
+	Datum	   *elems;
+	bool	   *nulls;
+	int			bound = 1;
+
+	if (count == 0)
+		return parts;
+	texts = palloc(sizeof(char *) * count);
+	elems = palloc0(sizeof(Datum) * count);
+	nulls = palloc(sizeof(bool) * count);
+	parts.document = document_to_jsonb(layout_split(&binding->layout, document_from_jsonb(document),
+													texts));
+	for (int i = 0; i < count; i++)
+	{
+		nulls[i] = texts[i] == NULL;
+		if (!nulls[i])
+			elems[i] = CStringGetTextDatum(texts[i]);
+	}
+	parts.texts = PointerGetDatum(construct_md_array(elems, nulls, 1, &count, &bound, TEXTOID, -1,
+													 false, TYPALIGN_INT));
+	parts.has_texts = true;
+	return parts;
+}
+
+/* What is in two tables is read again when both are written. */
+static void
+read_written(Binding *binding, Datum id, UserRow *row)
+{
+	if (!user_read(binding, id, READ_FRESH, row))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the user that was written cannot be read in table \"%s\"", binding->name),
+				 errdetail_path("id", NULL),
+				 errhint("A row security policy hides it, or a trigger has deleted it.")));
+}
+
+/*
  * Insert a user with the version and time that row says.  Gives false when no
  * row came of it: with if_none, because there is one with this id (or a trigger
  * wants none).
@@ -186,8 +153,9 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
 			const NewPassword *password, UserRow *row)
 {
 	BoundStatement statement;
-	Datum		values[5];
-	char		nulls[] = "     ";
+	Parts		parts = parts_of(binding, document);
+	Datum		values[6];
+	char		nulls[] = "      ";
 
 	if (!has_id)
 		statement = password ? STATEMENT_INSERT_NO_ID_PASSWORD : STATEMENT_INSERT_NO_ID;
@@ -197,16 +165,26 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
 		statement = password ? STATEMENT_INSERT_PASSWORD : STATEMENT_INSERT;
 	values[0] = has_id ? *id : (Datum) 0;
 	nulls[0] = has_id ? ' ' : 'n';
-	values[1] = JsonbPGetDatum(document);
+	values[1] = JsonbPGetDatum(parts.document);
 	values[2] = Int64GetDatum(row->version);
 	values[3] = TimestampTzGetDatum(row->modified);
+	values[4] = parts.texts;
+	nulls[4] = parts.has_texts ? ' ' : 'n';
 	if (password != NULL)
-		set_hash(password, &values[4], &nulls[4]);
-	if (run(binding, statement, values, nulls, false) == 0)
+		set_hash(password, &values[5], &nulls[5]);
+	if (run_own_write(binding, statement, values, nulls) == 0)
 		return false;
 	*id = result_column(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, binding->id_type, NULL);
 	*id = datumCopy(*id, get_typbyval(binding->id_type), get_typlen(binding->id_type));
-	take_row(row, false);
+	if (!OidIsValid(binding->layout.state))
+	{
+		take_row(row, false);
+		return true;
+	}
+	SPI_freetuptable(SPI_tuptable);
+	row->created = row->modified;
+	(void) state_write(binding, *id, parts.document, row, true, NULL);
+	read_written(binding, *id, row);
 	return true;
 }
 
@@ -225,6 +203,51 @@ next_version(int64 version)
 	return version + 1;
 }
 
+/* Does the row itself have to be written, rather than only its state? */
+static bool
+writes_row(Binding *binding, Jsonb *before, const Parts *parts)
+{
+	const Layout *layout = &binding->layout;
+	Parts		old;
+
+	if (layout->document != NULL || layout->version != NULL || layout->modified != NULL)
+		return true;
+	old = parts_of(binding, before);
+	return parts->has_texts &&
+		!datumIsEqual(old.texts, parts->texts, false, -1);
+}
+
+/*
+ * The same where a part of the user is in the state table.  All that write that
+ * hold the lock on the row, so once it is ours, what is there stays.
+ */
+static bool
+write_both(Binding *binding, Datum id, Datum *values, const char *nulls, const Parts *parts,
+		   const NewPassword *password, const UserRow *before, UserRow *row)
+{
+	Datum		guard[2];
+	UserRow		state = *before;
+
+	guard[0] = id;
+	guard[1] = TransactionIdGetDatum(before->xmin);
+	if (run_statement(binding, STATEMENT_GUARD, guard, NULL, false) == 0)
+		return false;
+	SPI_freetuptable(SPI_tuptable);
+	state.version = DatumGetInt64(values[2]);
+	state.modified = DatumGetTimestampTz(values[3]);
+	if (!state_write(binding, id, parts->document, &state, false, &before->version))
+		return false;
+	if (password != NULL || writes_row(binding, before->document, parts))
+	{
+		if (run_own_write(binding, password ? STATEMENT_UPDATE_PASSWORD : STATEMENT_UPDATE, values,
+						  nulls) == 0)
+			refuse_silent_trigger(binding, "UPDATE");
+		SPI_freetuptable(SPI_tuptable);
+	}
+	read_written(binding, id, row);
+	return true;
+}
+
 /*
  * Write a new document over the row that was read, with the next version.
  * Gives false when that row is not the one that stands now.
@@ -238,26 +261,39 @@ bool
 user_write(Binding *binding, Datum id, Jsonb *document, const NewPassword *password,
 		   const UserRow *before, UserRow *row)
 {
-	Datum		values[6];
-	char		nulls[] = "      ";
+	Parts		parts = parts_of(binding, document);
+	Datum		values[7];
+	char		nulls[] = "       ";
 
 	values[0] = id;
-	values[1] = JsonbPGetDatum(document);
+	values[1] = JsonbPGetDatum(parts.document);
 	values[2] = Int64GetDatum(next_version(before->version));
 	values[3] = TimestampTzGetDatum(Max(GetCurrentTimestamp(), before->modified + 1));
-	values[4] = TransactionIdGetDatum(before->xmin);
+	values[4] = parts.texts;
+	nulls[4] = parts.has_texts ? ' ' : 'n';
+	nulls[5] = 'n';
 	if (password != NULL)
 		set_hash(password, &values[5], &nulls[5]);
-	if (run(binding, password ? STATEMENT_UPDATE_PASSWORD : STATEMENT_UPDATE, values, nulls,
-			false) == 0)
-		return false;
-	take_row(row, false);
+	values[6] = TransactionIdGetDatum(before->xmin);
+	if (OidIsValid(binding->layout.state))
+	{
+		if (!write_both(binding, id, values, nulls, &parts, password, before, row))
+			return false;
+	}
+	else
+	{
+		if (run_own_write(binding, password ? STATEMENT_UPDATE_PASSWORD : STATEMENT_UPDATE, values,
+						  nulls) == 0)
+			return false;
+		take_row(row, false);
+	}
 	if (row->version <= before->version)
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 				 errmsg("a trigger of table \"%s\" set the version of a user back", binding->name),
 				 errdetail_path("meta.version", NULL),
-				 errhint("Leave the column \"version\" alone.")));
+				 errhint("Leave the column \"%s\" alone.",
+						 binding->layout.version != NULL ? binding->layout.version : "version")));
 	return true;
 }
 
@@ -274,7 +310,7 @@ user_password(Binding *binding, Datum id, const UserRow *row, char **hash)
 
 	values[0] = id;
 	values[1] = TransactionIdGetDatum(row->xmin);
-	if (run(binding, STATEMENT_PASSWORD, values, NULL, false) == 0)
+	if (run_statement(binding, STATEMENT_PASSWORD, values, NULL, false) == 0)
 		return false;
 	value = result_column(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, TEXTOID, &isnull);
 	*hash = isnull ? NULL : TextDatumGetCString(value);
@@ -288,15 +324,27 @@ user_password(Binding *binding, Datum id, const UserRow *row, char **hash)
 void
 user_set_version(Binding *binding, Datum id, int64 version, UserRow *row)
 {
+	const Layout *layout = &binding->layout;
 	Datum		values[4];
 
 	values[0] = id;
 	values[1] = Int64GetDatum(version);
 	values[2] = TimestampTzGetDatum(row->created);
 	values[3] = TimestampTzGetDatum(row->modified);
-	if (run(binding, STATEMENT_SET_VERSION, values, NULL, false) == 0)
-		refuse_silent_trigger(binding, "UPDATE");
-	take_row(row, false);
+	if (layout->version != NULL || layout->created != NULL || layout->modified != NULL)
+	{
+		if (run_own_write(binding, STATEMENT_SET_VERSION, values, NULL) == 0)
+			refuse_silent_trigger(binding, "UPDATE");
+		if (!OidIsValid(layout->state))
+		{
+			take_row(row, false);
+			return;
+		}
+		SPI_freetuptable(SPI_tuptable);
+	}
+	row->version = version;
+	(void) state_write(binding, id, NULL, row, true, NULL);
+	read_written(binding, id, row);
 }
 
 /*
@@ -306,11 +354,24 @@ user_set_version(Binding *binding, Datum id, int64 version, UserRow *row)
 bool
 user_remove(Binding *binding, Datum id, const UserRow *before)
 {
+	StateRow	state;
 	Datum		values[2];
 
 	values[0] = id;
 	values[1] = TransactionIdGetDatum(before->xmin);
-	return run(binding, STATEMENT_DELETE, values, NULL, false) > 0;
+	if (run_own_write(binding, STATEMENT_DELETE, values, NULL) == 0)
+		return false;
+	if (!OidIsValid(binding->layout.state))
+		return true;
+	/* the state may have changed without the row: too late to begin again */
+	state_read(binding, id, &state);
+	if (binding->layout.version == NULL && state.version != before->version)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("the user was changed by another transaction while it was deleted"),
+				 errhint("Try again.")));
+	state_delete(binding, id);
+	return true;
 }
 
 /*
@@ -333,7 +394,8 @@ refuse_silent_trigger(Binding *binding, const char *event)
 	{
 		Trigger    *trigger = &relation->trigdesc->triggers[i];
 
-		if (TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE, wanted))
+		if (TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE, wanted) &&
+			!is_our_trigger(trigger))
 			appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", trigger->tgname);
 	}
 	table_close(relation, AccessShareLock);

@@ -220,6 +220,7 @@ set_write(Binding *binding, bool inserts, const NewRow *rows, int count, FoundRo
 	Datum	   *elems = palloc(sizeof(Datum) * count);
 	Datum		values[5];
 	BoundStatement statement;
+	OwnWrite	own;
 	int			number;
 
 	for (int i = 0; i < count; i++)
@@ -242,7 +243,16 @@ set_write(Binding *binding, bool inserts, const NewRow *rows, int count, FoundRo
 		statement = binding->changes_rows ? STATEMENT_SET_INSERT_RETURNING : STATEMENT_SET_INSERT;
 	else
 		statement = binding->changes_rows ? STATEMENT_SET_UPDATE_RETURNING : STATEMENT_SET_UPDATE;
-	run(statement_plan(binding, statement), values, NULL);
+	own_write_begin(&own, binding->users);
+	PG_TRY();
+	{
+		run(statement_plan(binding, statement), values, NULL);
+	}
+	PG_FINALLY();
+	{
+		own_write_end(&own);
+	}
+	PG_END_TRY();
 	number = SPI_processed;
 	*written = binding->changes_rows ? take_rows(binding) : NULL;
 	pfree(elems);

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -18,21 +19,12 @@
 
 #include "store/store.h"
 
-/* The table that a statement is on. */
-typedef enum StatementTable
-{
-	ON_USERS,
-	ON_HISTORY,
-	ON_KEYS
-} StatementTable;
-
 /* More than any statement has parameters. */
 #define MAX_PARAMETERS	12
 
 typedef struct Statement
 {
-	StatementTable table;
-	const char *text;			/* "%s" is the table */
+	const char *text;			/* with words in braces: see add_word() */
 	Oid			types[MAX_PARAMETERS];	/* of its parameters, then InvalidOid */
 } Statement;
 
@@ -41,44 +33,49 @@ typedef struct Statement
 #define IDS		ANYARRAYOID
 
 /* What every statement on a user gives of its row. */
-#define ROW_COLUMNS		"u.document, u.version, u.created_at, u.modified_at"
+#define ROW_COLUMNS		"{document}, {version}, {created}, {modified}"
 
-#define BY_ID			" WHERE u.id OPERATOR(pg_catalog.=) $1"
+#define BY_ID			" WHERE {u.id} OPERATOR(pg_catalog.=) $1"
 
-/* $1 id, $2 document, $3 version, $4 time, $5 hash of the password */
-#define INSERT_USER(columns, values, conflict) \
-	"INSERT INTO %s AS u (" columns ") VALUES (" values ")" conflict " RETURNING " ROW_COLUMNS ", u.id"
-#define NEW_COLUMNS		"document, version, created_at, modified_at"
-#define NEW_VALUES		"$2, $3, $4, $4"
-#define IF_NONE			" ON CONFLICT (id) DO NOTHING"
+/* $1 id, $2 document, $3 version, $4 time, $5 texts of columns, $6 hash of the password */
+#define INSERT_USER(new, conflict) \
+	"INSERT INTO {users} AS u " new conflict " RETURNING {written}, {u.id}"
+#define IF_NONE			" ON CONFLICT ({id}) DO NOTHING"
 
-/* $1 id, $2 document, $3 version, $4 time, $5 xmin of the row that was read, $6 hash of the password */
+/* $1 id, $2 document, $3 version, $4 time, $5 texts of columns, $6 hash of the password, $7 xmin of the row that was read */
 #define UPDATE_USER(password) \
-	"UPDATE %s AS u SET document = $2, version = $3, modified_at = $4" password BY_ID \
-	" AND u.xmin OPERATOR(pg_catalog.=) $5 RETURNING " ROW_COLUMNS
+	"UPDATE {users} AS u SET {assignments}" password BY_ID \
+	" AND u.xmin OPERATOR(pg_catalog.=) $7 RETURNING {written}"
 
 /*
  * A join rather than "= ANY": a row that changed while we waited for it is
  * looked at again, and with it all that the condition has.
  */
 #define LOCK_SET(columns) \
-	"SELECT " columns " FROM pg_catalog.unnest($1) w (id), %s u" \
-	" WHERE u.id OPERATOR(pg_catalog.=) w.id ORDER BY u.id FOR NO KEY UPDATE OF u"
+	"SELECT " columns " FROM pg_catalog.unnest($1) w (id), {from}" \
+	" WHERE {u.id} OPERATOR(pg_catalog.=) w.id ORDER BY {u.id} FOR NO KEY UPDATE OF u"
 
-#define IN_SET			" WHERE u.id OPERATOR(pg_catalog.=) ANY ($1)"
+#define IN_SET			" WHERE {u.id} OPERATOR(pg_catalog.=) ANY ($1)"
 
 #define INSERT_SET(returning) \
-	"INSERT INTO %s AS u (id, document, version, created_at, modified_at)" \
+	"INSERT INTO {users} AS u (id, document, version, created_at, modified_at)" \
 	" SELECT n.id, n.document, n.version, n.modified, n.modified" \
 	" FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS n (id, document, version, modified, place)" \
 	" ORDER BY n.place ON CONFLICT (id) DO NOTHING" returning
 
 #define UPDATE_SET(returning) \
-	"UPDATE %s AS u SET document = n.document, version = n.version, modified_at = n.modified" \
+	"UPDATE {users} AS u SET document = n.document, version = n.version, modified_at = n.modified" \
 	" FROM unnest($1, $2, $3, $4, $5) AS n (id, document, version, modified, xmin)" \
 	" WHERE u.id OPERATOR(pg_catalog.=) n.id AND u.xmin OPERATOR(pg_catalog.=) n.xmin" returning
 
 #define RETURNING_SET	" RETURNING " ROW_COLUMNS ", u.xmin, u.id"
+
+/* $1 id, $2 document, $3 version, $4 created, $5 modified, $6 version before */
+#define WRITE_STATE(condition) \
+	"INSERT INTO {state} AS s (user_id, document, version, created_at, modified_at)" \
+	" VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id) DO UPDATE SET" \
+	" document = coalesce(excluded.document, s.document), version = excluded.version," \
+	" created_at = coalesce(excluded.created_at, s.created_at), modified_at = excluded.modified_at" condition
 
 #define HISTORY_COLUMNS \
 	"user_id, version, operation, document, changed, changed_at," \
@@ -91,136 +88,145 @@ typedef struct Statement
  * A plan remembers the role that it was made for, but not whether that role
  * went past FORCE ROW LEVEL SECURITY.  What is always run as the owner is a
  * statement of its own, then, even if callers run one that reads the same: so
- * STATEMENT_EXISTS, STATEMENT_SET_EXISTS and STATEMENT_SET_VISIBLE.
+ * STATEMENT_EXISTS and STATEMENT_VISIBLE, STATEMENT_STATE_READ and
+ * STATEMENT_STATE_DOCUMENT, STATEMENT_SET_EXISTS and STATEMENT_SET_VISIBLE.
  */
 static const Statement statements[STATEMENT_COUNT] = {
 	[STATEMENT_READ] = {
-		ON_USERS,
-		"SELECT " ROW_COLUMNS ", u.xmin FROM %s u" BY_ID,
+		"SELECT " ROW_COLUMNS ", u.xmin FROM {from}" BY_ID,
 		{ID}
 	},
 	[STATEMENT_EXISTS] = {
-		ON_USERS,
-		"SELECT FROM %s u" BY_ID,
+		"SELECT FROM {users} u" BY_ID,
+		{ID}
+	},
+	[STATEMENT_VISIBLE] = {
+		"SELECT FROM {users} u" BY_ID,
 		{ID}
 	},
 	[STATEMENT_LOCK] = {
-		ON_USERS,
-		"SELECT " ROW_COLUMNS ", u.xmin FROM %s u" BY_ID " FOR NO KEY UPDATE",
+		"SELECT " ROW_COLUMNS ", u.xmin FROM {from}" BY_ID " FOR NO KEY UPDATE OF u",
 		{ID}
 	},
 	[STATEMENT_INSERT] = {
-		ON_USERS,
-		INSERT_USER("id, " NEW_COLUMNS, "$1, " NEW_VALUES, ""),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID}
+		INSERT_USER("{new with id}", ""),
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID}
 	},
 	[STATEMENT_INSERT_NO_ID] = {
-		ON_USERS,
-		INSERT_USER(NEW_COLUMNS, NEW_VALUES, ""),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID}
+		INSERT_USER("{new}", ""),
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID}
 	},
 	[STATEMENT_INSERT_IF_NONE] = {
-		ON_USERS,
-		INSERT_USER("id, " NEW_COLUMNS, "$1, " NEW_VALUES, IF_NONE),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID}
+		INSERT_USER("{new with id}", IF_NONE),
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID}
 	},
 	[STATEMENT_INSERT_PASSWORD] = {
-		ON_USERS,
-		INSERT_USER("id, " NEW_COLUMNS ", password_hash", "$1, " NEW_VALUES ", $5", ""),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTOID}
+		INSERT_USER("{new with id, hash}", ""),
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID}
 	},
 	[STATEMENT_INSERT_NO_ID_PASSWORD] = {
-		ON_USERS,
-		INSERT_USER(NEW_COLUMNS ", password_hash", NEW_VALUES ", $5", ""),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTOID}
+		INSERT_USER("{new with hash}", ""),
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID}
 	},
 	[STATEMENT_INSERT_IF_NONE_PASSWORD] = {
-		ON_USERS,
-		INSERT_USER("id, " NEW_COLUMNS ", password_hash", "$1, " NEW_VALUES ", $5", IF_NONE),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTOID}
+		INSERT_USER("{new with id, hash}", IF_NONE),
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID}
 	},
 	[STATEMENT_UPDATE] = {
-		ON_USERS,
 		UPDATE_USER(""),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, XIDOID}
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID}
 	},
 	[STATEMENT_UPDATE_PASSWORD] = {
-		ON_USERS,
-		UPDATE_USER(", password_hash = $6"),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, XIDOID, TEXTOID}
+		UPDATE_USER(", {hash} = $6"),
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID}
 	},
 	[STATEMENT_PASSWORD] = {
-		ON_USERS,
-		"SELECT u.password_hash FROM %s u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
+		"SELECT u.{hash} FROM {users} u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
 		{ID, XIDOID}
 	},
 	[STATEMENT_SET_VERSION] = {
-		ON_USERS,
-		"UPDATE %s AS u SET version = $2, created_at = $3, modified_at = $4" BY_ID
-		" RETURNING " ROW_COLUMNS,
+		"UPDATE {users} AS u SET {versions}" BY_ID " RETURNING {written}",
 		{ID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 	},
+	[STATEMENT_GUARD] = {
+		"SELECT FROM {users} u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE",
+		{ID, XIDOID}
+	},
+	[STATEMENT_STATE_READ] = {
+		"SELECT s.version, s.document FROM {state} s WHERE s.user_id OPERATOR(pg_catalog.=) $1",
+		{ID}
+	},
+	[STATEMENT_STATE_DOCUMENT] = {
+		"SELECT s.document FROM {state} s WHERE s.user_id OPERATOR(pg_catalog.=) $1",
+		{ID}
+	},
+	[STATEMENT_STATE_WRITE] = {
+		WRITE_STATE(""),
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
+	},
+	[STATEMENT_STATE_WRITE_OVER] = {
+		WRITE_STATE(" WHERE coalesce(s.version OPERATOR(pg_catalog.=) $6, true)"),
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID}
+	},
+	[STATEMENT_STATE_DELETE] = {
+		"DELETE FROM {state} AS s WHERE s.user_id OPERATOR(pg_catalog.=) $1",
+		{ID}
+	},
+	[STATEMENT_STATE_CLEAR] = {
+		"DELETE FROM {state}"
+	},
+	[STATEMENT_ALL] = {
+		"SELECT " ROW_COLUMNS ", {u.id} FROM {from}"
+	},
 	[STATEMENT_DELETE] = {
-		ON_USERS,
-		"DELETE FROM %s AS u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
+		"DELETE FROM {users} AS u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
 		{ID, XIDOID}
 	},
 	[STATEMENT_HISTORY_INSERT] = {
-		ON_HISTORY,
-		"INSERT INTO %s (" HISTORY_COLUMNS ")"
+		"INSERT INTO {history} (" HISTORY_COLUMNS ")"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 		" ON CONFLICT (user_id, version) DO NOTHING",
 		{ID, INT8OID, TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID}
 	},
 	[STATEMENT_HISTORY_VERSION] = {
-		ON_HISTORY,
-		"SELECT h.version, h.changed_at FROM %s h WHERE h.user_id OPERATOR(pg_catalog.=) $1"
+		"SELECT h.version, h.changed_at FROM {history} h WHERE h.user_id OPERATOR(pg_catalog.=) $1"
 		" ORDER BY h.version DESC LIMIT 1",
 		{ID}
 	},
 	[STATEMENT_SET_LOCK] = {
-		ON_USERS,
 		"SELECT pg_catalog.count(*) FROM (" LOCK_SET("") ") l",
 		{IDS}
 	},
 	[STATEMENT_SET_READ_LOCKED] = {
-		ON_USERS,
-		LOCK_SET(ROW_COLUMNS ", u.xmin, u.id"),
+		LOCK_SET(ROW_COLUMNS ", u.xmin, {u.id}"),
 		{IDS}
 	},
 	[STATEMENT_SET_EXISTS] = {
-		ON_USERS,
-		"SELECT u.id FROM %s u" IN_SET,
+		"SELECT {u.id} FROM {users} u" IN_SET,
 		{IDS}
 	},
 	[STATEMENT_SET_VISIBLE] = {
-		ON_USERS,
-		"SELECT u.id FROM %s u" IN_SET,
+		"SELECT {u.id} FROM {users} u" IN_SET,
 		{IDS}
 	},
 	[STATEMENT_SET_INSERT] = {
-		ON_USERS,
 		INSERT_SET(""),
 		{IDS, JSONBARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID}
 	},
 	[STATEMENT_SET_INSERT_RETURNING] = {
-		ON_USERS,
 		INSERT_SET(RETURNING_SET),
 		{IDS, JSONBARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID}
 	},
 	[STATEMENT_SET_UPDATE] = {
-		ON_USERS,
 		UPDATE_SET(""),
 		{IDS, JSONBARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, XIDARRAYOID}
 	},
 	[STATEMENT_SET_UPDATE_RETURNING] = {
-		ON_USERS,
 		UPDATE_SET(RETURNING_SET),
 		{IDS, JSONBARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, XIDARRAYOID}
 	},
 	[STATEMENT_SET_HISTORY_INSERT] = {
-		ON_HISTORY,
-		"INSERT INTO %s (" HISTORY_COLUMNS ")"
+		"INSERT INTO {history} (" HISTORY_COLUMNS ")"
 		" SELECT n.user_id, n.version, $6, n.document, n.changed::pg_catalog.text[], n.changed_at,"
 		" $7, $8, $9, $10, $11"
 		" FROM unnest($1, $2, $3, $4, $5) AS n (user_id, version, document, changed, changed_at)"
@@ -228,20 +234,17 @@ static const Statement statements[STATEMENT_COUNT] = {
 		{IDS, INT8ARRAYOID, JSONBARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID}
 	},
 	[STATEMENT_SET_HISTORY_VERSION] = {
-		ON_HISTORY,
-		"SELECT DISTINCT ON (h.user_id) h.version, h.changed_at, h.user_id FROM %s h"
+		"SELECT DISTINCT ON (h.user_id) h.version, h.changed_at, h.user_id FROM {history} h"
 		" WHERE h.user_id OPERATOR(pg_catalog.=) ANY ($1)"
 		" ORDER BY h.user_id, h.version DESC",
 		{IDS}
 	},
 	[STATEMENT_KEY_READ] = {
-		ON_KEYS,
-		"SELECT k.fingerprint, k.user_id, k.response, k.expires_at, k.operation, k.version FROM %s k" BY_KEY,
+		"SELECT k.fingerprint, k.user_id, k.response, k.expires_at, k.operation, k.version FROM {keys} k" BY_KEY,
 		{TEXTOID, TEXTOID}
 	},
 	[STATEMENT_KEY_INSERT] = {
-		ON_KEYS,
-		"INSERT INTO %s AS k (caller, key, fingerprint, operation, user_id, version, response, expires_at)"
+		"INSERT INTO {keys} AS k (caller, key, fingerprint, operation, user_id, version, response, expires_at)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 		" ON CONFLICT (caller, key) DO UPDATE SET fingerprint = excluded.fingerprint,"
 		" operation = excluded.operation, user_id = excluded.user_id, version = excluded.version,"
@@ -250,26 +253,106 @@ static const Statement statements[STATEMENT_COUNT] = {
 		{TEXTOID, TEXTOID, BYTEAOID, TEXTOID, ID, INT8OID, JSONBOID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 	},
 	[STATEMENT_KEY_UPDATE] = {
-		ON_KEYS,
-		"UPDATE %s AS k SET user_id = $3, version = $4, response = $5, operation = $6" BY_KEY,
+		"UPDATE {keys} AS k SET user_id = $3, version = $4, response = $5, operation = $6" BY_KEY,
 		{TEXTOID, TEXTOID, ID, INT8OID, JSONBOID, TEXTOID}
 	},
 };
 
-static const char *
-table_of(const Binding *binding, StatementTable table)
+static void add_text(StringInfo sql, const Binding *binding, const char *text);
+
+/* Words for the parts of a single row's statement. */
+static const LayoutValues row_values = {"$2", "$3", "$4", "$5"};
+
+/* The columns of a new row and their values. */
+static void
+add_new(StringInfo sql, const Binding *binding, bool with_id, bool with_hash)
 {
-	switch (table)
+	const Layout *layout = &binding->layout;
+	StringInfoData columns;
+	StringInfoData values;
+
+	initStringInfo(&columns);
+	initStringInfo(&values);
+	if (with_id)
 	{
-		case ON_USERS:
-			return binding->users_sql;
-		case ON_HISTORY:
-			return binding->history_sql;
-		case ON_KEYS:
-			return binding->idempotency_sql;
+		appendStringInfoString(&columns, quote_identifier(layout->id));
+		appendStringInfoString(&values, "$1");
 	}
-	elog(ERROR, "unexpected table %d", (int) table);	/* can't happen */
-	return NULL;
+	layout_insert_sql(layout, binding->users, &row_values, &columns, &values);
+	if (with_hash)
+	{
+		appendStringInfo(&columns, "%s%s", columns.len > 0 ? ", " : "",
+						 quote_identifier(layout->password));
+		appendStringInfo(&values, "%s$6", values.len > 0 ? ", " : "");
+	}
+	if (columns.len > 0)
+		appendStringInfo(sql, "(%s) VALUES (%s)", columns.data, values.data);
+	else
+		appendStringInfoString(sql, "DEFAULT VALUES");
+}
+
+/* What a word in braces stands for. */
+static void
+add_word(StringInfo sql, const Binding *binding, const char *word)
+{
+	const Layout *layout = &binding->layout;
+	const struct
+	{
+		const char *word;
+		const char *sql;
+	}			words[] = {
+		{"users", binding->users_sql},
+		{"history", binding->history_sql},
+		{"keys", binding->idempotency_sql},
+		{"state", layout->state_sql},
+		{"from", layout->from_sql},
+		{"id", quote_identifier(layout->id)},
+		{"u.id", layout->id_sql},
+		{"document", layout->document_sql},
+		{"version", layout->version_sql},
+		{"created", layout->created_sql},
+		{"modified", layout->modified_sql},
+		{"hash", layout->password != NULL ? quote_identifier(layout->password) : NULL},
+	};
+
+	for (int i = 0; i < lengthof(words); i++)
+	{
+		if (strcmp(words[i].word, word) == 0 && words[i].sql != NULL)
+		{
+			appendStringInfoString(sql, words[i].sql);
+			return;
+		}
+	}
+	if (strncmp(word, "new", 3) == 0)
+		add_new(sql, binding, strstr(word, "id") != NULL, strstr(word, "hash") != NULL);
+	else if (strcmp(word, "assignments") == 0)
+		layout_update_sql(layout, binding->users, &row_values, sql);
+	else if (strcmp(word, "versions") == 0)
+		layout_versions_sql(layout, binding->users, sql);
+	else if (strcmp(word, "written") == 0)
+		/* what the state table has of it is read when that is written too */
+		add_text(sql, binding, layout->state_sql == NULL ? ROW_COLUMNS :
+				 "null::pg_catalog.jsonb, 0::pg_catalog.int8, {u.id}, {u.id}");
+	else
+		elog(ERROR, "unexpected word \"%s\" in a statement", word); /* can't happen */
+}
+
+static void
+add_text(StringInfo sql, const Binding *binding, const char *text)
+{
+	while (*text !='\0')
+	{
+		int			len = strcspn(text, "{");
+
+		appendBinaryStringInfo(sql, text, len);
+		text	  +=len;
+
+		if (*text == '\0')
+			break;
+		len = strcspn(text, "}");
+		add_word(sql, binding, pnstrdup(text +1, len - 1));
+		text	  +=len + 1;
+	}
 }
 
 /*
@@ -300,6 +383,7 @@ statement_plan(Binding *binding, BoundStatement number)
 {
 	const Statement *statement = &statements[number];
 	Oid			types[MAX_PARAMETERS];
+	StringInfoData sql;
 	int			ntypes;
 
 	if (binding->plans[number] != NULL)
@@ -312,8 +396,9 @@ statement_plan(Binding *binding, BoundStatement number)
 		else if (types[ntypes] == IDS)
 			types[ntypes] = get_array_type(binding->id_type);
 	}
-	binding->plans[number] = prepare(psprintf(statement->text, table_of(binding, statement->table)),
-									 ntypes, types, statement->types[0] == IDS);
+	initStringInfo(&sql);
+	add_text(&sql, binding, statement->text);
+	binding->plans[number] = prepare(sql.data, ntypes, types, statement->types[0] == IDS);
 	return binding->plans[number];
 }
 

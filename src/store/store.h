@@ -11,11 +11,13 @@
 #include "fmgr.h"
 #include "utils/acl.h"
 #include "utils/jsonb.h"
+#include "utils/reltrigger.h"
 #include "utils/timestamp.h"
 
 #include "core/profile.h"
 #include "core/schema.h"
 #include "core/select.h"
+#include "store/layout.h"
 
 /*
  * catalog.c
@@ -43,6 +45,9 @@ enum
 	Anum_user_table_schemas,
 	Anum_user_table_unique_columns,
 	Anum_user_table_password_function,
+	Anum_user_table_layout,
+	Anum_user_table_state,
+	Anum_user_table_registered_at,
 	Anum_user_table_before_update,
 	Anum_user_table_notify
 };
@@ -75,6 +80,9 @@ typedef struct Registration
 	char	   *password_function;	/* qualified and quoted, or NULL */
 	char	   *before_update;	/* the same */
 	char	   *notify;			/* a channel, or NULL */
+	JsonbValue *layout;			/* names of columns, or NULL: our own */
+	Oid			state;			/* or InvalidOid */
+	TimestampTz registered_at;
 } Registration;
 
 /* Who the caller was, while something is done as somebody else. */
@@ -99,6 +107,7 @@ extern Schema *catalog_schema(List *ids, const Profile *profile,
 							  const Profile *default_profile, JsonbValue *lookups);
 extern bool catalog_registration(Oid users, Registration *registration);
 extern List *catalog_registrations(void);
+extern Oid	catalog_table_of_state(Oid state);
 extern JsonbValue *catalog_lookups(Oid users);
 extern JsonbValue *catalog_computed(Oid users);
 extern int	catalog_era(void);
@@ -115,6 +124,7 @@ typedef enum BoundStatement
 {
 	STATEMENT_READ,
 	STATEMENT_EXISTS,
+	STATEMENT_VISIBLE,
 	STATEMENT_LOCK,
 	STATEMENT_INSERT,
 	STATEMENT_INSERT_NO_ID,
@@ -126,6 +136,14 @@ typedef enum BoundStatement
 	STATEMENT_UPDATE_PASSWORD,
 	STATEMENT_PASSWORD,
 	STATEMENT_SET_VERSION,
+	STATEMENT_GUARD,
+	STATEMENT_STATE_READ,
+	STATEMENT_STATE_DOCUMENT,
+	STATEMENT_STATE_WRITE,
+	STATEMENT_STATE_WRITE_OVER,
+	STATEMENT_STATE_DELETE,
+	STATEMENT_STATE_CLEAR,
+	STATEMENT_ALL,
 	STATEMENT_DELETE,
 	STATEMENT_HISTORY_INSERT,
 	STATEMENT_HISTORY_VERSION,
@@ -224,7 +242,10 @@ struct Binding
 	char	   *users_sql;		/* qualified and quoted */
 	char	   *history_sql;
 	char	   *idempotency_sql;
+	Layout		layout;
+	bool		is_attached;	/* an app's own table, with its own columns */
 	Oid			id_type;
+	int32		id_typmod;
 	FmgrInfo	id_in;
 	Oid			id_in_param;
 	FmgrInfo	id_out;
@@ -252,7 +273,7 @@ struct UniqueIndex
 {
 	char	   *name;
 	char	   *path;
-	char	   *column;
+	char	   *column;			/* or NULL: values are the app's to compare */
 	Oid			type;			/* of the column: text or numeric */
 	SPIPlanPtr	holders;		/* of holders_plan */
 };
@@ -282,6 +303,7 @@ typedef struct UserRow
 } UserRow;
 
 extern Binding *binding_open(Oid users);
+extern Binding *binding_find(Oid users);
 extern void binding_invalidate(Oid relid);
 extern void binding_free_retired(void);
 extern const BoundApi *binding_api(Binding *binding, const char *name);
@@ -292,6 +314,7 @@ extern bool binding_generate_id(Binding *binding, Datum *id);
 extern void binding_require_privileges(Binding *binding, AclMode mode);
 extern void binding_require_password(Binding *binding, AclMode mode);
 extern bool binding_hides_rows(Binding *binding);
+extern bool is_our_trigger(const Trigger *trigger);
 extern bool binding_may_refuse_insert(Binding *binding);
 
 /*
@@ -316,7 +339,20 @@ extern void require_own_table(Oid users, Registration *registration);
 /*
  * table.c
  */
+#define EXTENSION_NAME	"userstore"
+#define POLICY_VISIBLE	"userstore_visible"
+
 extern void run_ddl(const char *format,...) pg_attribute_printf(1, 2);
+extern char *table_sql(Oid relid);
+extern void delete_registration(Oid users);
+extern void require_table_owner(Oid users);
+extern bool is_id_type(Oid type);
+extern void refuse_id_type(Oid type);
+extern bool is_user_table_layout(Oid users, const char **missing);
+extern void register_table(Oid users, const char *api, List *schemas,
+						   const char *password_function, JsonbValue *layout, bool adopts);
+extern char *password_function_argument(FunctionCallInfo fcinfo, int arg);
+extern List *schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api);
 
 /*
  * unique.c
@@ -324,7 +360,33 @@ extern void run_ddl(const char *format,...) pg_attribute_printf(1, 2);
 extern char *unique_comparison(const Schema *schema, const Attribute *attribute);
 extern JsonbValue *sync_unique_columns(Oid users, List *schema_ids, const char *api,
 									   JsonbValue *known);
+extern char *unique_expression(const Schema *schema, const Attribute *attribute,
+							   const char *document);
+extern JsonbValue *add_unique_columns(Oid relid, const Schema *schema, List *attributes);
+
+/*
+ * drop.c
+ */
+extern void release_table(Oid users);
+
+/*
+ * attach.c
+ */
+extern bool attach_needs_state(JsonbValue *layout);
+extern bool attach_has_version(JsonbValue *layout);
+extern JsonbValue *attach_unique(Oid users, Oid state, List *schema_ids, const char *api,
+								 JsonbValue *layout);
 extern bool table_has_key(Oid relid, const char *const *columns, bool immediate);
+
+/*
+ * run.c
+ */
+extern uint64 run_statement(Binding *binding, BoundStatement statement, Datum *values,
+							const char *nulls, bool read_only);
+extern uint64 run_own_write(Binding *binding, BoundStatement statement, Datum *values,
+							const char *nulls);
+extern char *taken_message(const char *path);
+extern char *taken_hint(const char *path);
 
 /*
  * row.c
@@ -342,8 +404,55 @@ extern bool user_password(Binding *binding, Datum id, const UserRow *row, char *
 extern void user_set_version(Binding *binding, Datum id, int64 version, UserRow *row);
 extern bool user_remove(Binding *binding, Datum id, const UserRow *before);
 extern void refuse_silent_trigger(Binding *binding, const char *event);
-extern char *taken_message(const char *path);
-extern char *taken_hint(const char *path);
+
+/*
+ * state.c
+ */
+typedef struct StateRow
+{
+	int64		version;		/* 1 when there is none */
+	Jsonb	   *document;		/* or NULL */
+} StateRow;
+
+extern void state_read(Binding *binding, Datum id, StateRow *state);
+extern bool state_write(Binding *binding, Datum id, Jsonb *document, const UserRow *row,
+						bool is_new, const int64 *over);
+extern void state_delete(Binding *binding, Datum id);
+extern void state_clear(Binding *binding);
+
+/*
+ * table_row.c
+ */
+
+/* A row of the user table, with what the state table has of it. */
+typedef struct TableRow
+{
+	Datum		id;
+	JsonbValue *document;
+	int64		version;
+	TimestampTz modified;
+} TableRow;
+
+extern Datum table_row_column(Relation relation, HeapTuple tuple, const char *name, bool *isnull,
+							  Oid *type);
+extern int64 table_row_version(const Layout *layout, Relation relation, HeapTuple tuple);
+extern Datum table_version_datum(Oid type, int64 version);
+extern TimestampTz table_row_modified(const Layout *layout, Relation relation, HeapTuple tuple);
+extern void table_row_read(Binding *binding, Relation relation, HeapTuple tuple,
+						   const StateRow *state, TableRow *row);
+
+/*
+ * trigger.c
+ */
+typedef struct OwnWrite
+{
+	Oid			users;
+	CommandId	command;
+	struct OwnWrite *outer;
+} OwnWrite;
+
+extern void own_write_begin(OwnWrite *own, Oid users);
+extern void own_write_end(OwnWrite *own);
 
 /*
  * password.c

@@ -28,11 +28,14 @@
 #include "store/store.h"
 
 PG_FUNCTION_INFO_V1(user_table_create);
-PG_FUNCTION_INFO_V1(user_table_attach);
 PG_FUNCTION_INFO_V1(user_table_detach);
 PG_FUNCTION_INFO_V1(user_table_refresh);
-PG_FUNCTION_INFO_V1(user_table_dropped);
 PG_FUNCTION_INFO_V1(registration_guard);
+
+/* Triggers of one event fire in the order of their names. */
+#define TRIGGER_CHANGING	"zz_userstore_changing"
+#define TRIGGER_CHANGED		"zz_userstore_changed"
+#define TRIGGER_TRUNCATED	"zz_userstore_truncated"
 
 /* The parts of a user table's name. */
 typedef struct TableName
@@ -123,6 +126,12 @@ qualified(const char *schema, const char *table)
 	return quote_qualified_identifier(schema, table);
 }
 
+char *
+table_sql(Oid relid)
+{
+	return qualified(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+}
+
 /*
  * Companions
  */
@@ -183,6 +192,24 @@ create_idempotency(const char *sql, const char *id_type)
 	run_ddl("COMMENT ON COLUMN %s.expires_at IS 'from then on the key is as new'", sql);
 }
 
+static void
+create_state(const char *sql, const char *id_type)
+{
+	run_ddl("CREATE TABLE %s ("
+			"user_id %s PRIMARY KEY, "
+			"document pg_catalog.jsonb, "
+			"version pg_catalog.int8, "
+			"created_at pg_catalog.timestamptz, "
+			"modified_at pg_catalog.timestamptz) WITH (fillfactor = 80)", sql, id_type);
+	run_ddl("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", sql);
+	run_ddl("COMMENT ON TABLE %s IS 'what a user table of the extension userstore has no columns for: one row for each user'", sql);
+	run_ddl("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);
+	run_ddl("COMMENT ON COLUMN %s.document IS 'attributes that have no column of their own; NULL: the table has a column for documents'", sql);
+	run_ddl("COMMENT ON COLUMN %s.version IS 'grows by one with each change; the ETag; NULL: the table has it'", sql);
+	run_ddl("COMMENT ON COLUMN %s.created_at IS 'when the user was created; NULL: the table has it'", sql);
+	run_ddl("COMMENT ON COLUMN %s.modified_at IS 'when the user last changed; NULL: the table has it'", sql);
+}
+
 /* A column of one of our tables. */
 typedef struct KnownColumn
 {
@@ -202,6 +229,15 @@ static const KnownColumn history_columns[] = {
 	{"request_id", TEXTOID},
 	{"era", INT4OID},
 	{"transaction_id", XID8OID},
+	{NULL}
+};
+
+static const KnownColumn state_columns[] = {
+	{"user_id", InvalidOid},
+	{"document", JSONBOID},
+	{"version", INT8OID},
+	{"created_at", TIMESTAMPTZOID},
+	{"modified_at", TIMESTAMPTZOID},
 	{NULL}
 };
 
@@ -232,6 +268,10 @@ static const Companion idempotency_companion = {
 	"idempotency", create_idempotency, idempotency_columns, {"caller", "key", NULL}
 };
 
+static const Companion state_companion = {
+	"state", create_state, state_columns, {"user_id", NULL}
+};
+
 static bool
 is_table(Oid relid)
 {
@@ -260,12 +300,12 @@ missing_column(Oid relid, const KnownColumn *columns, Oid id_type)
  * one that stands is adopted, if it is what it is called.
  */
 static Oid
-ensure_companion(Oid users, const Companion *companion, bool adopts)
+ensure_companion(Oid users, const char *id, const Companion *companion, bool adopts)
 {
 	Oid			namespace = get_rel_namespace(users);
 	char	   *name = companion_name(get_rel_name(users), companion->suffix);
 	Oid			relid = get_relname_relid(name, namespace);
-	Oid			id_type = get_atttype(users, get_attnum(users, "id"));
+	Oid			id_type = get_atttype(users, get_attnum(users, id));
 
 	if (!OidIsValid(relid) || !adopts)
 	{
@@ -294,11 +334,13 @@ ensure_companion(Oid users, const Companion *companion, bool adopts)
 
 static void
 write_registration(Oid users, Oid history, Oid idempotency, const char *api, List *schemas,
-				   JsonbValue *unique_columns, const char *password_function)
+				   JsonbValue *unique_columns, const char *password_function, JsonbValue *layout,
+				   Oid state)
 {
-	Oid			types[7] = {REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTARRAYOID, JSONBOID, TEXTOID};
-	Datum		values[7] = {0};
-	char		nulls[] = "       ";
+	Oid			types[9] = {REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTARRAYOID, JSONBOID, TEXTOID,
+	JSONBOID, REGCLASSOID};
+	Datum		values[9] = {0};
+	char		nulls[] = "         ";
 
 	values[0] = ObjectIdGetDatum(users);
 	values[1] = ObjectIdGetDatum(history);
@@ -310,12 +352,18 @@ write_registration(Oid users, Oid history, Oid idempotency, const char *api, Lis
 		values[6] = CStringGetTextDatum(password_function);
 	else
 		nulls[6] = 'n';
-	(void) catalog_execute("INSERT INTO userstore.user_table (users, history, idempotency, api, schemas, unique_columns, password_function)"
-						   " VALUES ($1, $2, $3, $4, $5, $6, $7)", 7, types, values, nulls);
+	if (layout != NULL)
+		values[7] = JsonbPGetDatum(document_to_jsonb(layout));
+	else
+		nulls[7] = 'n';
+	values[8] = ObjectIdGetDatum(state);
+	nulls[8] = OidIsValid(state) ? ' ' : 'n';
+	(void) catalog_execute("INSERT INTO userstore.user_table (users, history, idempotency, api, schemas, unique_columns, password_function, layout, state)"
+						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", 9, types, values, nulls);
 	CommandCounterIncrement();
 }
 
-static void
+void
 delete_registration(Oid users)
 {
 	Oid			types[1] = {REGCLASSOID};
@@ -335,7 +383,7 @@ ensure_password_column(Oid users, List *schema_ids, const char *api)
 {
 	Profile    *profile = catalog_profile(api);
 	AttrNumber	number = get_attnum(users, "password_hash");
-	char	   *sql = qualified(get_namespace_name(get_rel_namespace(users)), get_rel_name(users));
+	char	   *sql = table_sql(users);
 
 	if (catalog_schema(schema_ids, profile, profile, NULL)->password == NULL)
 		return;
@@ -354,31 +402,113 @@ ensure_password_column(Oid users, List *schema_ids, const char *api)
 }
 
 /*
- * Companions, unique columns and registration of a table that has the columns
- * of a user table.
+ * The triggers that note what plain SQL does: see trigger.c.  They fire last of
+ * all, so that they see what the app's have made of a row.  Rows that plain SQL
+ * inserts into a table of ours begin their history with their first change.
  */
 static void
-register_table(Oid users, const char *api, List *schemas, const char *password_function,
-			   bool adopts)
+create_triggers(const char *sql, bool bumps, bool is_attached)
 {
-	Oid			past = ensure_companion(users, &history_companion, adopts);
-	Oid			keys = ensure_companion(users, &idempotency_companion, adopts);
-	JsonbValue *unique_columns = sync_unique_columns(users, schemas, api, NULL);
+	if (bumps)
+		run_ddl("CREATE OR REPLACE TRIGGER " TRIGGER_CHANGING " BEFORE UPDATE ON %s"
+				" FOR EACH ROW EXECUTE FUNCTION userstore.user_table_changing()", sql);
+	run_ddl("CREATE OR REPLACE TRIGGER " TRIGGER_CHANGED " AFTER %sUPDATE OR DELETE ON %s"
+			" FOR EACH ROW EXECUTE FUNCTION userstore.user_table_changed()",
+			is_attached ? "INSERT OR " : "", sql);
+	run_ddl("CREATE OR REPLACE TRIGGER " TRIGGER_TRUNCATED " BEFORE TRUNCATE ON %s"
+			" FOR EACH STATEMENT EXECUTE FUNCTION userstore.user_table_truncated()", sql);
+}
 
-	ensure_password_column(users, schemas, api);
-	write_registration(users, past, keys, api, schemas, unique_columns, password_function);
+/* Has a state table our policy, as one that is adopted may? */
+static bool
+has_policy(Oid state)
+{
+	Oid			types[1] = {OIDOID};
+	Datum		values[1];
+
+	values[0] = ObjectIdGetDatum(state);
+	if (SPI_execute_with_args("SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid OPERATOR(pg_catalog.=) $1"
+							  " AND p.polname OPERATOR(pg_catalog.=) '" POLICY_VISIBLE "'",
+							  1, types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "reading policies failed"); /* can't happen */
+	return SPI_processed > 0;
+}
+
+/*
+ * Who may read the table may read its state table; which shows the users whom
+ * the table shows.
+ */
+static void
+open_state(Oid users, Oid state)
+{
+	Oid			types[1] = {OIDOID};
+	Datum		values[1];
+	SPITupleTable *grantees;
+	uint64		count;
+
+	if (!has_policy(state))
+		run_ddl("CREATE POLICY " POLICY_VISIBLE " ON %s FOR SELECT"
+				" USING (userstore.user_is_visible(tableoid, user_id::pg_catalog.text))",
+				table_sql(state));
+	values[0] = ObjectIdGetDatum(users);
+	if (SPI_execute_with_args("SELECT DISTINCT CASE WHEN a.grantee OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC'"
+							  " ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END"
+							  " FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a"
+							  " WHERE c.oid OPERATOR(pg_catalog.=) $1 AND a.privilege_type OPERATOR(pg_catalog.=) 'SELECT'"
+							  " AND a.grantee OPERATOR(pg_catalog.<>) c.relowner ORDER BY 1",
+							  1, types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "reading privileges failed");	/* can't happen */
+	grantees = SPI_tuptable;
+	count = SPI_processed;
+	for (uint64 i = 0; i < count; i++)
+		run_ddl("GRANT SELECT ON %s TO %s", table_sql(state),
+				SPI_getvalue(grantees->vals[i], grantees->tupdesc, 1));
+}
+
+/*
+ * Companions, unique columns, triggers and registration of a table.  A layout
+ * (NULL: the columns are those of our own tables) names the columns that hold
+ * what.
+ */
+void
+register_table(Oid users, const char *api, List *schemas, const char *password_function,
+			   JsonbValue *layout, bool adopts)
+{
+	char	   *id = layout != NULL ? document_cstring(document_member(layout, "id")) : "id";
+	Oid			past = ensure_companion(users, id, &history_companion, adopts);
+	Oid			keys = ensure_companion(users, id, &idempotency_companion, adopts);
+	Oid			state = InvalidOid;
+	JsonbValue *unique_columns;
+
+	if (layout == NULL)
+	{
+		unique_columns = sync_unique_columns(users, schemas, api, NULL);
+		ensure_password_column(users, schemas, api);
+	}
+	else
+	{
+		if (attach_needs_state(layout))
+		{
+			state = ensure_companion(users, id, &state_companion, adopts);
+			open_state(users, state);
+		}
+		unique_columns = attach_unique(users, state, schemas, api, layout);
+	}
+	create_triggers(table_sql(users), layout == NULL || attach_has_version(layout), layout != NULL);
+	write_registration(users, past, keys, api, schemas, unique_columns, password_function, layout,
+					   state);
 	/* what cannot work must not be registered */
 	(void) binding_api(binding_open(users), NULL);
 }
 
-static bool
+bool
 is_id_type(Oid type)
 {
 	return type == TEXTOID || type == VARCHAROID || type == UUIDOID ||
 		type == INT4OID || type == INT8OID;
 }
 
-static void
+void
 refuse_id_type(Oid type)
 {
 	ereport(ERROR,
@@ -388,7 +518,7 @@ refuse_id_type(Oid type)
 			 errhint("It is text, varchar, uuid, integer or bigint.")));
 }
 
-static char *
+char *
 password_function_argument(FunctionCallInfo fcinfo, int arg)
 {
 	return PG_ARGISNULL(arg) ? NULL :
@@ -396,7 +526,7 @@ password_function_argument(FunctionCallInfo fcinfo, int arg)
 }
 
 /* Schemas as given, or those of the profile. */
-static List *
+List *
 schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api)
 {
 	if (!PG_ARGISNULL(arg))
@@ -452,13 +582,13 @@ user_table_create(PG_FUNCTION_ARGS)
 	run_ddl("COMMENT ON COLUMN %s.version IS 'grows by one with each change; the ETag'", sql);
 	run_ddl("COMMENT ON COLUMN %s.created_at IS 'when the user was created'", sql);
 	run_ddl("COMMENT ON COLUMN %s.modified_at IS 'when the user last changed'", sql);
-	register_table(users, api, schemas, password_function, false);
+	register_table(users, api, schemas, password_function, NULL, false);
 	SPI_finish();
 	PG_RETURN_OID(users);
 }
 
 /* A table to be changed: the caller must own it, and nobody else may write. */
-static void
+void
 require_table_owner(Oid users)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(users));
@@ -483,9 +613,11 @@ require_table_owner(Oid users)
 	relation_close(relation, NoLock);
 }
 
-/* Is it a table with the columns of a user table, and ids that are unique? */
-static void
-require_layout(Oid users)
+/*
+ * Has a table the columns of a user table?  Else says which it lacks.
+ */
+bool
+is_user_table_layout(Oid users, const char **missing)
 {
 	static const KnownColumn columns[] = {
 		{"id", InvalidOid},
@@ -495,58 +627,11 @@ require_layout(Oid users)
 		{"modified_at", TIMESTAMPTZOID},
 		{NULL}
 	};
-	static const char *const key[] = {"id", NULL};
 	AttrNumber	number = get_attnum(users, "id");
 	Oid			id_type = number == InvalidAttrNumber ? InvalidOid : get_atttype(users, number);
-	const char *missing = missing_column(users, columns, id_type);
 
-	if (!is_table(users))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a table", get_rel_name(users))));
-	if (missing != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-				 errmsg("table \"%s\" lacks the column \"%s\" of a user table",
-						get_rel_name(users), missing),
-				 errhint("A user table has the columns id, document jsonb, version bigint, created_at timestamptz and modified_at timestamptz.")));
-	if (!is_id_type(id_type))
-		refuse_id_type(id_type);
-	if (!table_has_key(users, key, true))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-				 errmsg("table \"%s\" has no key for ids of users", get_rel_name(users)),
-				 errhint("Make the column id its primary key, not deferrable.")));
-}
-
-/*
- * user_table_attach(users regclass, api text, schemas text[],
- *		password_function text)
- */
-Datum
-user_table_attach(PG_FUNCTION_ARGS)
-{
-	Registration registration;
-	Oid			users;
-	char	   *api;
-	char	   *password_function;
-
-	require_argument(fcinfo, 0, "users");
-	require_argument(fcinfo, 1, "api");
-	password_function = password_function_argument(fcinfo, 3);
-	users = PG_GETARG_OID(0);
-	api = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	require_table_owner(users);
-	if (catalog_registration(users, &registration))
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("\"%s\" is a user table already", get_rel_name(users)),
-				 errhint("Detach it first to attach it in another way.")));
-	require_layout(users);
-	SPI_connect();
-	register_table(users, api, schemas_argument(fcinfo, 2, api), password_function, true);
-	SPI_finish();
-	PG_RETURN_OID(users);
+	*missing = missing_column(users, columns, id_type);
+	return *missing == NULL;
 }
 
 static void
@@ -569,7 +654,10 @@ user_table_detach(PG_FUNCTION_ARGS)
 
 	require_argument(fcinfo, 0, "users");
 	require_registration(PG_GETARG_OID(0), &registration);
-	delete_registration(PG_GETARG_OID(0));
+	SPI_connect();
+	release_table(registration.users);
+	delete_registration(registration.users);
+	SPI_finish();
 	PG_RETURN_VOID();
 }
 
@@ -587,28 +675,21 @@ user_table_refresh(PG_FUNCTION_ARGS)
 	require_argument(fcinfo, 0, "users");
 	require_registration(PG_GETARG_OID(0), &registration);
 	SPI_connect();
-	unique_columns = sync_unique_columns(registration.users, registration.schemas,
-										 registration.api, registration.unique_columns);
-	ensure_password_column(registration.users, registration.schemas, registration.api);
+	if (registration.layout != NULL)
+		unique_columns = attach_unique(registration.users, registration.state, registration.schemas,
+									   registration.api, registration.layout);
+	else
+	{
+		unique_columns = sync_unique_columns(registration.users, registration.schemas,
+											 registration.api, registration.unique_columns);
+		ensure_password_column(registration.users, registration.schemas, registration.api);
+	}
 	values[0] = ObjectIdGetDatum(registration.users);
 	values[1] = JsonbPGetDatum(document_to_jsonb(unique_columns));
 	(void) catalog_execute("UPDATE userstore.user_table SET unique_columns = $2"
 						   " WHERE users OPERATOR(pg_catalog.=) $1", 2, types, values, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
-}
-
-static Oid
-schema_owner(Oid schema)
-{
-	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;		/* dropped as well */
-	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
-	ReleaseSysCache(tuple);
-	return owner;
 }
 
 /* Who owns a relation; InvalidOid when there is none. */
@@ -635,10 +716,15 @@ owner_of(Oid relid)
 Datum
 registration_guard(PG_FUNCTION_ARGS)
 {
+	static const AttrNumber user_table_relations[] = {
+		Anum_user_table_users, Anum_user_table_history, Anum_user_table_idempotency,
+		Anum_user_table_state, InvalidAttrNumber
+	};
+	static const AttrNumber lookup_relations[] = {Anum_attribute_lookup_users, InvalidAttrNumber};
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	TupleDesc	desc;
 	Oid			catalog;
-	int			last;
+	const AttrNumber *relations;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
 		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
@@ -649,109 +735,19 @@ registration_guard(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"registration_guard\" was not called as a trigger of userstore.user_table or attribute_lookup")));
 	desc = RelationGetDescr(trigger->tg_relation);
-	/* the first column of all is the user table */
-	last = catalog == catalog_relid(CATALOG_USER_TABLE) ? Anum_user_table_idempotency :
-		Anum_attribute_lookup_users;
-	for (int i = Anum_user_table_users; i <= last; i++)
+	relations = catalog == catalog_relid(CATALOG_USER_TABLE) ? user_table_relations : lookup_relations;
+	for (; *relations != InvalidAttrNumber; relations++)
 	{
 		bool		isnull;
-		Oid			relid = DatumGetObjectId(heap_getattr(trigger->tg_trigtuple, i, desc, &isnull));
+		Oid			relid = DatumGetObjectId(heap_getattr(trigger->tg_trigtuple, *relations, desc, &isnull));
 		Oid			owner = isnull ? InvalidOid : owner_of(relid);
 
+		if (isnull && *relations == Anum_user_table_state)
+			continue;			/* it has none */
 		if (OidIsValid(owner) ? !caller_owns(owner) : !superuser())
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("only who owns a table and its companions may register them")));
 	}
 	return PointerGetDatum(trigger->tg_trigtuple);
-}
-
-/*
- * A user table is gone: drop a companion that is still there, with what depends
- * on it where the command said CASCADE.  It is dropped as its owner, unless the
- * caller had no right to: then the registration named a table that was none of
- * the dropped one's, or it was given away.
- */
-static void
-drop_companion(Oid relid, bool cascade)
-{
-	Relation	relation = try_relation_open(relid, AccessExclusiveLock);
-	SavedUser	saved;
-	Oid			owner;
-	char	   *sql;
-
-	if (relation == NULL)
-		return;
-	if (!caller_owns(relation->rd_rel->relowner) &&
-		!caller_owns(schema_owner(RelationGetNamespace(relation))))
-	{
-		ereport(NOTICE,
-				(errmsg("table \"%s\" was not dropped: it has another owner",
-						RelationGetRelationName(relation))));
-		relation_close(relation, AccessExclusiveLock);
-		return;
-	}
-	owner = relation->rd_rel->relowner;
-	sql = qualified(get_namespace_name(RelationGetNamespace(relation)),
-					RelationGetRelationName(relation));
-	relation_close(relation, NoLock);
-	become_owner(owner, &saved);
-	run_ddl("DROP TABLE %s%s", sql, cascade ? " CASCADE" : "");
-	become_caller_again(&saved);
-}
-
-static bool
-is_cascade(Node *command)
-{
-	if (IsA(command, DropStmt))
-		return ((DropStmt *) command)->behavior == DROP_CASCADE;
-	if (IsA(command, DropOwnedStmt))
-		return ((DropOwnedStmt *) command)->behavior == DROP_CASCADE;
-	return false;
-}
-
-/*
- * Event trigger on sql_drop.
- */
-Datum
-user_table_dropped(PG_FUNCTION_ARGS)
-{
-	List	   *dropped = NIL;
-	ListCell   *lc;
-	bool		cascade;
-
-	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"user_table_dropped\" was not called as an event trigger")));
-	cascade = is_cascade(((EventTriggerData *) fcinfo->context)->parsetree);
-	SPI_connect();
-	if (SPI_execute("SELECT o.objid FROM pg_catalog.pg_event_trigger_dropped_objects() o"
-					" WHERE o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
-					" AND o.objsubid OPERATOR(pg_catalog.=) 0 AND o.object_type OPERATOR(pg_catalog.=) 'table'",
-					false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "reading the dropped objects failed");	/* can't happen */
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-
-		dropped = lappend_oid(dropped,
-							  DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i],
-															 SPI_tuptable->tupdesc, 1, &isnull)));
-	}
-	if (dropped != NIL)
-	{
-		foreach(lc, catalog_registrations())
-		{
-			Registration *registration = lfirst(lc);
-
-			if (!list_member_oid(dropped, registration->users))
-				continue;
-			delete_registration(registration->users);
-			drop_companion(registration->history, cascade);
-			drop_companion(registration->idempotency, cascade);
-		}
-	}
-	SPI_finish();
-	PG_RETURN_NULL();
 }

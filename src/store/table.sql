@@ -5,30 +5,12 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.user_table_create(text, text, text[], regtype, text) IS
 	'creates a user table and its companions users_history and users_idempotency, owned by the caller; users is the name as SQL writes it, api the profile of calls that name none, schemas the attribute schemas (those of the profile when NULL, the core schema first), id_type text, varchar, uuid, integer or bigint, password_function the name of a function (password text, hash text) returning text that takes the place of pgcrypto''s bcrypt and runs as the owner; returns the table';
 
-CREATE FUNCTION userstore.user_table_attach(users regclass, api text DEFAULT 'plain', schemas text[] DEFAULT NULL,
-	password_function text DEFAULT NULL)
-RETURNS regclass
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION userstore.user_table_attach(regclass, text, text[], text) IS
-	'registers a table that has the columns of a user table, as after a restore of single tables; companions that exist are adopted, others created; for the table''s owner; returns the table';
-
 CREATE FUNCTION userstore.user_table_detach(users regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.user_table_detach(regclass) IS
-	'ends the registration of a user table and takes away its lookup lists; the table and its companions stay; for the table''s owner';
+	'ends the registration of a user table and takes away its triggers and lookup lists; the table is as it was, its companions stay; for the table''s owner';
 
 CREATE FUNCTION userstore.user_table_refresh(users regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.user_table_refresh(regclass) IS
 	'gives a user table the columns and constraints of attributes that its schemas now call unique, takes away those of attributes that no longer are, and adds the column for passwords when there now is one; locks and rewrites the table; for the table''s owner';
-
-CREATE FUNCTION userstore.user_table_dropped() RETURNS event_trigger
-LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION userstore.user_table_dropped() IS
-	'event trigger: drops the companions of user tables that were dropped and ends their registration';
-
-CREATE EVENT TRIGGER userstore_user_table_dropped ON sql_drop
-	WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED', 'DROP EXTENSION')
-	EXECUTE FUNCTION userstore.user_table_dropped();
-COMMENT ON EVENT TRIGGER userstore_user_table_dropped IS
-	'drops the companions of user tables that were dropped and ends their registration';

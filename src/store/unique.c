@@ -78,13 +78,13 @@ unique_column_type(const Attribute *attribute)
  * that takes it from the object it belongs to.
  */
 static char *
-unique_value(const Schema *schema, const Attribute *attribute, const char *last)
+unique_value(const Schema *schema, const Attribute *attribute, const char *document, const char *last)
 {
 	ListCell   *lc;
 	StringInfoData value;
 
 	initStringInfo(&value);
-	appendStringInfoString(&value, "document");
+	appendStringInfoString(&value, document);
 	foreach(lc, attribute_way(schema, attribute))
 	{
 		Attribute  *step = lfirst(lc);
@@ -102,13 +102,13 @@ unique_value(const Schema *schema, const Attribute *attribute, const char *last)
 }
 
 /*
- * What is unique of it.  Blank is no value; without caseExact, case makes no
+ * What is unique of it, in the document that is said in SQL.  Blank is no value; without caseExact, case makes no
  * difference (RFC 7643 section 2.2).
  */
-static char *
-unique_expression(const Schema *schema, const Attribute *attribute)
+char *
+unique_expression(const Schema *schema, const Attribute *attribute, const char *document)
 {
-	char	   *value = unique_value(schema, attribute, "->>");
+	char	   *value = unique_value(schema, attribute, document, "->>");
 
 	if (unique_column_type(attribute) == NUMERICOID)
 		return psprintf("(%s)::pg_catalog.numeric", value);
@@ -122,8 +122,8 @@ char *
 unique_comparison(const Schema *schema, const Attribute *attribute)
 {
 	if (unique_column_type(attribute) == NUMERICOID)
-		return psprintf("nullif(%s, 'null')", unique_value(schema, attribute, "->"));
-	return unique_expression(schema, attribute);
+		return psprintf("nullif(%s, 'null')", unique_value(schema, attribute, "document", "->"));
+	return unique_expression(schema, attribute, "document");
 }
 
 /*
@@ -205,7 +205,7 @@ static char *
 add_unique(Oid users, const char *table_sql, const char *table, const Schema *schema,
 		   const Attribute *attribute)
 {
-	char	   *expression = unique_expression(schema, attribute);
+	char	   *expression = unique_expression(schema, attribute, "document");
 	int			nest_level = NewGUCNestLevel();
 	Oid			type = unique_column_type(attribute);
 	char	   *column;
@@ -257,6 +257,28 @@ is_column_of(JsonbValue *columns, const char *column)
 }
 
 /*
+ * Give a table the columns of these unique attributes, unless it has them; gives
+ * the registration's account of them.
+ */
+JsonbValue *
+add_unique_columns(Oid relid, const Schema *schema, List *attributes)
+{
+	char	   *table = get_rel_name(relid);
+	char	   *table_sql = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), table);
+	JsonbValue *columns = document_new_object();
+	ListCell   *lc;
+
+	foreach(lc, attributes)
+	{
+		Attribute  *attribute = lfirst(lc);
+
+		document_add(columns, attribute->path,
+					 document_string(add_unique(relid, table_sql, table, schema, attribute)));
+	}
+	return columns;
+}
+
+/*
  * Bring the unique columns of a table in line with its schemas; gives the
  * registration's account of them.
  */
@@ -265,18 +287,10 @@ sync_unique_columns(Oid users, List *schema_ids, const char *api, JsonbValue *kn
 {
 	Profile    *profile = catalog_profile(api);
 	Schema	   *schema = catalog_schema(schema_ids, profile, profile, NULL);
-	char	   *table = get_rel_name(users);
-	char	   *table_sql = quote_qualified_identifier(get_namespace_name(get_rel_namespace(users)), table);
-	JsonbValue *columns = document_new_object();
-	ListCell   *lc;
+	char	   *table_sql = quote_qualified_identifier(get_namespace_name(get_rel_namespace(users)),
+													   get_rel_name(users));
+	JsonbValue *columns = add_unique_columns(users, schema, schema_unique_attributes(schema));
 
-	foreach(lc, schema_unique_attributes(schema))
-	{
-		Attribute  *attribute = lfirst(lc);
-
-		document_add(columns, attribute->path,
-					 document_string(add_unique(users, table_sql, table, schema, attribute)));
-	}
 	if (known != NULL)
 	{
 		document_foreach(pair, known)

@@ -160,13 +160,6 @@ refuse_value(const Filter *filter, const char *hint)
 		   filter->attribute->path, attribute_type_name(filter->attribute->type));
 }
 
-/* The offset from UTC is there, or else it is none, whatever the session's. */
-static bool
-has_offset(const char *date_time)
-{
-	return strpbrk(strchr(date_time, 'T'), "Z+-") != NULL;
-}
-
 static bool
 read_instant(const JsonbValue *value, int64 *instant)
 {
@@ -178,6 +171,7 @@ read_instant(const JsonbValue *value, int64 *instant)
 		return false;
 	text = pnstrdup(value->val.string.val, value->val.string.len);
 
+	/* without its offset from UTC there is none, whatever the session's is */
 	if (!has_offset(text))
 		text = psprintf("%sZ", text);
 
@@ -562,4 +556,29 @@ filter_matches(const Filter *filter, JsonbValue *document)
 		default:
 			return matches_at(filter, list_head(filter->names), document);
 	}
+}
+
+/*
+ * An item that a filter would select: it has what the filter says it is equal
+ * to.  NULL when the filter says more than that.
+ */
+JsonbValue *
+filter_item(const Filter *filter)
+{
+	JsonbValue *item = document_new_object();
+	List	   *parts = filter->type == FILTER_AND ? filter->parts : list_make1(unconstify(Filter *, filter));
+	ListCell   *lc;
+
+	foreach(lc, parts)
+	{
+		Filter	   *part = lfirst(lc);
+
+		if (part->type != FILTER_COMPARE || part->op != OPERATOR_EQ || strchr(part->path, '.') != NULL)
+			return NULL;
+		if (part->attribute != NULL)
+			document_set(item, part->attribute->name, part->attribute->name_len, part->value);
+		else
+			document_set(item, part->path, strlen(part->path), part->value);
+	}
+	return item;
 }

@@ -97,5 +97,6 @@ extern Filter *query_parse(const char *text);
 extern void filter_bind(Filter *filter, const Schema *schema, const Schema *common,
 						const Attribute *parent);
 extern bool filter_matches(const Filter *filter, JsonbValue *document);
+extern JsonbValue *filter_item(const Filter *filter);
 
 #endif							/* USERSTORE_FILTER_H */

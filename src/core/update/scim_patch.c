@@ -180,31 +180,6 @@ remove_values(JsonbValue *before, JsonbValue *value)
 	return after->val.array.nElems > 0 ? after : NULL;
 }
 
-/*
- * An item that a filter would select: it has what the filter says it is equal
- * to.  NULL when the filter says more than that.
- */
-static JsonbValue *
-item_of_filter(const Filter *filter)
-{
-	JsonbValue *item = document_new_object();
-	List	   *parts = filter->type == FILTER_AND ? filter->parts : list_make1(unconstify(Filter *, filter));
-	ListCell   *lc;
-
-	foreach(lc, parts)
-	{
-		Filter	   *part = lfirst(lc);
-
-		if (part->type != FILTER_COMPARE || part->op != OPERATOR_EQ || strchr(part->path, '.') != NULL)
-			return NULL;
-		if (part->attribute != NULL)
-			document_set(item, part->attribute->name, part->attribute->name_len, part->value);
-		else
-			document_set(item, part->path, strlen(part->path), part->value);
-	}
-	return item;
-}
-
 /* What becomes of a value that was selected; NULL when it is no more. */
 static JsonbValue *
 patch_selected(Update *update, PatchOperation *operation, const Attribute *attribute, JsonbValue *item)
@@ -247,7 +222,7 @@ new_selected(Update *update, PatchOperation *operation, const Attribute *attribu
 	JsonbValue *item = NULL;
 
 	if (update->profile->lenient || operation->kind == PATCH_ADD)
-		item = item_of_filter(operation->filter);
+		item = filter_item(operation->filter);
 	if (item == NULL || !is_list ||
 		(operation->sub_steps == NIL && operation->value->type != jbvObject))
 		BAD_PATCH(operation->path, SCIM_NO_TARGET, "Check the filter in the path, or add the value.",

@@ -1,0 +1,107 @@
+/*
+ * layout.h
+ *	  Which columns of a table hold what of a user.
+ *
+ * A table that user_table_create made has a column for each part.  An app's own
+ * table, which was attached, may have attributes in columns of their own, and
+ * lack columns for other parts: those are in its companion, the state table.
+ */
+#ifndef USERSTORE_LAYOUT_H
+#define USERSTORE_LAYOUT_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "core/place.h"
+
+/* As many arguments as a function may have, less those before. */
+#define MAX_ATTRIBUTE_COLUMNS	(FUNC_MAX_ARGS - 2)
+
+/* How values of a column are read and written as JSON. */
+typedef enum ColumnKind
+{
+	COLUMN_TEXT,				/* and all that has no kind of its own */
+	COLUMN_BOOLEAN,
+	COLUMN_NUMBER,
+	COLUMN_DATE,
+	COLUMN_TIMESTAMP,			/* which is taken to be in UTC */
+	COLUMN_TIMESTAMPTZ,
+	COLUMN_JSON,
+	COLUMN_ARRAY				/* of strings */
+} ColumnKind;
+
+/* A column that holds an attribute. */
+typedef struct AttributeColumn
+{
+	Place	   *place;
+	char	   *name;
+	AttrNumber	number;
+	ColumnKind	kind;
+	bool		is_string;		/* the attribute is, whatever the column is */
+	bool		never_null;
+	char	   *type_sql;
+	char	   *default_sql;	/* or NULL */
+	Oid			type;
+	int32		typmod;
+	FmgrInfo	in;
+	Oid			in_param;
+	FmgrInfo	out;
+} AttributeColumn;
+
+/* A value for new rows, of a column that no attribute is in. */
+typedef struct ConstantColumn
+{
+	char	   *name;
+	char	   *type_sql;
+	char	   *text;			/* NULL: null */
+} ConstantColumn;
+
+typedef struct Layout
+{
+	/* names of columns; NULL where the state table has the part */
+	char	   *id;
+	char	   *document;
+	char	   *version;
+	char	   *created;
+	char	   *modified;
+	char	   *password;		/* NULL: passwords are not kept */
+	List	   *columns;		/* of AttributeColumn * */
+	List	   *constants;		/* of ConstantColumn * */
+	Oid			state;			/* InvalidOid: none */
+	char	   *state_sql;		/* qualified and quoted */
+
+	/* in SQL, of a row u of the table and s of the state table */
+	const char *from_sql;
+	const char *id_sql;
+	const char *document_sql;
+	const char *version_sql;
+	const char *created_sql;
+	const char *modified_sql;
+} Layout;
+
+/* What is written, in SQL. */
+typedef struct LayoutValues
+{
+	const char *document;
+	const char *version;
+	const char *modified;		/* a timestamptz */
+	const char *texts;			/* text[]: of the attributes in columns */
+} LayoutValues;
+
+/* The columns as a user table's registration names them; NULL: our own. */
+extern void layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
+						Oid state, TimestampTz registered);
+extern void layout_load_columns(Layout *layout, Oid users, const Schema *schema, JsonbValue *names);
+extern JsonbValue *layout_compose(const Layout *layout, JsonbValue *rest, const Datum *values,
+								  const bool *nulls);
+extern JsonbValue *layout_split(const Layout *layout, JsonbValue *document, char **texts);
+extern JsonbValue *layout_settle(const Layout *layout, JsonbValue *document);
+extern void layout_insert_sql(const Layout *layout, Oid users, const LayoutValues *values,
+							  StringInfo columns, StringInfo expressions);
+extern void layout_update_sql(const Layout *layout, Oid users, const LayoutValues *values,
+							  StringInfo assignments);
+extern void layout_versions_sql(const Layout *layout, Oid users, StringInfo assignments);
+extern const char *layout_path_of_column(const Layout *layout, const char *column);
+
+#endif							/* USERSTORE_LAYOUT_H */

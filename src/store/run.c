@@ -1,0 +1,133 @@
+/*
+ * run.c
+ *	  Run the statements on a user table, and say of what they violate what it
+ *	  means for a user.
+ */
+#include "postgres.h"
+
+#include "utils/lsyscache.h"
+
+#include "core/errors.h"
+#include "store/store.h"
+
+char *
+taken_message(const char *path)
+{
+	return psprintf("a user with this \"%s\" exists already", path);
+}
+
+char *
+taken_hint(const char *path)
+{
+	return psprintf("Send another value of \"%s\", or update the user who has this one.", path);
+}
+
+static bool
+is_named(Oid relid, const ErrorData *error)
+{
+	char	   *name = OidIsValid(relid) ? get_rel_name(relid) : NULL;
+
+	return name != NULL && strcmp(error->table_name, name) == 0 &&
+		strcmp(error->schema_name, get_namespace_name(get_rel_namespace(relid))) == 0;
+}
+
+/*
+ * What a violated constraint of the user table means for a user.  The SQLSTATE,
+ * the constraint and the table stay, since drivers and ORMs know them; a DETAIL
+ * that shows the row does not.
+ */
+static void
+explain_violation(Binding *binding, ErrorData *error)
+{
+	const char *path = NULL;
+	ListCell   *lc;
+
+	if (error->table_name == NULL || error->schema_name == NULL ||
+		(!is_named(binding->users, error) && !is_named(binding->layout.state, error)))
+		return;
+	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION || error->constraint_name == NULL)
+	{
+		if (error->column_name != NULL)
+			path = layout_path_of_column(&binding->layout, error->column_name);
+		error->detail = error_detail(path != NULL ? path : error->column_name, SCIM_INVALID_VALUE);
+		error->detail_log = NULL;
+		return;
+	}
+	if (binding->primary_key != NULL &&
+		strcmp(error->constraint_name, binding->primary_key) == 0)
+		path = "id";
+	foreach(lc, binding->unique_indexes)
+	{
+		UniqueIndex *unique = lfirst(lc);
+
+		if (strcmp(error->constraint_name, unique->name) == 0)
+			path = unique->path;
+	}
+	error->detail = error_detail(path, SCIM_UNIQUENESS);
+	error->detail_log = NULL;
+	if (path == NULL)
+		return;
+	error->message = taken_message(path);
+	error->hint = taken_hint(path);
+}
+
+/*
+ * Run a statement.  Gives the number of rows; when there are some, SPI_tuptable
+ * is to be freed.
+ */
+uint64
+run_statement(Binding *binding, BoundStatement statement, Datum *values, const char *nulls,
+			  bool read_only)
+{
+	SPIPlanPtr	plan = statement_plan(binding, statement);
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		int			result = SPI_execute_plan(plan, values, nulls, read_only, 0);
+
+		if (result < 0)
+			elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result)); /* can't happen */
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		explain_violation(binding, error);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	/* what SPI keeps, and the context in which it leaves us, last too long */
+	MemoryContextSwitchTo(context);
+	if (SPI_processed == 0)
+		SPI_freetuptable(SPI_tuptable);
+	return SPI_processed;
+}
+
+/*
+ * The same for what writes rows of the user table: our triggers leave those
+ * alone.
+ */
+uint64
+run_own_write(Binding *binding, BoundStatement statement, Datum *values, const char *nulls)
+{
+	OwnWrite	own;
+	volatile uint64 count = 0;
+
+	own_write_begin(&own, binding->users);
+	PG_TRY();
+	{
+		count = run_statement(binding, statement, values, nulls, false);
+	}
+	PG_FINALLY();
+	{
+		own_write_end(&own);
+	}
+	PG_END_TRY();
+	return count;
+}
