@@ -88,6 +88,17 @@ SELECT user_patch('people', 'a', '{"title": "Miss"}') ? 'groups' AS shown, calls
 SELECT status, body ? 'groups' AS shown FROM user_request('people', 'PATCH', '/Users/a?attributes=title', body => '{"title": "Mrs"}');
 SELECT calls();
 SELECT user_delete('people', 'c'), calls();
+-- what a change brings about is in its answer
+CREATE FUNCTION stable_groups(person text) RETURNS jsonb LANGUAGE sql STABLE AS $$
+	SELECT jsonb_agg(jsonb_build_object('value', m.team)) FROM regress_computed.members m WHERE m.person = $1 $$;
+CREATE FUNCTION joins() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO members VALUES ('t1', NEW.id); RETURN NULL; END $$;
+CREATE TRIGGER joins AFTER INSERT ON people FOR EACH ROW EXECUTE FUNCTION joins();
+SELECT attribute_computed_define('people', 'groups', 'stable_groups(text)');
+SELECT user_create('people', '{"userName": "dan"}', 'd') -> 'groups' AS groups;
+SELECT users_bulk_put('people', '[{"id": "e", "userName": "eve"}]', creates => true) #> '{Resources,0,groups}' AS groups;
+DROP TRIGGER joins ON people;
+DELETE FROM people WHERE id IN ('d', 'e');
+SELECT attribute_computed_define('people', 'groups', 'groups(text)');
 -- an answer that is given again is the one that was given
 SELECT user_patch('people', 'b', '{"title": "k"}', 'key') -> 'groups' AS groups;
 DELETE FROM members WHERE person = 'b';

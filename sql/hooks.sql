@@ -347,6 +347,14 @@ SELECT user_table_set('crew2', 'before_update', 'tidy');
 SELECT jsonb_array_length(users_bulk_put('crew2', '[{"userName": "l1", "externalId": "e1"}, {"userName": "l2", "externalId": "e1"}]', match => 'externalId', creates => true) -> 'Resources') AS items;
 SELECT version, document FROM crew2;
 
+-- unique values that it makes
+CREATE FUNCTION same_name(users regclass, id text, operation text, old jsonb, new jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+	SELECT $5 || jsonb_build_object('userName', left($5 ->> 'userName', 1)) $$;
+SELECT user_table_set('crew2', 'before_update', 'same_name');
+SELECT i ->> 'id' AS id, i ->> 'userName' AS "userName", i ->> 'detail' AS detail FROM jsonb_array_elements(users_bulk_put('crew2',
+	'[{"id": "1", "userName": "ann"}, {"id": "2", "userName": "al"}, {"id": "3", "userName": "bob"}, {"id": "1", "userName": "cy"}, {"id": "4", "userName": "ada"}]', creates => true) -> 'Resources') i;
+SELECT id, document ->> 'userName' AS "userName" FROM crew2 WHERE length(id) = 1 ORDER BY id;
+
 --
 -- Whose code it is
 --

@@ -143,7 +143,7 @@ finish_item(Bulk *bulk, BulkItem *item)
 		if (bulk->shape->bulk_shows_users)
 		{
 			select_answer(bulk->api->schema, bulk->api->profile, &selection);
-			user.document = computed_document(bulk->table, bulk->api, &selection, user.id,
+			user.document = computed_document(bulk->table, bulk->api, &selection, READ_FRESH, user.id,
 											  user.document);
 		}
 		result.user = &user;

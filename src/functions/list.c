@@ -268,7 +268,7 @@ take_user(Listing *listing, HeapTuple tuple, TupleDesc desc)
 		page->has_more = true;
 		return;
 	}
-	user.document = computed_document(listing->table, listing->api, &listing->selection, user.id,
+	user.document = computed_document(listing->table, listing->api, &listing->selection, READ_STABLE, user.id,
 									  user.document);
 	old = MemoryContextSwitchTo(GetMemoryChunkContext(page->items));
 	document_push(page->items,

@@ -700,7 +700,7 @@ answer(const Road *road)
 	else
 		select_answer(road->schema, road->profile, &selection);
 	user.document = computed_document(road->table, binding_api(road->table, road->profile->name),
-									  &selection, user.id, user.document);
+									  &selection, READ_FRESH, user.id, user.document);
 	if (selects)
 		return document_to_jsonb(road->shape->show_user(road->schema, road->profile, &user,
 														&selection));

@@ -269,7 +269,7 @@ get_user(const ReadCall *call, Outcome *outcome)
 	const BodyShape *shape = body_shape(api->profile->body);
 
 	select_shown(&selection, api->schema, &call->shown);
-	user.document = computed_document(table, api, &selection, user.id,
+	user.document = computed_document(table, api, &selection, READ_STABLE, user.id,
 									  document_from_jsonb(row.document));
 	outcome->id = user.id;
 	outcome->version = user.version;

@@ -8,11 +8,11 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "core/errors.h"
 #include "core/scim/path.h"
@@ -285,16 +285,22 @@ compute(Binding *binding, const ComputedAttribute *computed, const char *id)
 
 /*
  * The document of a user with the computed attributes that an answer shows.
- * selection may be NULL.
+ * selection may be NULL.  With mode READ_FRESH the functions see what the call
+ * has written.
  */
 JsonbValue *
 computed_document(Binding *binding, const BoundApi *api, const Selection *selection,
-				  const char *id, JsonbValue *document)
+				  ReadMode mode, const char *id, JsonbValue *document)
 {
 	ListCell   *lc;
 
 	if (api->computed == NIL)
 		return document;
+	if (mode == READ_FRESH)
+	{
+		CommandCounterIncrement();
+		PushActiveSnapshot(GetTransactionSnapshot());
+	}
 	document = document_copy_top(document);
 	foreach(lc, api->computed)
 	{
@@ -303,5 +309,7 @@ computed_document(Binding *binding, const BoundApi *api, const Selection *select
 		if (is_shown(api->schema, selection, computed))
 			put_value(document, computed->way, 0, compute(binding, computed, id));
 	}
+	if (mode == READ_FRESH)
+		PopActiveSnapshot();
 	return document;
 }

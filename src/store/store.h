@@ -328,8 +328,8 @@ extern Jsonb *hook_call(Binding *binding, const char *id, const char *operation,
  */
 extern List *computed_bind(const Schema *schema, JsonbValue *functions);
 extern JsonbValue *computed_document(Binding *binding, const BoundApi *api,
-									 const Selection *selection, const char *id,
-									 JsonbValue *document);
+									 const Selection *selection, ReadMode mode,
+									 const char *id, JsonbValue *document);
 
 /*
  * lookup.c
