@@ -71,6 +71,8 @@ my %calls = (
 	# shows nothing but what the caller has already
 	q{userstore.users_list('app.people')} => $denied,
 	q{userstore.user_matches('app.people', '{}', 'a pr')} => 'f',
+	q{userstore.user_document('app.people', NULL)} => '',
+	q{userstore.user_document_of('app.people', '{}', 1)} => '22023: table "people" has 0 columns with attributes, not 1',
 	q{userstore.user_request('app.people', 'GET', '/users/nobody')} => qq{(403,"{""Content-Type"": ""application/json""}","{""error"": ""permission denied for table people"", ""status"": 403}")},
 	q{userstore.user_request('app.people', 'PUT', '/users/ann', NULL, '{"secret": 3}')} =>
 	  qq{(403,"{""Content-Type"": ""application/json""}","{""error"": ""permission denied for table people"", ""status"": 403}")},
