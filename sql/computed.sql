@@ -244,7 +244,12 @@ SET SESSION AUTHORIZATION regress_computed_clerk;
 SELECT r.* FROM raised($$SELECT user_get('staff', 'a')$$) r;
 SET SESSION AUTHORIZATION regress_computed;
 SELECT f.state, f.message FROM "define"('roles', 'given(text)') f;
--- a schema that has lost the attribute
+-- a schema in which it has no place any more, and one that has lost it
+SELECT f.state, f.message FROM "define"('name.formatted', 'word(text)') f;
+SELECT attribute_schema_define('{"id": "urn:regress:computed:Person", "name": "Person", "attributes": [{"name": "login"},
+	{"name": "name", "type": "complex", "multiValued": true, "subAttributes": [{"name": "given"}, {"name": "formatted", "mutability": "readOnly"}]}]}');
+SELECT user_get('staff', 'a') - 'meta' AS shown;
+SELECT f.state, f.message FROM "define"('name.formatted', NULL) f;
 SELECT attribute_schema_define('{"id": "urn:regress:computed:Person", "name": "Person", "attributes": [{"name": "login"}]}');
 SELECT user_get('staff', 'a') - 'meta' AS shown;
 SELECT f.state, f.message FROM "define"('roles', NULL) f;

@@ -42,12 +42,24 @@ refuse_attribute(const char *path, const char *hint)
 			 errhint("%s", hint)));
 }
 
+/* Is there one place in a document for its value? */
+static bool
+has_place(const Schema *schema, const Attribute *attribute)
+{
+	ListCell   *lc;
+
+	foreach(lc, attribute_way(schema, attribute))
+	{
+		if (lfirst(lc) != attribute && ((Attribute *) lfirst(lc))->multi_valued)
+			return false;
+	}
+	return !attribute->is_extension;
+}
+
 /* Can the value of an attribute be a function's? */
 static void
 judge_attribute(const Schema *schema, const Attribute *attribute)
 {
-	ListCell   *lc;
-
 	if (attribute->is_extension)
 		refuse_attribute(attribute->path, "An extension is no value: name an attribute of it.");
 	if (attribute->mutability != MUTABILITY_READ_ONLY)
@@ -56,11 +68,8 @@ judge_attribute(const Schema *schema, const Attribute *attribute)
 		refuse_attribute(attribute->path, "It is unique, which only what is stored can be.");
 	if (attribute->returned == RETURNED_NEVER)
 		refuse_attribute(attribute->path, "It is never returned.");
-	foreach(lc, attribute_way(schema, attribute))
-	{
-		if (lfirst(lc) != attribute && ((Attribute *) lfirst(lc))->multi_valued)
-			refuse_attribute(attribute->path, "It is part of a list: have the whole list computed.");
-	}
+	if (!has_place(schema, attribute))
+		refuse_attribute(attribute->path, "It is part of a list: have the whole list computed.");
 }
 
 /* As a table's schemas have it, whatever rules its profile lays over them. */
@@ -147,7 +156,7 @@ computed_bind(const Schema *schema, JsonbValue *functions)
 		Attribute  *attribute = path_resolve(schema, document_cstring(&pair->key));
 		ComputedAttribute *computed;
 
-		if (attribute == NULL)
+		if (attribute == NULL || !has_place(schema, attribute))
 			continue;
 		attribute->mutability = MUTABILITY_READ_ONLY;
 		mark_computed(attribute);

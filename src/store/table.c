@@ -733,7 +733,7 @@ registration_guard(PG_FUNCTION_ARGS)
 		 catalog != catalog_relid(CATALOG_ATTRIBUTE_COMPUTED)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"registration_guard\" was not called as a trigger of userstore.user_table or attribute_lookup")));
+				 errmsg("function \"registration_guard\" was not called as a trigger of userstore.user_table, attribute_lookup or attribute_computed")));
 	desc = RelationGetDescr(trigger->tg_relation);
 	relations = catalog == catalog_relid(CATALOG_USER_TABLE) ? user_table_relations : lookup_relations;
 	for (; *relations != InvalidAttrNumber; relations++)
