@@ -29,6 +29,8 @@ SQL_PARTS = \
 	src/store/state.sql \
 	src/store/tenant.sql \
 	src/store/lookup.sql \
+	src/store/settings.sql \
+	src/store/computed.sql \
 	src/store/idempotency.sql \
 	src/functions/user.sql \
 	src/functions/bulk.sql \

@@ -79,6 +79,8 @@ resolve(Bulk *bulk, Match *match)
 	if (attribute->type == TYPE_COMPLEX || attribute->type == TYPE_ANY ||
 		attribute->type == TYPE_BOOLEAN || attribute->transient || attribute == schema->password)
 		refuse_match(match->path, "Name an attribute that has a single string or number.");
+	if (attribute->is_computed)
+		refuse_match(match->path, "Its value is not stored, but made when the user is shown.");
 	match->path = attribute->path;
 	match->attribute = attribute;
 	match->way = attribute_way(schema, attribute);

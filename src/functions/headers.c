@@ -1,7 +1,7 @@
 /*
  * headers.c
- *	  What the headers of an HTTP request say of an update: its idempotency key
- *	  and the version that the user has to have.
+ *	  What the headers of an HTTP request say of an update: its idempotency key,
+ *	  the version that the user has to have, and what the request is called.
  *
  * PostgREST hands a request's headers to SQL as the setting request.headers, a
  * JSON object.  There the update functions take from them what is not given as
@@ -81,6 +81,34 @@ take_tenant(JsonbValue *headers, const Binding *table)
 		return 0;
 	}
 	return tenant_select(tenant);
+}
+
+/*
+ * What the headers, which may be NULL, call the request; NULL when they do not.
+ */
+char *
+header_request_id(JsonbValue *headers)
+{
+	static const char *const names[] = {"Zuora-Track-Id", "X-Request-Id"};
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		char	   *value = http_header(headers, names[i]);
+
+		if (value != NULL && value[0] != '\0')
+			return claim_text(value);
+	}
+	return NULL;
+}
+
+/*
+ * Take that from the headers, unless the call says it.
+ */
+void
+take_request_id(JsonbValue *headers, UserCall *call)
+{
+	if (call->request_id == NULL)
+		call->request_id = header_request_id(headers);
 }
 
 /*

@@ -190,6 +190,8 @@ sort_expression(Listing *listing, const char *path)
 		attribute = attribute_member(&attribute->subs, "value");
 	if (attribute == NULL || attribute->returned == RETURNED_NEVER)
 		refuse_sort(path, "Name an attribute of the table's schemas that has simple values.");
+	if (attribute->is_computed)
+		refuse_sort(path, "Its value is not stored, but made when the user is shown.");
 	return attribute_expression(listing, attribute);
 }
 
@@ -266,6 +268,8 @@ take_user(Listing *listing, HeapTuple tuple, TupleDesc desc)
 		page->has_more = true;
 		return;
 	}
+	user.document = computed_document(listing->table, listing->api, &listing->selection, READ_STABLE, user.id,
+									  user.document);
 	old = MemoryContextSwitchTo(GetMemoryChunkContext(page->items));
 	document_push(page->items,
 				  document_copy(listing->shape->show_listed(listing->api->schema, listing->api->profile,

@@ -545,7 +545,11 @@ load_binding(Oid users, bool must_be)
 	binding->idempotency_sql = companion_name(registration.idempotency, binding, "idempotency");
 	binding->default_api = registration.api;
 	binding->schema_ids = registration.schemas;
-	binding->password_function = registration.password_function;
+	if (registration.password_function != NULL)
+		binding->password_function = function_bind(&password_kind, registration.password_function);
+	if (registration.before_update != NULL)
+		binding->before_update = function_bind(&hook_kind, registration.before_update);
+	binding->notify = registration.notify;
 	binding->is_attached = registration.layout != NULL;
 	if (OidIsValid(registration.state))
 		(void) companion_name(registration.state, binding, "state");
@@ -644,6 +648,7 @@ binding_api(Binding *binding, const char *name)
 	BoundApi   *api;
 	const Profile *default_profile;
 	JsonbValue *lookups;
+	JsonbValue *computed;
 	ListCell   *lc;
 
 	if (name == NULL)
@@ -655,6 +660,7 @@ binding_api(Binding *binding, const char *name)
 			return api;
 	}
 	lookups = catalog_lookups(binding->users);
+	computed = catalog_computed(binding->users);
 	context = AllocSetContextCreate(CurrentMemoryContext, "userstore api",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
@@ -663,6 +669,7 @@ binding_api(Binding *binding, const char *name)
 	default_profile = strcmp(name, binding->default_api) == 0 ? api->profile :
 		catalog_profile(binding->default_api);
 	api->schema = catalog_schema(binding->schema_ids, api->profile, default_profile, lookups);
+	api->computed = computed_bind(api->schema, computed);
 	MemoryContextSetParent(context, binding->context);
 	MemoryContextSwitchTo(binding->context);
 	binding->apis = lappend(binding->apis, api);

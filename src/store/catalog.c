@@ -40,6 +40,7 @@ static const char *const catalog_names[CATALOG_COUNT] = {
 	[CATALOG_USER_TABLE] = "user_table",
 	[CATALOG_ATTRIBUTE_LOOKUP] = "attribute_lookup",
 	[CATALOG_TENANT_GRANT] = "tenant_grant",
+	[CATALOG_ATTRIBUTE_COMPUTED] = "attribute_computed",
 	[CATALOG_ERA] = "era",
 };
 
@@ -96,6 +97,7 @@ store_init(void)
 	CacheRegisterRelcacheCallback(relcache_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, namespace_changed, (Datum) 0);
 	RegisterXactCallback(transaction_ended, NULL);
+	function_init();
 }
 
 /*
@@ -410,11 +412,20 @@ result_column(HeapTuple tuple, TupleDesc desc, int column, Oid type, bool *isnul
 	return value;
 }
 
+static char *
+text_or_null(HeapTuple tuple, int column, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
 static void
 read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 {
 	bool		isnull;
-	Datum		name;
+	Datum		value;
 
 	registration->users = DatumGetObjectId(heap_getattr(tuple, Anum_user_table_users, desc, &isnull));
 	registration->history = DatumGetObjectId(heap_getattr(tuple, Anum_user_table_history, desc, &isnull));
@@ -424,20 +435,17 @@ read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 	registration->unique_columns =
 		document_from_jsonb(DatumGetJsonbPCopy(heap_getattr(tuple, Anum_user_table_unique_columns,
 															desc, &isnull)));
-	registration->password_function = NULL;
-	name = heap_getattr(tuple, Anum_user_table_password_function, desc, &isnull);
-	if (!isnull)
-		registration->password_function = TextDatumGetCString(name);
-	name = heap_getattr(tuple, Anum_user_table_layout, desc, &isnull);
-	registration->layout = isnull ? NULL : document_from_jsonb(DatumGetJsonbPCopy(name));
-	name = heap_getattr(tuple, Anum_user_table_state, desc, &isnull);
-	registration->state = isnull ? InvalidOid : DatumGetObjectId(name);
+	registration->password_function = text_or_null(tuple, Anum_user_table_password_function, desc);
+	registration->before_update = text_or_null(tuple, Anum_user_table_before_update, desc);
+	registration->notify = text_or_null(tuple, Anum_user_table_notify, desc);
+	value = heap_getattr(tuple, Anum_user_table_layout, desc, &isnull);
+	registration->layout = isnull ? NULL : document_from_jsonb(DatumGetJsonbPCopy(value));
+	value = heap_getattr(tuple, Anum_user_table_state, desc, &isnull);
+	registration->state = isnull ? InvalidOid : DatumGetObjectId(value);
 	registration->registered_at =
 		DatumGetTimestampTz(heap_getattr(tuple, Anum_user_table_registered_at, desc, &isnull));
-	name = heap_getattr(tuple, Anum_user_table_tenant_column, desc, &isnull);
-	registration->tenant_column = isnull ? NULL : TextDatumGetCString(name);
-	name = heap_getattr(tuple, Anum_user_table_tenant_policy, desc, &isnull);
-	registration->tenant_policy = isnull ? NULL : TextDatumGetCString(name);
+	registration->tenant_column = text_or_null(tuple, Anum_user_table_tenant_column, desc);
+	registration->tenant_policy = text_or_null(tuple, Anum_user_table_tenant_policy, desc);
 }
 
 /* The registration of a user table; false when it has none. */
@@ -530,6 +538,31 @@ catalog_lookups(Oid users)
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
 	return lookups;
+}
+
+/*
+ * The functions of a user table's computed attributes: an object that maps
+ * attribute paths to names.
+ */
+JsonbValue *
+catalog_computed(Oid users)
+{
+	Relation	relation = table_open(catalog_relid(CATALOG_ATTRIBUTE_COMPUTED), AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(relation);
+	JsonbValue *functions = document_new_object();
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_attribute_computed_users, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(users));
+	scan = systable_beginscan(relation, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		document_add(functions, text_or_null(tuple, Anum_attribute_computed_path, desc),
+					 document_string(text_or_null(tuple, Anum_attribute_computed_function, desc)));
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return functions;
 }
 
 /* The newest era; 0 when none has begun.  Says whether it is this cluster's. */

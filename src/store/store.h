@@ -16,6 +16,7 @@
 
 #include "core/profile.h"
 #include "core/schema.h"
+#include "core/select.h"
 #include "store/layout.h"
 
 /*
@@ -30,6 +31,7 @@ typedef enum Catalog
 	CATALOG_USER_TABLE,
 	CATALOG_ATTRIBUTE_LOOKUP,
 	CATALOG_TENANT_GRANT,
+	CATALOG_ATTRIBUTE_COMPUTED,
 	CATALOG_ERA
 } Catalog;
 #define CATALOG_COUNT	(CATALOG_ERA + 1)
@@ -48,7 +50,9 @@ enum
 	Anum_user_table_state,
 	Anum_user_table_registered_at,
 	Anum_user_table_tenant_column,
-	Anum_user_table_tenant_policy
+	Anum_user_table_tenant_policy,
+	Anum_user_table_before_update,
+	Anum_user_table_notify
 };
 
 /* Columns of userstore.attribute_lookup. */
@@ -67,6 +71,14 @@ enum
 	Anum_tenant_grant_grantee
 };
 
+/* Columns of userstore.attribute_computed. */
+enum
+{
+	Anum_attribute_computed_users = 1,
+	Anum_attribute_computed_path,
+	Anum_attribute_computed_function
+};
+
 /* A row of userstore.user_table. */
 typedef struct Registration
 {
@@ -77,6 +89,8 @@ typedef struct Registration
 	List	   *schemas;		/* of char * */
 	JsonbValue *unique_columns; /* attribute path → column */
 	char	   *password_function;	/* qualified and quoted, or NULL */
+	char	   *before_update;	/* the same */
+	char	   *notify;			/* a channel, or NULL */
 	JsonbValue *layout;			/* names of columns, or NULL: our own */
 	Oid			state;			/* or InvalidOid */
 	TimestampTz registered_at;
@@ -108,6 +122,7 @@ extern bool catalog_registration(Oid users, Registration *registration);
 extern List *catalog_registrations(void);
 extern bool catalog_registration_of(Oid relid, Registration *registration);
 extern JsonbValue *catalog_lookups(Oid users);
+extern JsonbValue *catalog_computed(Oid users);
 extern int	catalog_era(void);
 extern List *text_array_list(Datum array);
 extern Datum list_text_array(List *list);
@@ -170,12 +185,55 @@ extern void plan_by_index(SPIPlanPtr plan);
 extern void statements_free(Binding *binding);
 
 /*
+ * function.c
+ */
+#define MAX_FUNCTION_ARGS	5
+
+/* What is asked of a function that a table names. */
+typedef struct FunctionKind
+{
+	const char *signature;		/* for messages */
+	int			nargs;
+	Oid			args[MAX_FUNCTION_ARGS];
+	Oid			results[8];		/* types of which it returns one, then
+								 * InvalidOid */
+	bool		may_be_strict;
+	const char *hint;			/* what such a function does */
+} FunctionKind;
+
+/* A function of a table, as a backend knows it. */
+typedef struct BoundFunction
+{
+	const FunctionKind *kind;
+	char	   *name;			/* qualified and quoted */
+	FmgrInfo	info;
+	uint64		found_at;		/* 0: it has to be found (again) */
+	Oid			result;			/* type that it returns, as it was found */
+	bool		is_volatile;
+	bool		is_running;
+	MemoryContext context;		/* what the function keeps between calls */
+} BoundFunction;
+
+extern const FunctionKind password_kind;
+extern const FunctionKind hook_kind;
+extern const FunctionKind computed_kind;
+extern void function_init(void);
+extern char *function_name(const FunctionKind *kind, const char *name);
+extern char *function_name_for(const FunctionKind *kind, const char *name, Oid users);
+extern char *function_name_of(const FunctionKind *kind, Oid function, Oid users);
+extern BoundFunction *function_bind(const FunctionKind *kind, const char *name);
+extern bool function_is_volatile(Binding *binding, BoundFunction *function);
+extern Datum function_call(Binding *binding, BoundFunction *function,
+						   const NullableDatum *args, bool *isnull);
+
+/*
  * binding.c
  */
 typedef struct BoundApi
 {
 	const Profile *profile;
 	const Schema *schema;
+	List	   *computed;		/* see computed.c */
 } BoundApi;
 
 /*
@@ -205,8 +263,10 @@ struct Binding
 	Oid			id_in_param;
 	FmgrInfo	id_out;
 	bool		has_password;	/* is there a column for its hash? */
-	char	   *password_function;	/* NULL: bcrypt */
 	char	   *tenant_policy;	/* NULL: grants say */
+	BoundFunction *password_function;	/* NULL: bcrypt */
+	BoundFunction *before_update;	/* or NULL */
+	char	   *notify;			/* a channel, or NULL */
 	char	   *default_api;
 	List	   *schema_ids;
 	List	   *apis;			/* of BoundApi * */
@@ -270,6 +330,25 @@ extern void binding_require_password(Binding *binding, AclMode mode);
 extern bool binding_hides_rows(Binding *binding);
 extern bool is_our_trigger(const Trigger *trigger);
 extern bool binding_may_refuse_insert(Binding *binding);
+
+/*
+ * hook.c
+ */
+extern Jsonb *hook_call(Binding *binding, const char *id, const char *operation,
+						Jsonb *before, Jsonb *after, bool *wrote);
+
+/*
+ * computed.c
+ */
+extern List *computed_bind(const Schema *schema, JsonbValue *functions);
+extern JsonbValue *computed_document(Binding *binding, const BoundApi *api,
+									 const Selection *selection, ReadMode mode,
+									 const char *id, JsonbValue *document);
+
+/*
+ * lookup.c
+ */
+extern void require_own_table(Oid users, Registration *registration);
 
 /*
  * table.c
@@ -410,9 +489,17 @@ extern void own_write_end(OwnWrite *own);
 /*
  * password.c
  */
-extern char *password_function_name(const char *name);
 extern char *password_hash(Binding *binding, const char *path, const char *password);
 extern bool password_matches(Binding *binding, const char *password, const char *hash);
+
+/*
+ * origin.c
+ */
+#define MAX_CLAIM_LENGTH	255 /* in characters */
+
+extern char *userstore_actor;
+extern char *claim_text(const char *claim);
+extern char *claimed_actor(void);
 
 /*
  * history.c
@@ -428,7 +515,6 @@ typedef struct HistoryEntry
 	const char *request_id;
 } HistoryEntry;
 
-extern char *userstore_actor;
 extern bool history_append(Binding *binding, const HistoryEntry *entry);
 extern int64 history_newest_version(Binding *binding, Datum user_id,
 									TimestampTz *changed_at);
@@ -444,6 +530,11 @@ typedef struct NewestVersion
 extern int	history_append_set(Binding *binding, HistoryEntry *const *entries, int count);
 extern int	history_newest_versions(Binding *binding, const Datum *ids, int count,
 									NewestVersion **found);
+
+/*
+ * notify.c
+ */
+extern void notify_change(Binding *binding, const HistoryEntry *entry);
 
 /*
  * set.c: many users at once

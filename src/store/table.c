@@ -567,7 +567,7 @@ char *
 password_function_argument(FunctionCallInfo fcinfo, int arg)
 {
 	return PG_ARGISNULL(arg) ? NULL :
-		password_function_name(text_to_cstring(PG_GETARG_TEXT_PP(arg)));
+		function_name(&password_kind, text_to_cstring(PG_GETARG_TEXT_PP(arg)));
 }
 
 /* Schemas as given, or those of the profile. */
@@ -765,7 +765,7 @@ owner_of(Oid relid)
 }
 
 /*
- * Row trigger on the registrations and lookup lists.  The owner of a database
+ * Row trigger on the registrations, lookup lists and computed attributes.  The owner of a database
  * may insert them, to restore a dump; but what registrations name is dropped
  * when somebody drops the user table, and lists decide what its users may have,
  * so it has to be the inserter's own.  Our functions insert as the catalog's
@@ -788,10 +788,11 @@ registration_guard(PG_FUNCTION_ARGS)
 		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
 		((catalog = RelationGetRelid(trigger->tg_relation)) != catalog_relid(CATALOG_USER_TABLE) &&
 		 catalog != catalog_relid(CATALOG_ATTRIBUTE_LOOKUP) &&
+		 catalog != catalog_relid(CATALOG_ATTRIBUTE_COMPUTED) &&
 		 catalog != catalog_relid(CATALOG_TENANT_GRANT)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"registration_guard\" was not called as a trigger of userstore.user_table, attribute_lookup or tenant_grant")));
+				 errmsg("function \"registration_guard\" was not called as a trigger of a table of userstore")));
 	desc = RelationGetDescr(trigger->tg_relation);
 	relations = catalog == catalog_relid(CATALOG_USER_TABLE) ? user_table_relations : other_relations;
 	for (; *relations != InvalidAttrNumber; relations++)

@@ -79,6 +79,8 @@ my %calls = (
 	q{userstore.users_bulk_put('app.people', '[{"id": "ann"}]', 'k')} => $denied,
 	q{userstore.users_bulk_patch('app.people', '[{"id": "ann"}]', match => 'secret')} => $denied,
 	q{userstore.attribute_lookup_define('app.people', 'a', '[]')} => $not_owner,
+	q{userstore.user_table_set('app.people', 'notify', 'c')} => $not_owner,
+	q{userstore.attribute_computed_define('app.people', 'a', 'pg_catalog.lower(text)')} => $not_owner,
 	q{userstore.user_password_verify('app.secrets', 'ann', 'x')} => '42501: permission denied for table secrets',
 	q{userstore.user_password_verify('app.secrets', 'nobody', 'x')} => '42501: permission denied for table secrets',
 	q{userstore.user_patch('app.secrets', 'ann', '{"password": "x"}')} => '42501: permission denied for table secrets',
@@ -125,7 +127,7 @@ for my $role (qw(clerk nobody))
 			for "INSERT INTO app.$table SELECT * FROM app.$table", "UPDATE app.$table SET version = 1",
 			"DELETE FROM app.$table", "TRUNCATE app.$table";
 	}
-	for my $table (qw(user_table attribute_schema api_profile attribute_lookup era))
+	for my $table (qw(user_table attribute_schema api_profile attribute_lookup attribute_computed era))
 	{
 		is(as($role, $_), "42501: permission denied for table $table", "$role: $_")
 			for "INSERT INTO userstore.$table DEFAULT VALUES", "DELETE FROM userstore.$table",
