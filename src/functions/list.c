@@ -106,12 +106,22 @@ use_index(Listing *listing)
 		UniqueIndex *index = lfirst(lc);
 		char	   *key;
 
-		equality = index->column != NULL ? find_equality(listing->filter, index->path) : NULL;
+		equality = index->column != NULL || index->is_claimed ?
+			find_equality(listing->filter, index->path) : NULL;
 		if (equality == NULL)
 			continue;
 		key = unique_key(index->type, equality->attribute->case_exact, equality->value);
 		if (key == NULL)
 			continue;
+		if (index->is_claimed)
+		{
+			Holder	   *holder;
+
+			/* whom the caller sees is still for the query to say */
+			if (set_holders(listing->table, index, list_make1(key), &holder) > 0)
+				look_up(listing, listing->table->layout.id_sql, listing->table->id_type, holder->id);
+			return;
+		}
 		look_up(listing, psprintf("u.%s", quote_identifier(index->column)), index->type, index->type == NUMERICOID ?
 				DirectFunctionCall3(numeric_in, CStringGetDatum(key), ObjectIdGetDatum(InvalidOid),
 									Int32GetDatum(-1)) : CStringGetTextDatum(key));

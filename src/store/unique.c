@@ -65,8 +65,10 @@ unique_column(const char *path, int number)
 	return psprintf("unique_%s%s", len > room ? name + (len - room) : name, suffix);
 }
 
-/* Numbers are the same however they are written; all else is kept as text. */
-static Oid
+/*
+ * Numbers are the same however they are written; all else is kept as text.
+ */
+Oid
 unique_column_type(const Attribute *attribute)
 {
 	return attribute->type == TYPE_DECIMAL || attribute->type == TYPE_INTEGER ?
