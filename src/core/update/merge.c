@@ -48,6 +48,28 @@ merge_any(JsonbValue *before, JsonbValue *sent)
 }
 
 /*
+ * An object that was sent, with null for each word that clears: what else the
+ * request says there counts as it does beside null.
+ */
+static JsonbValue *
+with_nulls(Update *update, const Attribute *parent, JsonbValue *sent)
+{
+	if (update->clear_token == NULL)
+		return sent;
+	sent = document_copy_top(sent);
+	document_foreach(pair, sent)
+	{
+		Attribute  *attribute = attribute_find(&parent->subs, pair->key.val.string.val,
+											   pair->key.val.string.len);
+
+		if (attribute != NULL && pair->value.type == jbvString &&
+			clears(update, attribute, &pair->value))
+			pair->value.type = jbvNull;
+	}
+	return sent;
+}
+
+/*
  * Merge into a stored complex value, or an item of one.
  */
 JsonbValue *
@@ -57,7 +79,7 @@ merge_object(Update *update, const Attribute *attribute, JsonbValue *before, Jso
 
 	if (attribute->lookup == NULL)
 		return merge_members(update, &attribute->subs, attribute, before, sent);
-	sent = lookup_sent(attribute, sent);
+	sent = lookup_sent(attribute, with_nulls(update, attribute, sent));
 	after = merge_members(update, &attribute->subs, attribute,
 						  lookup_base(attribute, before, sent), sent);
 	lookup_complete(attribute, after);
@@ -162,7 +184,7 @@ merge_keyed_item(Update *update, const Attribute *attribute, JsonbValue *array,
 		after = merge_object(update, attribute, &elems[at], sent);
 	else
 		after = merge_new_object(update, attribute, sent, true);
-	if (leaves_only_key(attribute, after, sent))
+	if (leaves_only_key(attribute, after, with_nulls(update, attribute, sent)))
 	{
 		if (at < array->val.array.nElems)
 		{
