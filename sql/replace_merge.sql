@@ -95,6 +95,10 @@ SELECT answer($$user_create('keyed', '{}', 'k')$$);
 SELECT answer($$user_patch('keyed', 'k', '{"o": {"l": [{"k": "a", "v": null}, {"k": "b", "v": "1", "m": [{"k": "c", "v": null}, {"k": "d"}]}, {"k": "B", "v": "2"}]}}')$$) FROM generate_series(1, 2);
 SELECT version, changed FROM keyed_history ORDER BY version;
 SELECT answer($$user_patch('keyed', 'k', '{"o": {"l": [{"k": "b", "v": null, "m": null}]}}')$$);
+-- an item that is cleared and then named again stays where it is
+SELECT answer($$user_patch('keyed', 'k', '{"o": {"l": [{"k": "x", "v": null}, {"k": "x", "v": "1"}, {"k": "y"}, {"k": "z", "v": "1"}, {"k": "Z", "v": null}]}}')$$) FROM generate_series(1, 2);
+SELECT max(version) FROM keyed_history;
+SELECT answer($$user_patch('keyed', 'k', '{"o": null}')$$);
 -- an item has a key, whatever stands for none
 SELECT api_profile_define('regress_rm_token', '{"schemas": ["urn:regress:rm:Keyed"], "clear_token": "-"}');
 SELECT answer(format('user_patch(%L, %L, %L, api => %L)', 'keyed', 'k', body, 'regress_rm_token')) FROM unnest(ARRAY['{"o": {"l": [{"k": "-"}]}}', '{"o": {"l": [{"k": "-", "v": "1"}]}}', '{"o": {"l": [{"k": null, "v": "1"}]}}', '{"o": {"l": [{"v": "1"}]}}']) body;

@@ -154,12 +154,12 @@ merge_new_object(Update *update, const Attribute *attribute, JsonbValue *sent, b
 }
 
 /*
- * Merge one item into the array under its key.  An item of which the request
- * clears all but the key is removed.
+ * Merge one item into the array under its key, and tell whether the request
+ * clears all of it but the key.
  */
 static void
 merge_keyed_item(Update *update, const Attribute *attribute, JsonbValue *array,
-				 JsonbValue *sent)
+				 JsonbValue *sent, bool *cleared)
 {
 	Attribute  *key = attribute->key;
 	SentMembers members = sent_members(update, &attribute->subs, attribute, sent);
@@ -181,46 +181,52 @@ merge_keyed_item(Update *update, const Attribute *attribute, JsonbValue *array,
 			break;
 	}
 	if (at < array->val.array.nElems)
-		after = merge_object(update, attribute, &elems[at], sent);
-	else
-		after = merge_new_object(update, attribute, sent, true);
-	if (leaves_only_key(attribute, after, with_nulls(update, attribute, sent)))
 	{
-		if (at < array->val.array.nElems)
-		{
-			memmove(&elems[at], &elems[at + 1],
-					sizeof(JsonbValue) * (array->val.array.nElems - at - 1));
-			array->val.array.nElems--;
-		}
-	}
-	else if (at < array->val.array.nElems)
+		after = merge_object(update, attribute, &elems[at], sent);
 		elems[at] = *after;
+	}
 	else
+	{
+		after = merge_new_object(update, attribute, sent, true);
 		document_push(array, after);
+	}
+	cleared[at] = leaves_only_key(attribute, after, with_nulls(update, attribute, sent));
 }
 
+/*
+ * An item of which the request clears all but the key is removed; at the end,
+ * so that one that it names again stays where it is.
+ */
 static JsonbValue *
 merge_keyed(Update *update, const Attribute *attribute, JsonbValue *before, JsonbValue *sent)
 {
 	JsonbValue *array = document_new_array();
+	JsonbValue *left = document_new_array();
+	bool	   *cleared;
 
 	if (before != NULL && before->type == jbvArray)
 	{
 		for (int i = 0; i < before->val.array.nElems; i++)
 			document_push(array, &before->val.array.elems[i]);
 	}
+	cleared = palloc0(sizeof(bool) * (array->val.array.nElems + sent->val.array.nElems));
 	for (int i = 0; i < sent->val.array.nElems; i++)
 	{
 		JsonbValue *item = &sent->val.array.elems[i];
 
 		CHECK_FOR_INTERRUPTS();
 		if (item->type == jbvObject)
-			merge_keyed_item(update, attribute, array, item);
+			merge_keyed_item(update, attribute, array, item, cleared);
 		else
 			validate_item(&update->validation, attribute, item);
 	}
-	validate_primary(&update->validation, attribute, array);
-	return array->val.array.nElems > 0 ? array : NULL;
+	for (int i = 0; i < array->val.array.nElems; i++)
+	{
+		if (!cleared[i])
+			document_push(left, &array->val.array.elems[i]);
+	}
+	validate_primary(&update->validation, attribute, left);
+	return left->val.array.nElems > 0 ? left : NULL;
 }
 
 static JsonbValue *
