@@ -178,6 +178,19 @@ require_id(Relation relation, const char *column)
 				 errhint("Make the column %s its primary key, not deferrable.", column)));
 }
 
+/* An app's table has rows of its own making: each has to be a user's. */
+static void
+require_not_null(Relation relation, const char *column)
+{
+	AttrNumber	number = get_attnum(RelationGetRelid(relation), column);
+
+	if (!TupleDescAttr(RelationGetDescr(relation), number - 1)->attnotnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg("table \"%s\" may have rows without an id", RelationGetRelationName(relation)),
+				 errhint("Set the column %s NOT NULL, or name another as id_column.", column)));
+}
+
 static bool
 is_listed(List *names, const char *name)
 {
@@ -514,6 +527,7 @@ check_layout(Relation relation, const char *api, List *schemas, JsonbValue *layo
 	Profile    *profile = catalog_profile(api);
 
 	require_id(relation, part_of(layout, "id"));
+	require_not_null(relation, part_of(layout, "id"));
 	require_type(relation, layout, "document", JSONBOID, JSONOID, JSONBOID);
 	require_type(relation, layout, "version", INT8OID, INT4OID, INT2OID);
 	require_type(relation, layout, "created", TIMESTAMPTZOID, TIMESTAMPOID, TIMESTAMPOID);

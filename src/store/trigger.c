@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -61,15 +62,28 @@ own_write_end(OwnWrite *own)
 	own_writes = own->outer;
 }
 
+/* Is it the user table, or a partition of it? */
 static bool
-is_own(Oid users, CommandId command)
+is_part_of(Relation relation, Oid users)
 {
+	return RelationGetRelid(relation) == users ||
+		(relation->rd_rel->relispartition &&
+		 list_member_oid(get_partition_ancestors(RelationGetRelid(relation)), users));
+}
+
+/* The statement of ours that wrote a row, or NULL. */
+static OwnWrite *
+own_write_of(const TriggerData *trigger, HeapTuple tuple)
+{
+	CommandId	command = TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ?
+	HeapTupleHeaderGetCmax(tuple->t_data) : HeapTupleHeaderGetCmin(tuple->t_data);
+
 	for (OwnWrite *own = own_writes; own != NULL; own = own->outer)
 	{
-		if (own->users == users && own->command == command)
-			return true;
+		if (own->command == command && is_part_of(trigger->tg_relation, own->users))
+			return own;
 	}
-	return false;
+	return NULL;
 }
 
 /*
@@ -156,6 +170,17 @@ append(Binding *binding, Datum id, int64 version, JsonbValue *before, JsonbValue
 		elog(ERROR, "history does not take a version of a user");	/* can't happen */
 }
 
+/* A row that an app's table has without an id by now is no user. */
+static bool
+has_id(const Layout *layout, Relation relation, HeapTuple tuple)
+{
+	bool		isnull;
+	Oid			type;
+
+	(void) table_row_column(relation, tuple, layout->id, &isnull, &type);
+	return !isnull;
+}
+
 /* A user whom plain SQL inserted, or gave another id: then with a document in the state table. */
 static void
 row_inserted(Binding *binding, Relation relation, HeapTuple tuple, const StateRow *moved)
@@ -164,6 +189,8 @@ row_inserted(Binding *binding, Relation relation, HeapTuple tuple, const StateRo
 	UserRow		written = {0};
 	TableRow	row;
 
+	if (!has_id(&binding->layout, relation, tuple))
+		return;
 	table_row_read(binding, relation, tuple, &state, &row);
 	written.version = row.version;
 	written.created = written.modified = GetCurrentTimestamp();
@@ -181,6 +208,8 @@ row_deleted(Binding *binding, Relation relation, HeapTuple tuple, StateRow *stat
 
 	state->version = 1;
 	state->document = NULL;
+	if (!has_id(&binding->layout, relation, tuple))
+		return;
 	if (OidIsValid(binding->layout.state))
 	{
 		bool		isnull;
@@ -203,12 +232,14 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 	UserRow		written = {0};
 	TableRow	before;
 	TableRow	after;
-	bool		isnull;
 	Oid			type;
-	Datum		old_id = table_row_column(relation, old, layout->id, &isnull, &type);
-	Datum		new_id = table_row_column(relation, new, layout->id, &isnull, &type);
+	bool		old_null;
+	bool		new_null;
+	Datum		old_id = table_row_column(relation, old, layout->id, &old_null, &type);
+	Datum		new_id = table_row_column(relation, new, layout->id, &new_null, &type);
 
-	if (!datumIsEqual(old_id, new_id, get_typbyval(binding->id_type), get_typlen(binding->id_type)))
+	if (old_null || new_null ||
+		!datum_image_eq(old_id, new_id, get_typbyval(binding->id_type), get_typlen(binding->id_type)))
 	{
 		/* to those who know users by their ids it is another one */
 		row_deleted(binding, relation, old, &state);
@@ -249,6 +280,27 @@ trigger_data(FunctionCallInfo fcinfo, const char *name, bool for_row)
 }
 
 /*
+ * The user table whose row a trigger is about: that of a partition is the one
+ * that was attached.  NULL when there is none any more.
+ */
+static Binding *
+find_user_table(Relation relation)
+{
+	ListCell   *lc;
+
+	if (!relation->rd_rel->relispartition)
+		return binding_find(RelationGetRelid(relation));
+	foreach(lc, get_partition_ancestors(RelationGetRelid(relation)))
+	{
+		Binding    *binding = binding_find(lfirst_oid(lc));
+
+		if (binding != NULL)
+			return binding;
+	}
+	return binding_find(RelationGetRelid(relation));
+}
+
+/*
  * BEFORE UPDATE: a row whose attributes change has the next version, unless the
  * statement gave it one itself.
  */
@@ -272,7 +324,7 @@ user_table_changing(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"user_table_changing\" is for BEFORE UPDATE")));
-	binding = binding_find(RelationGetRelid(relation));
+	binding = find_user_table(relation);
 	if (binding == NULL)
 		return PointerGetDatum(new);
 	layout = &binding->layout;
@@ -309,17 +361,15 @@ user_table_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = trigger_data(fcinfo, "user_table_changed", true);
 	Relation	relation = trigger->tg_relation;
-	Oid			users = RelationGetRelid(relation);
 	HeapTuple	tuple = trigger->tg_trigtuple;
 	Binding    *binding;
 	StateRow	state;
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		tuple = trigger->tg_newtuple;
-	if (is_own(users, TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ?
-			   HeapTupleHeaderGetCmax(tuple->t_data) : HeapTupleHeaderGetCmin(tuple->t_data)))
+	if (own_write_of(trigger, tuple) != NULL)
 		return PointerGetDatum(NULL);
-	binding = binding_find(users);
+	binding = find_user_table(relation);
 	if (binding == NULL)
 		return PointerGetDatum(NULL);
 	SPI_connect();
