@@ -224,24 +224,25 @@ require_fit(const Place *place, const char *column, Oid type)
 {
 	const Attribute *attribute = place->attribute;
 	Oid			base = getBaseType(type);
-	bool		is_json = base == JSONOID || base == JSONBOID;
-	bool		is_number = base == INT2OID || base == INT4OID || base == INT8OID ||
-	base == FLOAT4OID || base == FLOAT8OID || base == NUMERICOID;
+	Oid			element = get_element_type(base);
+	bool		is_list;
+	bool		is_number;
 
-	if (attribute == NULL || is_json)
+	if (attribute == NULL || base == JSONOID || base == JSONBOID)
 		return;
 	if (attribute->type == TYPE_COMPLEX || attribute->type == TYPE_ANY)
 		refuse_column(column, psprintf("Attribute %s has parts of its own, which a column of type jsonb can hold.",
 									   place->path));
-	if (attribute->multi_valued && place->filter == NULL)
-	{
-		if (!OidIsValid(get_element_type(base)))
-			refuse_column(column, psprintf("Attribute %s has several values, which a column of type text[] or jsonb can hold.",
-										   place->path));
-		return;
-	}
-	if (OidIsValid(get_element_type(base)))
+	is_list = attribute->multi_valued && place->filter == NULL;
+	if (is_list && !OidIsValid(element))
+		refuse_column(column, psprintf("Attribute %s has several values, which a column of type text[] or jsonb can hold.",
+									   place->path));
+	if (!is_list && OidIsValid(element))
 		refuse_column(column, psprintf("Attribute %s has a single value.", place->path));
+	if (is_list)
+		base = getBaseType(element);
+	is_number = base == INT2OID || base == INT4OID || base == INT8OID ||
+		base == FLOAT4OID || base == FLOAT8OID || base == NUMERICOID;
 	if ((attribute->type == TYPE_BOOLEAN) != (base == BOOLOID))
 		refuse_column(column, psprintf("Attribute %s is of type %s.", place->path,
 									   attribute_type_name(attribute->type)));

@@ -98,36 +98,57 @@ set_hash(const NewPassword *password, Datum *value, char *isnull)
 typedef struct Parts
 {
 	Jsonb	   *document;
+	bool		has_columns;
+	bool		changes_columns;
 	Datum		texts;			/* text[] */
-	bool		has_texts;
+	Datum		changed;		/* boolean[]: which of the columns change */
 } Parts;
 
-static Parts
-parts_of(Binding *binding, Jsonb *document)
+static Datum
+array_with_nulls(Oid type, Datum *elems, bool *nulls, int count)
 {
-	Parts		parts = {document, (Datum) 0, false};
+	int			bound = 1;
+	int16		len;
+	bool		byval;
+	char		align;
+
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	return PointerGetDatum(construct_md_array(elems, nulls, 1, &count, &bound, type, len, byval,
+											  align));
+}
+
+/* The parts of a document that comes after another, or NULL. */
+static Parts
+parts_of(Binding *binding, Jsonb *document, Jsonb *before)
+{
+	Parts		parts = {document};
 	int			count = list_length(binding->layout.columns);
 	char	  **texts;
 	Datum	   *elems;
 	bool	   *nulls;
-	int			bound = 1;
+	bool	   *changed;
 
 	if (count == 0)
 		return parts;
 	texts = palloc(sizeof(char *) * count);
 	elems = palloc0(sizeof(Datum) * count);
 	nulls = palloc(sizeof(bool) * count);
+	changed = palloc(sizeof(bool) * count);
+	parts.has_columns = true;
 	parts.document = document_to_jsonb(layout_split(&binding->layout, document_from_jsonb(document),
-													texts));
+													before != NULL ? document_from_jsonb(before) : NULL,
+													texts, changed));
 	for (int i = 0; i < count; i++)
 	{
 		nulls[i] = texts[i] == NULL;
 		if (!nulls[i])
 			elems[i] = CStringGetTextDatum(texts[i]);
+		parts.changes_columns |= changed[i];
 	}
-	parts.texts = PointerGetDatum(construct_md_array(elems, nulls, 1, &count, &bound, TEXTOID, -1,
-													 false, TYPALIGN_INT));
-	parts.has_texts = true;
+	parts.texts = array_with_nulls(TEXTOID, elems, nulls, count);
+	for (int i = 0; i < count; i++)
+		elems[i] = BoolGetDatum(changed[i]);
+	parts.changed = array_of(BOOLOID, elems, count);
 	return parts;
 }
 
@@ -153,7 +174,7 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
 			const NewPassword *password, UserRow *row)
 {
 	BoundStatement statement;
-	Parts		parts = parts_of(binding, document);
+	Parts		parts = parts_of(binding, document, NULL);
 	Datum		values[6];
 	char		nulls[] = "      ";
 
@@ -169,7 +190,7 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
 	values[2] = Int64GetDatum(row->version);
 	values[3] = TimestampTzGetDatum(row->modified);
 	values[4] = parts.texts;
-	nulls[4] = parts.has_texts ? ' ' : 'n';
+	nulls[4] = parts.has_columns ? ' ' : 'n';
 	if (password != NULL)
 		set_hash(password, &values[5], &nulls[5]);
 	if (run_own_write(binding, statement, values, nulls) == 0)
@@ -205,16 +226,10 @@ next_version(int64 version)
 
 /* Does the row itself have to be written, rather than only its state? */
 static bool
-writes_row(Binding *binding, Jsonb *before, const Parts *parts)
+writes_row(const Layout *layout, const Parts *parts)
 {
-	const Layout *layout = &binding->layout;
-	Parts		old;
-
-	if (layout->document != NULL || layout->version != NULL || layout->modified != NULL)
-		return true;
-	old = parts_of(binding, before);
-	return parts->has_texts &&
-		!datumIsEqual(old.texts, parts->texts, false, -1);
+	return parts->changes_columns || layout->document != NULL || layout->version != NULL ||
+		layout->modified != NULL;
 }
 
 /*
@@ -237,7 +252,7 @@ write_both(Binding *binding, Datum id, Datum *values, const char *nulls, const P
 	state.modified = DatumGetTimestampTz(values[3]);
 	if (!state_write(binding, id, parts->document, &state, false, &before->version))
 		return false;
-	if (password != NULL || writes_row(binding, before->document, parts))
+	if (password != NULL || writes_row(&binding->layout, parts))
 	{
 		if (run_own_write(binding, password ? STATEMENT_UPDATE_PASSWORD : STATEMENT_UPDATE, values,
 						  nulls) == 0)
@@ -261,20 +276,21 @@ bool
 user_write(Binding *binding, Datum id, Jsonb *document, const NewPassword *password,
 		   const UserRow *before, UserRow *row)
 {
-	Parts		parts = parts_of(binding, document);
-	Datum		values[7];
-	char		nulls[] = "       ";
+	Parts		parts = parts_of(binding, document, before->document);
+	Datum		values[8];
+	char		nulls[] = "        ";
 
 	values[0] = id;
 	values[1] = JsonbPGetDatum(parts.document);
 	values[2] = Int64GetDatum(next_version(before->version));
 	values[3] = TimestampTzGetDatum(Max(GetCurrentTimestamp(), before->modified + 1));
 	values[4] = parts.texts;
-	nulls[4] = parts.has_texts ? ' ' : 'n';
+	nulls[4] = nulls[7] = parts.has_columns ? ' ' : 'n';
 	nulls[5] = 'n';
 	if (password != NULL)
 		set_hash(password, &values[5], &nulls[5]);
 	values[6] = TransactionIdGetDatum(before->xmin);
+	values[7] = parts.changed;
 	if (OidIsValid(binding->layout.state))
 	{
 		if (!write_both(binding, id, values, nulls, &parts, password, before, row))

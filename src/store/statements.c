@@ -42,7 +42,10 @@ typedef struct Statement
 	"INSERT INTO {users} AS u " new conflict " RETURNING {written}, {u.id}"
 #define IF_NONE			" ON CONFLICT ({id}) DO NOTHING"
 
-/* $1 id, $2 document, $3 version, $4 time, $5 texts of columns, $6 hash of the password, $7 xmin of the row that was read */
+/*
+ * The same, with $7 xmin of the row that was read, and $8 which of the columns
+ * change
+ */
 #define UPDATE_USER(password) \
 	"UPDATE {users} AS u SET {assignments}" password BY_ID \
 	" AND u.xmin OPERATOR(pg_catalog.=) $7 RETURNING {written}"
@@ -134,11 +137,11 @@ static const Statement statements[STATEMENT_COUNT] = {
 	},
 	[STATEMENT_UPDATE] = {
 		UPDATE_USER(""),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID}
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID, BOOLARRAYOID}
 	},
 	[STATEMENT_UPDATE_PASSWORD] = {
 		UPDATE_USER(", {hash} = $6"),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID}
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID, BOOLARRAYOID}
 	},
 	[STATEMENT_PASSWORD] = {
 		"SELECT u.{hash} FROM {users} u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
@@ -261,7 +264,7 @@ static const Statement statements[STATEMENT_COUNT] = {
 static void add_text(StringInfo sql, const Binding *binding, const char *text);
 
 /* Words for the parts of a single row's statement. */
-static const LayoutValues row_values = {"$2", "$3", "$4", "$5"};
+static const LayoutValues row_values = {"$2", "$3", "$4", "$5", "$8"};
 
 /* The columns of a new row and their values. */
 static void
