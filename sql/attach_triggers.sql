@@ -51,6 +51,67 @@ DELETE FROM app WHERE login IS NULL;
 SELECT user_id, version, operation, document FROM app_history ORDER BY user_id, version;
 DROP TABLE app;
 
+--
+-- An app's AFTER trigger changes the same user again: each change has its version,
+-- the later one the later, and what history has last is what stands
+--
+CREATE TABLE app (id serial PRIMARY KEY, name text NOT NULL, slug text, parent int REFERENCES app ON UPDATE CASCADE ON DELETE CASCADE);
+CREATE FUNCTION slug() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE app SET slug = lower(NEW.name) WHERE id = NEW.id; RETURN NULL; END $$;
+CREATE TRIGGER "A slug" AFTER INSERT OR UPDATE OF name ON app FOR EACH ROW EXECUTE FUNCTION slug();
+SELECT user_table_attach('app', columns => '{"name": "name", "slug": "slug", "parent": "parent"}');
+CREATE VIEW outcome AS SELECT user_id, h.version, operation, changed, h.document, changed_at > lag(changed_at) OVER w AS later,
+	CASE WHEN h.version = last_value(h.version) OVER w THEN CASE WHEN h.document IS NULL THEN a IS NULL AND s IS NULL ELSE h.document = user_document('app', a) AND h.version = s.version END END AS stands
+	FROM app_history h LEFT JOIN app a ON a.id = user_id LEFT JOIN app_state s USING (user_id)
+	WINDOW w AS (PARTITION BY user_id ORDER BY h.version ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) ORDER BY user_id, version;
+INSERT INTO app (name) VALUES ('SQL');
+SELECT user_create('app', '{"name": "ONE", "title": "Dr", "parent": 1}') - 'meta' - 'id' AS created;
+UPDATE app SET name = 'SQL2' WHERE id = 1;
+SELECT user_patch('app', '2', '{"name": "TWO", "title": "Prof"}') - 'meta';
+-- and foreign keys of PostgreSQL's
+UPDATE app SET id = 3 WHERE id = 1;
+SELECT user_get('app', '2') - 'meta' || jsonb_build_object('version', user_version('app', '2'));
+SELECT user_id, version, stands FROM outcome WHERE stands IS NOT NULL;
+SELECT user_delete('app', '3');
+TABLE outcome;
+-- where triggers do not fire, the functions write the same
+RESET ROLE;
+SET session_replication_role = replica;
+SET ROLE regress_attach_triggers;
+SELECT user_create('app', '{"name": "NONE", "title": "Dr"}', '9') - 'meta';
+SELECT user_patch('app', '9', '{"title": null, "x": 1}') - 'meta';
+UPDATE app SET name = 'unnoticed' WHERE id = 9;
+RESET ROLE;
+RESET session_replication_role;
+SET ROLE regress_attach_triggers;
+SELECT user_id, version, document FROM app_state;
+SELECT version, operation, document FROM app_history WHERE user_id = 9 ORDER BY version;
+DROP VIEW outcome;
+DROP TABLE app;
+
+--
+-- Times that the app has to the second, or sets itself to the beginning of the transaction
+--
+CREATE TABLE app (id int PRIMARY KEY, name text, at timestamp(0));
+SELECT user_table_attach('app', modified_column => 'at', columns => '{"name": "name"}');
+BEGIN;
+SELECT user_put('app', '1', '{"name": "a"}') #> '{meta,version}';
+SELECT user_patch('app', '1', '{"name": "b"}') #> '{meta,version}';
+UPDATE app SET name = 'c';
+SELECT user_patch('app', '1', '{"x": 1}') #> '{meta,version}';
+COMMIT;
+SELECT date_trunc('second', at) = at FROM app;
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.at = now(); RETURN NEW; END $$;
+CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON app FOR EACH ROW EXECUTE FUNCTION touch();
+ALTER TABLE app ALTER at TYPE timestamp;
+BEGIN;
+SELECT user_patch('app', '1', '{"name": "d"}') #> '{meta,version}';
+SELECT user_patch('app', '1', '{"x": 2}') #> '{meta,version}';
+SELECT user_patch('app', '1', '{"x": 3}') #> '{meta,version}';
+UPDATE app SET name = 'e';
+COMMIT;
+SELECT version, operation, changed, changed_at > lag(changed_at) OVER (ORDER BY version) FROM app_history ORDER BY version;
+DROP TABLE app;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA regress_attach_triggers CASCADE;

@@ -93,7 +93,7 @@ layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
 	if (names == NULL)
 	{
 		layout->from_sql = psprintf("%s u", users_sql);
-		layout->document_sql = "u.document";
+		layout->document_sql = layout->written_sql = "u.document";
 		layout->version_sql = "u.version";
 		layout->created_sql = "u.created_at";
 		layout->modified_sql = "u.modified_at";
@@ -114,6 +114,7 @@ layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
 	layout->document_sql = layout->document != NULL ?
 		psprintf("coalesce(u.%s::pg_catalog.jsonb, '{}')", quote_identifier(layout->document)) :
 		"coalesce(s.document, '{}')";
+	layout->written_sql = layout->document != NULL ? layout->document_sql : "$2";
 	layout->version_sql = layout->version != NULL ?
 		psprintf("coalesce(u.%s::pg_catalog.int8, 1)", quote_identifier(layout->version)) :
 		"coalesce(s.version, 1)";
@@ -265,6 +266,12 @@ load_constant(Oid users, const char *name, JsonbValue *value)
 	return constant;
 }
 
+static char *
+document_of(Oid users, const char *stored, const char *columns)
+{
+	return psprintf("userstore.user_document_of('%u'::pg_catalog.regclass, %s%s)", users, stored, columns);
+}
+
 /*
  * The attributes in columns of their own.
  */
@@ -297,8 +304,8 @@ layout_load_columns(Layout *layout, Oid users, const Schema *schema, JsonbValue 
 	initStringInfo(&arguments);
 	foreach(lc, layout->columns)
 		appendStringInfo(&arguments, ", u.%s", quote_identifier(((AttributeColumn *) lfirst(lc))->name));
-	layout->document_sql = psprintf("userstore.user_document_of('%u'::pg_catalog.regclass, %s%s)",
-									users, layout->document_sql, arguments.data);
+	layout->document_sql = document_of(users, layout->document_sql, arguments.data);
+	layout->written_sql = document_of(users, layout->written_sql, arguments.data);
 }
 
 /*
@@ -890,6 +897,20 @@ layout_versions_sql(const Layout *layout, Oid users, StringInfo assignments)
 	if (layout->modified != NULL)
 		parts = add_part(parts, layout->modified, time_value(users, layout->modified, "$4"));
 	add_assignments(assignments, parts);
+}
+
+/*
+ * What a write gives of a row: what the table has of it then, and for the rest
+ * these expressions of what was written.
+ */
+void
+layout_written_sql(const Layout *layout, Oid users, const char *document, const char *version,
+				   const char *created, const char *modified, StringInfo expressions)
+{
+	appendStringInfo(expressions, "%s, %s, %s, %s", document,
+					 layout->version != NULL ? layout->version_sql : version,
+					 layout->created != NULL ? layout->created_sql : created,
+					 layout->modified != NULL ? time_sql(users, layout->modified, NULL, modified) : modified);
 }
 
 /*

@@ -81,6 +81,7 @@ typedef struct Layout
 	const char *from_sql;
 	const char *id_sql;
 	const char *document_sql;
+	const char *written_sql;	/* the document, as a write with $2 gives it */
 	const char *version_sql;
 	const char *created_sql;
 	const char *modified_sql;
@@ -110,6 +111,9 @@ extern void layout_insert_sql(const Layout *layout, Oid users, const LayoutValue
 extern void layout_update_sql(const Layout *layout, Oid users, const LayoutValues *values,
 							  StringInfo assignments);
 extern void layout_versions_sql(const Layout *layout, Oid users, StringInfo assignments);
+extern void layout_written_sql(const Layout *layout, Oid users, const char *document,
+							   const char *version, const char *created, const char *modified,
+							   StringInfo expressions);
 extern const char *layout_path_of_column(const Layout *layout, const char *column);
 
 #endif							/* USERSTORE_LAYOUT_H */

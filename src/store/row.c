@@ -32,7 +32,20 @@ require_object_document(Jsonb *document)
 				 errmsg("the document of a user in a user table is not a JSON object")));
 }
 
-/* Take the row that a statement gave. */
+/* Take version and times of the row that a statement gave. */
+static void
+take_times(UserRow *row)
+{
+	HeapTuple	tuple = SPI_tuptable->vals[0];
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+
+	row->version = DatumGetInt64(result_column(tuple, desc, 2, INT8OID, NULL));
+	row->created = DatumGetTimestampTz(result_column(tuple, desc, 3, TIMESTAMPTZOID, NULL));
+	row->modified = DatumGetTimestampTz(result_column(tuple, desc, 4, TIMESTAMPTZOID, NULL));
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Take the whole row. */
 static void
 take_row(UserRow *row, bool with_xmin)
 {
@@ -41,12 +54,9 @@ take_row(UserRow *row, bool with_xmin)
 
 	row->document = DatumGetJsonbPCopy(result_column(tuple, desc, 1, JSONBOID, NULL));
 	require_object_document(row->document);
-	row->version = DatumGetInt64(result_column(tuple, desc, 2, INT8OID, NULL));
-	row->created = DatumGetTimestampTz(result_column(tuple, desc, 3, TIMESTAMPTZOID, NULL));
-	row->modified = DatumGetTimestampTz(result_column(tuple, desc, 4, TIMESTAMPTZOID, NULL));
 	row->xmin = with_xmin ?
 		DatumGetTransactionId(result_column(tuple, desc, 5, XIDOID, NULL)) : InvalidTransactionId;
-	SPI_freetuptable(SPI_tuptable);
+	take_times(row);
 }
 
 /*
@@ -152,18 +162,6 @@ parts_of(Binding *binding, Jsonb *document, Jsonb *before)
 	return parts;
 }
 
-/* What is in two tables is read again when both are written. */
-static void
-read_written(Binding *binding, Datum id, UserRow *row)
-{
-	if (!user_read(binding, id, READ_FRESH, row))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the user that was written cannot be read in table \"%s\"", binding->name),
-				 errdetail_path("id", NULL),
-				 errhint("A row security policy hides it, or a trigger has deleted it.")));
-}
-
 /*
  * Insert a user with the version and time that row says.  Gives false when no
  * row came of it: with if_none, because there is one with this id (or a trigger
@@ -175,6 +173,8 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
 {
 	BoundStatement statement;
 	Parts		parts = parts_of(binding, document, NULL);
+	NewState	state = {parts.document, row};
+	bool		has_state = OidIsValid(binding->layout.state);
 	Datum		values[6];
 	char		nulls[] = "      ";
 
@@ -193,19 +193,15 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
 	nulls[4] = parts.has_columns ? ' ' : 'n';
 	if (password != NULL)
 		set_hash(password, &values[5], &nulls[5]);
-	if (run_own_write(binding, statement, values, nulls) == 0)
+	row->created = row->modified;
+	if (run_own_write(binding, statement, values, nulls, has_state ? &state : NULL) == 0)
 		return false;
 	*id = result_column(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, binding->id_type, NULL);
 	*id = datumCopy(*id, get_typbyval(binding->id_type), get_typlen(binding->id_type));
-	if (!OidIsValid(binding->layout.state))
-	{
-		take_row(row, false);
-		return true;
-	}
-	SPI_freetuptable(SPI_tuptable);
-	row->created = row->modified;
-	(void) state_write(binding, *id, parts.document, row, true, NULL);
-	read_written(binding, *id, row);
+	take_row(row, false);
+	/* our trigger has done it, if triggers fire */
+	if (has_state && !state.is_written)
+		(void) state_write(binding, *id, parts.document, row, true, NULL);
 	return true;
 }
 
@@ -237,8 +233,8 @@ writes_row(const Layout *layout, const Parts *parts)
  * hold the lock on the row, so once it is ours, what is there stays.
  */
 static bool
-write_both(Binding *binding, Datum id, Datum *values, const char *nulls, const Parts *parts,
-		   const NewPassword *password, const UserRow *before, UserRow *row)
+write_both(Binding *binding, Datum id, Jsonb *document, Datum *values, const char *nulls,
+		   const Parts *parts, const NewPassword *password, const UserRow *before, UserRow *row)
 {
 	Datum		guard[2];
 	UserRow		state = *before;
@@ -252,14 +248,18 @@ write_both(Binding *binding, Datum id, Datum *values, const char *nulls, const P
 	state.modified = DatumGetTimestampTz(values[3]);
 	if (!state_write(binding, id, parts->document, &state, false, &before->version))
 		return false;
-	if (password != NULL || writes_row(&binding->layout, parts))
+	if (password == NULL && !writes_row(&binding->layout, parts))
 	{
-		if (run_own_write(binding, password ? STATEMENT_UPDATE_PASSWORD : STATEMENT_UPDATE, values,
-						  nulls) == 0)
-			refuse_silent_trigger(binding, "UPDATE");
-		SPI_freetuptable(SPI_tuptable);
+		*row = state;
+		row->document = document;
+		return true;
 	}
-	read_written(binding, id, row);
+	if (run_own_write(binding, password ? STATEMENT_UPDATE_PASSWORD : STATEMENT_UPDATE, values,
+					  nulls, NULL) == 0)
+		refuse_silent_trigger(binding, "UPDATE");
+	take_row(row, false);
+	if (binding->layout.created == NULL)
+		row->created = before->created;
 	return true;
 }
 
@@ -293,13 +293,13 @@ user_write(Binding *binding, Datum id, Jsonb *document, const NewPassword *passw
 	values[7] = parts.changed;
 	if (OidIsValid(binding->layout.state))
 	{
-		if (!write_both(binding, id, values, nulls, &parts, password, before, row))
+		if (!write_both(binding, id, document, values, nulls, &parts, password, before, row))
 			return false;
 	}
 	else
 	{
 		if (run_own_write(binding, password ? STATEMENT_UPDATE_PASSWORD : STATEMENT_UPDATE, values,
-						  nulls) == 0)
+						  nulls, NULL) == 0)
 			return false;
 		take_row(row, false);
 	}
@@ -347,20 +347,15 @@ user_set_version(Binding *binding, Datum id, int64 version, UserRow *row)
 	values[1] = Int64GetDatum(version);
 	values[2] = TimestampTzGetDatum(row->created);
 	values[3] = TimestampTzGetDatum(row->modified);
+	row->version = version;
 	if (layout->version != NULL || layout->created != NULL || layout->modified != NULL)
 	{
-		if (run_own_write(binding, STATEMENT_SET_VERSION, values, NULL) == 0)
+		if (run_own_write(binding, STATEMENT_SET_VERSION, values, NULL, NULL) == 0)
 			refuse_silent_trigger(binding, "UPDATE");
-		if (!OidIsValid(layout->state))
-		{
-			take_row(row, false);
-			return;
-		}
-		SPI_freetuptable(SPI_tuptable);
+		take_times(row);
 	}
-	row->version = version;
-	(void) state_write(binding, id, NULL, row, true, NULL);
-	read_written(binding, id, row);
+	if (OidIsValid(layout->state))
+		(void) state_write(binding, id, NULL, row, true, NULL);
 }
 
 /*
@@ -375,7 +370,7 @@ user_remove(Binding *binding, Datum id, const UserRow *before)
 
 	values[0] = id;
 	values[1] = TransactionIdGetDatum(before->xmin);
-	if (run_own_write(binding, STATEMENT_DELETE, values, NULL) == 0)
+	if (run_own_write(binding, STATEMENT_DELETE, values, NULL, NULL) == 0)
 		return false;
 	if (!OidIsValid(binding->layout.state))
 		return true;

@@ -111,15 +111,16 @@ run_statement(Binding *binding, BoundStatement statement, Datum *values, const c
 
 /*
  * The same for what writes rows of the user table: our triggers leave those
- * alone.
+ * alone, but for the state (NULL: none) of a user who is inserted.
  */
 uint64
-run_own_write(Binding *binding, BoundStatement statement, Datum *values, const char *nulls)
+run_own_write(Binding *binding, BoundStatement statement, Datum *values, const char *nulls,
+			  NewState * state)
 {
 	OwnWrite	own;
 	volatile uint64 count = 0;
 
-	own_write_begin(&own, binding->users);
+	own_write_begin(&own, binding, state);
 	PG_TRY();
 	{
 		count = run_statement(binding, statement, values, nulls, false);

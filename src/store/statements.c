@@ -148,7 +148,7 @@ static const Statement statements[STATEMENT_COUNT] = {
 		{ID, XIDOID}
 	},
 	[STATEMENT_SET_VERSION] = {
-		"UPDATE {users} AS u SET {versions}" BY_ID " RETURNING {written}",
+		"UPDATE {users} AS u SET {versions}" BY_ID " RETURNING {times}",
 		{ID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 	},
 	[STATEMENT_GUARD] = {
@@ -332,10 +332,12 @@ add_word(StringInfo sql, const Binding *binding, const char *word)
 		layout_update_sql(layout, binding->users, &row_values, sql);
 	else if (strcmp(word, "versions") == 0)
 		layout_versions_sql(layout, binding->users, sql);
+	else if (strcmp(word, "written") == 0 && layout->state_sql == NULL)
+		add_text(sql, binding, ROW_COLUMNS);
 	else if (strcmp(word, "written") == 0)
-		/* what the state table has of it is read when that is written too */
-		add_text(sql, binding, layout->state_sql == NULL ? ROW_COLUMNS :
-				 "null::pg_catalog.jsonb, 0::pg_catalog.int8, {u.id}, {u.id}");
+		layout_written_sql(layout, binding->users, layout->written_sql, "$3", "$4", "$4", sql);
+	else if (strcmp(word, "times") == 0)
+		layout_written_sql(layout, binding->users, "null::pg_catalog.jsonb", "$2", "$3", "$4", sql);
 	else
 		elog(ERROR, "unexpected word \"%s\" in a statement", word); /* can't happen */
 }

@@ -302,10 +302,18 @@ extern bool table_has_key(Oid relid, const char *const *columns, bool immediate)
 /*
  * run.c
  */
+/* What a user who is inserted gets in the state table. */
+typedef struct NewState
+{
+	Jsonb	   *document;
+	const UserRow *row;
+	bool		is_written;
+}			NewState;
+
 extern uint64 run_statement(Binding *binding, BoundStatement statement, Datum *values,
 							const char *nulls, bool read_only);
 extern uint64 run_own_write(Binding *binding, BoundStatement statement, Datum *values,
-							const char *nulls);
+							const char *nulls, NewState * state);
 extern char *taken_message(const char *path);
 extern char *taken_hint(const char *path);
 
@@ -365,14 +373,17 @@ extern void table_row_read(Binding *binding, Relation relation, HeapTuple tuple,
 /*
  * trigger.c
  */
+
+/* A statement that writes rows of a user table. */
 typedef struct OwnWrite
 {
-	Oid			users;
+	Binding    *binding;
 	CommandId	command;
+	NewState   *state;			/* or NULL */
 	struct OwnWrite *outer;
 } OwnWrite;
 
-extern void own_write_begin(OwnWrite *own, Oid users);
+extern void own_write_begin(OwnWrite *own, Binding *binding, NewState * state);
 extern void own_write_end(OwnWrite *own);
 
 /*

@@ -46,11 +46,12 @@ static OwnWrite *own_writes = NULL;
  * it.
  */
 void
-own_write_begin(OwnWrite *own, Oid users)
+own_write_begin(OwnWrite *own, Binding *binding, NewState * state)
 {
 	/* so that no other statement has its command id */
 	CommandCounterIncrement();
-	own->users = users;
+	own->binding = binding;
+	own->state = state;
 	own->command = GetCurrentCommandId(false);
 	own->outer = own_writes;
 	own_writes = own;
@@ -80,7 +81,7 @@ own_write_of(const TriggerData *trigger, HeapTuple tuple)
 
 	for (OwnWrite *own = own_writes; own != NULL; own = own->outer)
 	{
-		if (own->command == command && is_part_of(trigger->tg_relation, own->users))
+		if (own->command == command && is_part_of(trigger->tg_relation, own->binding->users))
 			return own;
 	}
 	return NULL;
@@ -263,6 +264,23 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 }
 
 /*
+ * One whom a function of ours inserts: its state is written before triggers of
+ * the app's may change the user again.
+ */
+static void
+own_row_inserted(const OwnWrite *own, Relation relation, HeapTuple tuple)
+{
+	bool		isnull;
+	Oid			type;
+	Datum		id = table_row_column(relation, tuple, own->binding->layout.id, &isnull, &type);
+
+	SPI_connect();
+	(void) state_write(own->binding, id, own->state->document, own->state->row, true, NULL);
+	own->state->is_written = true;
+	SPI_finish();
+}
+
+/*
  * The triggers
  */
 
@@ -343,8 +361,13 @@ user_table_changing(PG_FUNCTION_ARGS)
 		table_row_modified(layout, relation, new) <= table_row_modified(layout, relation, old))
 	{
 		columns[count] = get_attnum(RelationGetRelid(relation), layout->modified);
-		values[count++] = TimestampTzGetDatum(Max(GetCurrentTimestamp(),
-												  table_row_modified(layout, relation, old) + 1));
+		values[count] = TimestampTzGetDatum(Max(GetCurrentTimestamp(),
+												table_row_modified(layout, relation, old) + 1));
+		/* as precise as the column is */
+		values[count] = DirectFunctionCall2(timestamptz_scale, values[count],
+											Int32GetDatum(TupleDescAttr(RelationGetDescr(relation),
+																		columns[count] - 1)->atttypmod));
+		count++;
 	}
 	if (count == 0)
 		return PointerGetDatum(new);
@@ -363,11 +386,15 @@ user_table_changed(PG_FUNCTION_ARGS)
 	Relation	relation = trigger->tg_relation;
 	HeapTuple	tuple = trigger->tg_trigtuple;
 	Binding    *binding;
+	OwnWrite   *own;
 	StateRow	state;
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		tuple = trigger->tg_newtuple;
-	if (own_write_of(trigger, tuple) != NULL)
+	own = own_write_of(trigger, tuple);
+	if (own != NULL && own->state != NULL && TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		own_row_inserted(own, relation, tuple);
+	if (own != NULL)
 		return PointerGetDatum(NULL);
 	binding = find_user_table(relation);
 	if (binding == NULL)
