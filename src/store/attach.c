@@ -11,6 +11,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -250,6 +251,35 @@ require_fit(const Place *place, const char *column, Oid type)
 		refuse_column(column, psprintf("Attribute %s is a number.", place->path));
 }
 
+/* Can a column have this value? */
+static void
+require_default(Relation relation, const char *column, JsonbValue *value)
+{
+	AttrNumber	number = get_attnum(RelationGetRelid(relation), column);
+	Form_pg_attribute form = TupleDescAttr(RelationGetDescr(relation), number - 1);
+	MemoryContext context = CurrentMemoryContext;
+	Oid			function;
+	Oid			parameter;
+
+	getTypeInputInfo(form->atttypid, &function, &parameter);
+	PG_TRY();
+	{
+		(void) OidInputFunctionCall(function, layout_constant_text(value), parameter, form->atttypmod);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		error->message = psprintf("the default for column \"%s\" does not fit: %s", column,
+								  error->message);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+}
+
 /* Each attribute in a column of its own that the API may write. */
 static void
 check_columns(Relation relation, const Schema *schema, JsonbValue *layout, List *sensitive)
@@ -313,6 +343,7 @@ check_columns(Relation relation, const Schema *schema, JsonbValue *layout, List 
 		require_writable(relation, column);
 		if (is_listed(used, column))
 			refuse_column(column, "Defaults are for columns that hold no part of a user.");
+		require_default(relation, column, &pair->value);
 		used = lappend(used, column);
 	}
 	for (int i = 0; i < RelationGetNumberOfAttributes(relation); i++)
@@ -581,6 +612,12 @@ user_table_attach(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a table", RelationGetRelationName(relation))));
+	if (relation->rd_rel->relkind == RELKIND_RELATION &&
+		find_inheritance_children(users, NoLock) != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("other tables inherit from table \"%s\"", RelationGetRelationName(relation)),
+				 errhint("Their rows would be its users, but without its key and its triggers; partitions have both.")));
 	if (names_columns(fcinfo))
 	{
 		layout = read_layout(fcinfo, relation);

@@ -246,6 +246,16 @@ load_column(Relation relation, const Schema *schema, const char *path, const cha
 	return column;
 }
 
+/* A value for new rows as the column's input function takes it; NULL: null. */
+char *
+layout_constant_text(JsonbValue *value)
+{
+	if (value->type == jbvNull)
+		return NULL;
+	return value->type == jbvString ? document_cstring(value) :
+		JsonbToCString(NULL, &document_to_jsonb(value)->root, 0);
+}
+
 static ConstantColumn *
 load_constant(Oid users, const char *name, JsonbValue *value)
 {
@@ -259,10 +269,7 @@ load_constant(Oid users, const char *name, JsonbValue *value)
 				 errhint("Detach the table and attach it again with the columns that it has.")));
 	constant->name = pstrdup(name);
 	constant->type_sql = cast_type(get_atttype(users, number));
-	if (value->type == jbvString)
-		constant->text = document_cstring(value);
-	else if (value->type != jbvNull)
-		constant->text = JsonbToCString(NULL, &document_to_jsonb(value)->root, 0);
+	constant->text = layout_constant_text(value);
 	return constant;
 }
 

@@ -114,6 +114,7 @@ extern void layout_versions_sql(const Layout *layout, Oid users, StringInfo assi
 extern void layout_written_sql(const Layout *layout, Oid users, const char *document,
 							   const char *version, const char *created, const char *modified,
 							   StringInfo expressions);
+extern char *layout_constant_text(JsonbValue *value);
 extern const char *layout_path_of_column(const Layout *layout, const char *column);
 
 #endif							/* USERSTORE_LAYOUT_H */

@@ -31,6 +31,24 @@ is_named(Oid relid, const ErrorData *error)
 		strcmp(error->schema_name, get_namespace_name(get_rel_namespace(relid))) == 0;
 }
 
+/* The attribute that a constraint of the table, or else its column, is about, or NULL. */
+static const char *
+path_of_violation(Binding *binding, const ErrorData *error)
+{
+	ListCell   *lc;
+
+	if (error->column_name != NULL)
+		return layout_path_of_column(&binding->layout, error->column_name);
+	foreach(lc, binding->constraints)
+	{
+		JudgingConstraint *constraint = lfirst(lc);
+
+		if (error->constraint_name != NULL && strcmp(error->constraint_name, constraint->name) == 0)
+			return constraint->path;
+	}
+	return NULL;
+}
+
 /*
  * What a violated constraint of the user table means for a user.  The SQLSTATE,
  * the constraint and the table stay, since drivers and ORMs know them; a DETAIL
@@ -47,8 +65,9 @@ explain_violation(Binding *binding, ErrorData *error)
 		return;
 	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION || error->constraint_name == NULL)
 	{
-		if (error->column_name != NULL)
-			path = layout_path_of_column(&binding->layout, error->column_name);
+		path = path_of_violation(binding, error);
+		if (path != NULL)
+			error->message = psprintf("attribute \"%s\" does not fit: %s", path, error->message);
 		error->detail = error_detail(path != NULL ? path : error->column_name, SCIM_INVALID_VALUE);
 		error->detail_log = NULL;
 		return;

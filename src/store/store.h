@@ -198,6 +198,7 @@ struct Binding
 	List	   *apis;			/* of BoundApi * */
 	List	   *indexes;		/* OIDs: their names are cached too */
 	List	   *unique_indexes; /* of UniqueIndex * */
+	List	   *constraints;	/* of JudgingConstraint * */
 	char	   *primary_key;	/* name of its constraint */
 	bool		changes_rows;	/* what is written may be made another row */
 	bool		follows_rows;	/* what is written may make triggers write
@@ -207,6 +208,13 @@ struct Binding
 								 * another in ways that we do not know */
 	SPIPlanPtr	plans[STATEMENT_COUNT]; /* NULL: not prepared yet */
 };
+
+/* A constraint of an app's table on a column that holds an attribute. */
+typedef struct JudgingConstraint
+{
+	char	   *name;
+	const char *path;			/* of the attribute */
+}			JudgingConstraint;
 
 /* A unique constraint, and the attribute that it keeps unique. */
 struct UniqueIndex
