@@ -274,7 +274,7 @@ road_document(Road *road, JsonbValue *before)
 	if (before != NULL)
 		keep_common(before, after);
 	unstored_drop(road->schema, after);
-	return layout_settle(&road->table->layout, after);
+	return layout_settle(&road->table->layout, after, before);
 }
 
 /*

@@ -58,6 +58,22 @@ insert(Binding *binding, BoundStatement statement, Datum *values, const char *nu
 }
 
 /*
+ * When a version came about.  An app's column of times may have no fractions of
+ * seconds, or be set by its triggers: history goes on after its newest time all
+ * the same.
+ */
+static TimestampTz
+time_of(Binding *binding, const HistoryEntry *entry)
+{
+	TimestampTz newest_at;
+
+	if (!binding->is_attached || binding->layout.modified == NULL || entry->version == 1 ||
+		history_newest_version(binding, entry->user_id, &newest_at) == 0)
+		return entry->changed_at;
+	return Max(entry->changed_at, newest_at + 1);
+}
+
+/*
  * Append a version.  Gives false when history has that version of the user
  * already.
  */
@@ -76,7 +92,7 @@ history_append(Binding *binding, const HistoryEntry *entry)
 	else
 		nulls[3] = 'n';
 	values[4] = list_text_array(entry->changed);
-	values[5] = TimestampTzGetDatum(entry->changed_at);
+	values[5] = TimestampTzGetDatum(time_of(binding, entry));
 	set_origin(entry->request_id, &changed_by, values, nulls);
 	if (insert(binding, STATEMENT_HISTORY_INSERT, values, nulls) == 0)
 		return false;

@@ -243,7 +243,7 @@ set_write(Binding *binding, bool inserts, const NewRow *rows, int count, FoundRo
 		statement = binding->changes_rows ? STATEMENT_SET_INSERT_RETURNING : STATEMENT_SET_INSERT;
 	else
 		statement = binding->changes_rows ? STATEMENT_SET_UPDATE_RETURNING : STATEMENT_SET_UPDATE;
-	own_write_begin(&own, binding->users);
+	own_write_begin(&own, binding, NULL);
 	PG_TRY();
 	{
 		run(statement_plan(binding, statement), values, NULL);

@@ -42,7 +42,10 @@ typedef struct Statement
 	"INSERT INTO {users} AS u " new conflict " RETURNING {written}, {u.id}"
 #define IF_NONE			" ON CONFLICT ({key}) DO NOTHING"
 
-/* $1 id, $2 document, $3 version, $4 time, $5 texts of columns, $6 hash of the password, $7 xmin of the row that was read */
+/*
+ * The same, with $7 xmin of the row that was read, and $8 which of the columns
+ * change
+ */
 #define UPDATE_USER(password) \
 	"UPDATE {users} AS u SET {assignments}" password BY_ID \
 	" AND u.xmin OPERATOR(pg_catalog.=) $7 RETURNING {written}"
@@ -134,18 +137,18 @@ static const Statement statements[STATEMENT_COUNT] = {
 	},
 	[STATEMENT_UPDATE] = {
 		UPDATE_USER(""),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID}
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID, BOOLARRAYOID}
 	},
 	[STATEMENT_UPDATE_PASSWORD] = {
 		UPDATE_USER(", {hash} = $6"),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID}
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID, BOOLARRAYOID}
 	},
 	[STATEMENT_PASSWORD] = {
 		"SELECT u.{hash} FROM {users} u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
 		{ID, XIDOID}
 	},
 	[STATEMENT_SET_VERSION] = {
-		"UPDATE {users} AS u SET {versions}" BY_ID " RETURNING {written}",
+		"UPDATE {users} AS u SET {versions}" BY_ID " RETURNING {times}",
 		{ID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 	},
 	[STATEMENT_GUARD] = {
@@ -274,7 +277,7 @@ static const Statement statements[STATEMENT_COUNT] = {
 static void add_text(StringInfo sql, const Binding *binding, const char *text);
 
 /* Words for the parts of a single row's statement. */
-static const LayoutValues row_values = {"$2", "$3", "$4", "$5"};
+static const LayoutValues row_values = {"$2", "$3", "$4", "$5", "$8"};
 
 /* The columns of a new row and their values. */
 static void
@@ -360,10 +363,12 @@ add_word(StringInfo sql, const Binding *binding, const char *word)
 		layout_update_sql(layout, binding->users, &row_values, sql);
 	else if (strcmp(word, "versions") == 0)
 		layout_versions_sql(layout, binding->users, sql);
+	else if (strcmp(word, "written") == 0 && layout->state_sql == NULL)
+		add_text(sql, binding, ROW_COLUMNS);
 	else if (strcmp(word, "written") == 0)
-		/* what the state table has of it is read when that is written too */
-		add_text(sql, binding, layout->state_sql == NULL ? ROW_COLUMNS :
-				 "null::pg_catalog.jsonb, 0::pg_catalog.int8, {u.id}, {u.id}");
+		layout_written_sql(layout, binding->users, layout->written_sql, "$3", "$4", "$4", sql);
+	else if (strcmp(word, "times") == 0)
+		layout_written_sql(layout, binding->users, "null::pg_catalog.jsonb", "$2", "$3", "$4", sql);
 	else
 		elog(ERROR, "unexpected word \"%s\" in a statement", word); /* can't happen */
 }

@@ -280,6 +280,7 @@ struct Binding
 	List	   *indexes;		/* OIDs, with those of partitions: what is
 								 * known of them is cached too */
 	List	   *unique_indexes; /* of UniqueIndex * */
+	List	   *constraints;	/* of JudgingConstraint * */
 	char	   *primary_key;	/* name of its constraint */
 	bool		changes_rows;	/* what is written may be made another row */
 	bool		follows_rows;	/* what is written may make triggers write
@@ -289,6 +290,13 @@ struct Binding
 								 * another in ways that we do not know */
 	SPIPlanPtr	plans[STATEMENT_COUNT]; /* NULL: not prepared yet */
 };
+
+/* A constraint of an app's table on a column that holds an attribute. */
+typedef struct JudgingConstraint
+{
+	char	   *name;
+	const char *path;			/* of the attribute */
+} JudgingConstraint;
 
 /* A unique constraint, and the attribute that it keeps unique. */
 struct UniqueIndex
@@ -330,6 +338,7 @@ typedef struct UserRow
 
 extern Binding *binding_open(Oid users);
 extern Binding *binding_find(Oid users);
+extern Binding *binding_find_for(Relation relation);
 extern void binding_invalidate(Oid relid);
 extern void binding_free_retired(void);
 extern const BoundApi *binding_api(Binding *binding, const char *name);
@@ -434,10 +443,18 @@ extern bool table_has_key(Oid relid, const char *const *columns, bool immediate)
 /*
  * run.c
  */
+/* What a user who is inserted gets in the state table. */
+typedef struct NewState
+{
+	Jsonb	   *document;
+	const UserRow *row;
+	bool		is_written;
+} NewState;
+
 extern uint64 run_statement(Binding *binding, BoundStatement statement, Datum *values,
 							const char *nulls, bool read_only);
 extern uint64 run_own_write(Binding *binding, BoundStatement statement, Datum *values,
-							const char *nulls);
+							const char *nulls, NewState *state);
 extern void refuse_taken(Binding *binding, const char *path, const char *constraint);
 
 /*
@@ -490,7 +507,6 @@ extern Datum table_row_column(Relation relation, HeapTuple tuple, const char *na
 extern int64 table_row_version(const Layout *layout, Relation relation, HeapTuple tuple);
 extern Datum table_version_datum(Oid type, int64 version);
 extern char *table_row_tenant(Binding *binding, Relation relation, HeapTuple tuple);
-extern Oid	user_table_of(Relation relation);
 extern TimestampTz table_row_modified(const Layout *layout, Relation relation, HeapTuple tuple);
 extern void table_row_read(Binding *binding, Relation relation, HeapTuple tuple,
 						   const StateRow *state, TableRow *row);
@@ -498,14 +514,17 @@ extern void table_row_read(Binding *binding, Relation relation, HeapTuple tuple,
 /*
  * trigger.c
  */
+
+/* A statement that writes rows of a user table. */
 typedef struct OwnWrite
 {
-	Oid			users;
+	Binding    *binding;
 	CommandId	command;
+	NewState   *state;			/* or NULL */
 	struct OwnWrite *outer;
 } OwnWrite;
 
-extern void own_write_begin(OwnWrite *own, Oid users);
+extern void own_write_begin(OwnWrite *own, Binding *binding, NewState *state);
 extern void own_write_end(OwnWrite *own);
 
 /*

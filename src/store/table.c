@@ -32,9 +32,14 @@ PG_FUNCTION_INFO_V1(user_table_detach);
 PG_FUNCTION_INFO_V1(user_table_refresh);
 PG_FUNCTION_INFO_V1(registration_guard);
 
-/* Triggers of one event fire in the order of their names. */
+/*
+ * Triggers of one event fire in the order of their names.  Before a change ours
+ * comes last, to see what the app's have made of the row; after it ours comes
+ * first, before the app's, or PostgreSQL's own for foreign keys, which begin
+ * with RI, change users again.
+ */
 #define TRIGGER_CHANGING	"zz_userstore_changing"
-#define TRIGGER_CHANGED		"zz_userstore_changed"
+#define TRIGGER_CHANGED		"\"00_userstore_changed\""
 #define TRIGGER_TRUNCATED	"zz_userstore_truncated"
 #define TRIGGER_CLAIMS		"zz_userstore_claims"
 
@@ -491,8 +496,7 @@ ensure_password_column(Oid users, List *schema_ids, const char *api)
 }
 
 /*
- * The triggers that note what plain SQL does: see trigger.c.  They fire last of
- * all, so that they see what the app's have made of a row.  Rows that plain SQL
+ * The triggers that note what plain SQL does: see trigger.c.  Rows that plain SQL
  * inserts into a table of ours begin their history with their first change.
  */
 static void

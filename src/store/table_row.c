@@ -6,7 +6,6 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -83,17 +82,6 @@ table_row_tenant(Binding *binding, Relation relation, HeapTuple tuple)
 		return "";
 	getTypeOutputInfo(type, &function, &is_varlena);
 	return OidOutputFunctionCall(function, tenant);
-}
-
-/*
- * The user table that a relation is or, as a partition, belongs to.
- */
-Oid
-user_table_of(Relation relation)
-{
-	if (!relation->rd_rel->relispartition)
-		return RelationGetRelid(relation);
-	return llast_oid(get_partition_ancestors(RelationGetRelid(relation)));
 }
 
 /*

@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -45,11 +46,12 @@ static OwnWrite *own_writes = NULL;
  * it.
  */
 void
-own_write_begin(OwnWrite *own, Oid users)
+own_write_begin(OwnWrite *own, Binding *binding, NewState *state)
 {
 	/* so that no other statement has its command id */
 	CommandCounterIncrement();
-	own->users = users;
+	own->binding = binding;
+	own->state = state;
 	own->command = GetCurrentCommandId(false);
 	own->outer = own_writes;
 	own_writes = own;
@@ -61,15 +63,28 @@ own_write_end(OwnWrite *own)
 	own_writes = own->outer;
 }
 
+/* Is it the user table, or a partition of it? */
 static bool
-is_own(Oid users, CommandId command)
+is_part_of(Relation relation, Oid users)
 {
+	return RelationGetRelid(relation) == users ||
+		(relation->rd_rel->relispartition &&
+		 list_member_oid(get_partition_ancestors(RelationGetRelid(relation)), users));
+}
+
+/* The statement of ours that wrote a row, or NULL. */
+static OwnWrite *
+own_write_of(const TriggerData *trigger, HeapTuple tuple)
+{
+	CommandId	command = TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ?
+	HeapTupleHeaderGetCmax(tuple->t_data) : HeapTupleHeaderGetCmin(tuple->t_data);
+
 	for (OwnWrite *own = own_writes; own != NULL; own = own->outer)
 	{
-		if (own->users == users && own->command == command)
-			return true;
+		if (own->command == command && is_part_of(trigger->tg_relation, own->binding->users))
+			return own;
 	}
-	return false;
+	return NULL;
 }
 
 /*
@@ -156,6 +171,17 @@ append(Binding *binding, Datum id, int64 version, JsonbValue *before, JsonbValue
 		elog(ERROR, "history does not take a version of a user");	/* can't happen */
 }
 
+/* A row that an app's table has without an id by now is no user. */
+static bool
+has_id(const Layout *layout, Relation relation, HeapTuple tuple)
+{
+	bool		isnull;
+	Oid			type;
+
+	(void) table_row_column(relation, tuple, layout->id, &isnull, &type);
+	return !isnull;
+}
+
 /* A user whom plain SQL inserted, or gave another id: then with a document in the state table. */
 static void
 row_inserted(Binding *binding, Relation relation, HeapTuple tuple, const StateRow *moved)
@@ -164,6 +190,8 @@ row_inserted(Binding *binding, Relation relation, HeapTuple tuple, const StateRo
 	UserRow		written = {0};
 	TableRow	row;
 
+	if (!has_id(&binding->layout, relation, tuple))
+		return;
 	table_row_read(binding, relation, tuple, &state, &row);
 	written.version = row.version;
 	written.created = written.modified = GetCurrentTimestamp();
@@ -181,6 +209,8 @@ row_deleted(Binding *binding, Relation relation, HeapTuple tuple, StateRow *stat
 
 	state->version = 1;
 	state->document = NULL;
+	if (!has_id(&binding->layout, relation, tuple))
+		return;
 	if (OidIsValid(binding->layout.state))
 	{
 		bool		isnull;
@@ -203,10 +233,11 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 	UserRow		written = {0};
 	TableRow	before;
 	TableRow	after;
-	bool		isnull;
 	Oid			type;
-	Datum		old_id = table_row_column(relation, old, layout->id, &isnull, &type);
-	Datum		new_id = table_row_column(relation, new, layout->id, &isnull, &type);
+	bool		old_null;
+	bool		new_null;
+	Datum		old_id = table_row_column(relation, old, layout->id, &old_null, &type);
+	Datum		new_id = table_row_column(relation, new, layout->id, &new_null, &type);
 
 	if (binding->layout.tenant != NULL &&
 		strcmp(table_row_tenant(binding, relation, old), table_row_tenant(binding, relation, new)) != 0)
@@ -218,7 +249,8 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 		row_inserted(binding, relation, new, &state);
 		return;
 	}
-	if (!datumIsEqual(old_id, new_id, get_typbyval(binding->id_type), get_typlen(binding->id_type)))
+	if (old_null || new_null ||
+		!datum_image_eq(old_id, new_id, get_typbyval(binding->id_type), get_typlen(binding->id_type)))
 	{
 		/* to those who know users by their ids it is another one */
 		row_deleted(binding, relation, old, &state);
@@ -239,6 +271,23 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 		(void) state_write(binding, new_id, NULL, &written, false, NULL);
 	append(binding, new_id, after.version, before.document, after.document,
 		   layout->modified != NULL ? after.modified : written.modified, NULL);
+}
+
+/*
+ * One whom a function of ours inserts: its state is written before triggers of
+ * the app's may change the user again.
+ */
+static void
+own_row_inserted(const OwnWrite *own, Relation relation, HeapTuple tuple)
+{
+	bool		isnull;
+	Oid			type;
+	Datum		id = table_row_column(relation, tuple, own->binding->layout.id, &isnull, &type);
+
+	SPI_connect();
+	(void) state_write(own->binding, id, own->state->document, own->state->row, true, NULL);
+	own->state->is_written = true;
+	SPI_finish();
 }
 
 /*
@@ -282,7 +331,7 @@ user_table_changing(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"user_table_changing\" is for BEFORE UPDATE")));
-	binding = binding_find(user_table_of(relation));
+	binding = binding_find_for(relation);
 	if (binding == NULL)
 		return PointerGetDatum(new);
 	layout = &binding->layout;
@@ -301,8 +350,13 @@ user_table_changing(PG_FUNCTION_ARGS)
 		table_row_modified(layout, relation, new) <= table_row_modified(layout, relation, old))
 	{
 		columns[count] = get_attnum(RelationGetRelid(relation), layout->modified);
-		values[count++] = TimestampTzGetDatum(Max(GetCurrentTimestamp(),
-												  table_row_modified(layout, relation, old) + 1));
+		values[count] = TimestampTzGetDatum(Max(GetCurrentTimestamp(),
+												table_row_modified(layout, relation, old) + 1));
+		/* as precise as the column is */
+		values[count] = DirectFunctionCall2(timestamptz_scale, values[count],
+											Int32GetDatum(TupleDescAttr(RelationGetDescr(relation),
+																		columns[count] - 1)->atttypmod));
+		count++;
 	}
 	if (count == 0)
 		return PointerGetDatum(new);
@@ -319,18 +373,20 @@ user_table_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = trigger_data(fcinfo, "user_table_changed", true);
 	Relation	relation = trigger->tg_relation;
-	Oid			users = user_table_of(relation);
 	HeapTuple	tuple = trigger->tg_trigtuple;
 	Binding    *binding;
+	OwnWrite   *own;
 	StateRow	state;
 	int			nest_level = 0;
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		tuple = trigger->tg_newtuple;
-	if (is_own(users, TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ?
-			   HeapTupleHeaderGetCmax(tuple->t_data) : HeapTupleHeaderGetCmin(tuple->t_data)))
+	own = own_write_of(trigger, tuple);
+	if (own != NULL && own->state != NULL && TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		own_row_inserted(own, relation, tuple);
+	if (own != NULL)
 		return PointerGetDatum(NULL);
-	binding = binding_find(users);
+	binding = binding_find_for(relation);
 	if (binding == NULL)
 		return PointerGetDatum(NULL);
 	SPI_connect();
