@@ -55,6 +55,7 @@ DATABASES = {
     },
 }
 
+TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
