@@ -12,6 +12,7 @@ SELECT userstore.api_profile_define('django', '{
         "name.givenName": {"maxLength": 150},
         "name.familyName": {"maxLength": 150},
         "emails.value": {"format": "email", "maxLength": 254},
+        "emails.primary": {"primaryWhenOnly": true},
         "active": {"default": true, "absent": "keep"},
         "password": {"mutability": "readOnly"}
     }}', base => 'scim');
