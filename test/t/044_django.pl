@@ -102,7 +102,7 @@ sub schema
 }
 
 # The table as Django makes it, with a user from before.
-manage('migrate', '-v0', $_) foreach qw(admin sessions);
+manage('migrate', '-v0', $_) foreach qw(auth admin sessions);
 manage(qw(createsuperuser -v0 --noinput --username boss --email boss@example.com));
 my $schema = schema();
 my $boss = sql('SELECT * FROM auth_user');
