@@ -408,7 +408,7 @@ extern JsonbValue *add_unique_columns(Oid relid, const char *tenant, const Schem
 /*
  * drop.c
  */
-extern void release_table(Oid users);
+extern void release_table(const Registration *registration);
 
 /*
  * claim.c

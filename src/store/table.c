@@ -792,7 +792,7 @@ user_table_detach(PG_FUNCTION_ARGS)
 	require_argument(fcinfo, 0, "users");
 	require_registration(PG_GETARG_OID(0), &registration);
 	SPI_connect();
-	release_table(registration.users);
+	release_table(&registration);
 	delete_registration(registration.users);
 	SPI_finish();
 	PG_RETURN_VOID();
