@@ -157,7 +157,8 @@ require_read_committed(void)
 }
 
 /*
- * Delete the user as user_delete does, whatever the API profile says of that.
+ * Delete the user as user_delete does, whatever the API profile and the hook
+ * say of that.
  * False when there is none.
  */
 static bool

@@ -28,7 +28,7 @@ sub dump_has
 query(q{
 	CREATE EXTENSION pgcrypto;
 	SELECT userstore.user_table_create('scim', 'scim'), userstore.user_table_create('zuora', 'zuora'), userstore.user_table_create('oig', 'oig'),
-		userstore.user_table_create('plain');
+		userstore.user_table_create('plain'), userstore.user_table_create('parts', 'scim', partitions => 3);
 	CREATE TABLE app (login text PRIMARY KEY, mail text UNIQUE, extra jsonb);
 	INSERT INTO app VALUES ('ann', 'secret1@example.com', '{}');
 	SELECT userstore.user_table_attach('app', id_column => 'login', columns => '{"mail": "mail"}');
@@ -53,14 +53,15 @@ query(q{
 	INSERT INTO plain (id, document) VALUES ('ann', '{"a": "secret19"}');
 	SELECT userstore.user_patch('app', 'ann', '{"note": "secret20"}', 'k1');
 	DELETE FROM app;
+	SELECT userstore.user_create('parts', '{"userName": "secret21"}', 'ann', 'k1');
 	SET userstore.actor = '';
 	SELECT userstore.user_create('plain', '{"b": "stays"}', 'bob', 'k4')});
 my $before = dump_has(qr/secret\d+/);
 cmp_ok(scalar(split / /, $before), '>', 15, "values are in the dump: $before");
 like(dump_has(qr/\$2a\$\d\d/), qr/^\$2a/, 'and so is the hash of a password');
 
-is(query(q{SELECT string_agg(t || ' ' || e.versions || ' ' || e.answers, ', ' ORDER BY t) FROM unnest('{scim,zuora,plain,app}'::text[]) t, userstore.user_erase(t::regclass, 'ann') e}),
-	'app 2 1, plain 3 3, scim 5 5, zuora 2 2', 'erased');
+is(query(q{SELECT string_agg(t || ' ' || e.versions || ' ' || e.answers, ', ' ORDER BY t) FROM unnest('{scim,zuora,plain,app,parts}'::text[]) t, userstore.user_erase(t::regclass, 'ann') e}),
+	'app 2 1, parts 1 1, plain 3 3, scim 5 5, zuora 2 2', 'erased');
 is(dump_has(qr/secret\d+/), '', 'nothing of it is in the dump');
 is(dump_has(qr/\$2a\$\d\d/), '', 'nor the hash');
 like(dump_has(qr/stays|nobody/), qr/stays/, 'others are');
