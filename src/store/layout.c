@@ -91,6 +91,7 @@ layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
 	layout->tenant_sql = tenant != NULL ? tenant_selected_sql(users, tenant) : NULL;
 	layout->columns = layout->constants = NIL;
 	layout->state = state;
+	layout->registered = registered;
 	layout->id_sql = psprintf("u.%s", quote_identifier(layout->id));
 	if (names == NULL)
 	{

@@ -77,6 +77,7 @@ typedef struct Layout
 	List	   *constants;		/* of ConstantColumn * */
 	Oid			state;			/* InvalidOid: none */
 	char	   *state_sql;		/* qualified and quoted */
+	TimestampTz registered;		/* since when users are known who were there */
 
 	/* in SQL, of a row u of the table and s of the state table */
 	const char *tenant_sql;		/* the one that is selected */

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/acl.h"
@@ -126,6 +127,8 @@ extern bool catalog_registration_of(Oid relid, Registration *registration);
 extern JsonbValue *catalog_lookups(Oid users);
 extern JsonbValue *catalog_computed(Oid users);
 extern int	catalog_era(void);
+extern int	catalog_present_era(void);
+extern int64 catalog_era_system(int era);
 extern List *text_array_list(Datum array);
 extern Datum list_text_array(List *list);
 extern bool caller_owns(Oid owner);
@@ -164,6 +167,7 @@ typedef enum BoundStatement
 	STATEMENT_ALL,
 	STATEMENT_DELETE,
 	STATEMENT_HISTORY_INSERT,
+	STATEMENT_HISTORY_INSERT_BEFORE,
 	STATEMENT_HISTORY_VERSION,
 	STATEMENT_SET_LOCK,
 	STATEMENT_SET_READ_LOCKED,
@@ -174,7 +178,33 @@ typedef enum BoundStatement
 	STATEMENT_SET_UPDATE,
 	STATEMENT_SET_UPDATE_RETURNING,
 	STATEMENT_SET_HISTORY_INSERT,
+	STATEMENT_SET_HISTORY_INSERT_BEFORE,
 	STATEMENT_SET_HISTORY_VERSION,
+	STATEMENT_SET_HISTORY_NONE,
+	STATEMENT_PAST_VERSIONS,	/* the past: each followed by the same as the
+								 * caller */
+	STATEMENT_PAST_VERSIONS_GRANTED,
+	STATEMENT_PAST_STATE,
+	STATEMENT_PAST_STATE_GRANTED,
+	STATEMENT_PAST_STATES,
+	STATEMENT_PAST_STATES_GRANTED,
+	STATEMENT_PAST_NEWEST,
+	STATEMENT_PAST_NEWEST_GRANTED,
+	STATEMENT_PAST_LIFE,
+	STATEMENT_PAST_LIFE_GRANTED,
+	STATEMENT_PAST_CHANGES,
+	STATEMENT_PAST_CHANGES_GRANTED,
+	STATEMENT_PAST_VISIBLE,
+	STATEMENT_PAST_EXISTING,
+	STATEMENT_PAST_USERS,
+	STATEMENT_HISTORY_DOCUMENTS,
+	STATEMENT_HISTORY_ERASE,
+	STATEMENT_HISTORY_BLANK,
+	STATEMENT_HISTORY_PURGE,
+	STATEMENT_KEYS_LOCK,
+	STATEMENT_KEYS_OF_USER,
+	STATEMENT_KEYS_OF_MANY,
+	STATEMENT_KEY_DELETE,
 	STATEMENT_KEY_READ,
 	STATEMENT_KEY_INSERT,
 	STATEMENT_KEY_UPDATE,
@@ -507,6 +537,7 @@ extern Datum table_row_column(Relation relation, HeapTuple tuple, const char *na
 extern int64 table_row_version(const Layout *layout, Relation relation, HeapTuple tuple);
 extern Datum table_version_datum(Oid type, int64 version);
 extern char *table_row_tenant(Binding *binding, Relation relation, HeapTuple tuple);
+extern TimestampTz table_row_created(const Layout *layout, Relation relation, HeapTuple tuple);
 extern TimestampTz table_row_modified(const Layout *layout, Relation relation, HeapTuple tuple);
 extern void table_row_read(Binding *binding, Relation relation, HeapTuple tuple,
 						   const StateRow *state, TableRow *row);
@@ -554,8 +585,19 @@ typedef struct HistoryEntry
 	List	   *changed;		/* of char * */
 	TimestampTz changed_at;
 	const char *request_id;
+
+	/*
+	 * What the user was before, or NULL.  It is kept where history does not
+	 * know it: see history_may_lack().  Or the caller knows that history does
+	 * not go on here.
+	 */
+	Jsonb	   *before;
+	int64		before_version;
+	TimestampTz before_since;
+	bool		goes_on_elsewhere;
 } HistoryEntry;
 
+extern bool history_may_lack(const Binding *binding, int64 version);
 extern bool history_append(Binding *binding, const HistoryEntry *entry);
 extern int64 history_newest_version(Binding *binding, Datum user_id,
 									TimestampTz *changed_at);
@@ -576,6 +618,65 @@ extern int	history_newest_versions(Binding *binding, const Datum *ids, int count
  * notify.c
  */
 extern void notify_change(Binding *binding, const HistoryEntry *entry);
+
+/*
+ * past.c: history as callers read it
+ */
+typedef struct Past
+{
+	Binding    *binding;
+	bool		as_owner;		/* the caller may not read history itself */
+	bool		hides;			/* users whom the caller cannot see */
+} Past;
+
+/* A version of a user, or what was before the first that history knows. */
+typedef struct PastVersion
+{
+	Datum		user_id;
+	int64		version;
+	char	   *operation;		/* NULL: before the first version */
+	Jsonb	   *document;		/* NULL: deleted */
+	List	   *changed;		/* of char * */
+	TimestampTz changed_at;
+	char	   *changed_by;		/* or NULL */
+	char	   *actor;			/* or NULL */
+	char	   *request_id;		/* or NULL */
+	Jsonb	   *before;			/* or NULL */
+	int32		era;
+	FullTransactionId transaction_id;
+	FullTransactionId feed_position;
+} PastVersion;
+
+/* Where in the feed a change is. */
+typedef struct FeedPlace
+{
+	int32		era;
+	FullTransactionId position;
+	bool		has_user_id;
+	Datum		user_id;
+	int64		version;
+} FeedPlace;
+
+typedef void (*PastVisitor) (void *arg, PastVersion *version);
+
+extern void past_open(Past *past, Binding *binding);
+extern bool past_shows(const Past *past, Datum id);
+extern int64 past_versions(const Past *past, Datum id, PastVisitor visit, void *arg);
+extern bool past_state(const Past *past, Datum id, TimestampTz at, PastVersion *state,
+					   TimestampTz *created);
+extern void past_states(const Past *past, TimestampTz at, PastVisitor visit, void *arg);
+extern void past_changes(const Past *past, const FeedPlace *after, int64 limit,
+						 PastVisitor visit, void *arg);
+
+/*
+ * erase.c: what the companions know of users goes, as their owner
+ */
+extern void erase_begin(Binding *binding);
+extern List *erase_documents(Binding *binding, Datum id);
+extern int64 erase_history(Binding *binding, Datum id);
+extern int64 erase_keys(Binding *binding, Datum id,
+						bool (*mentions) (void *arg, Jsonb *response), void *arg);
+extern int64 purge_history(Binding *binding, TimestampTz before, int32 limit);
 
 /*
  * set.c: many users at once
@@ -609,6 +710,8 @@ extern void set_lock(Binding *binding, const Datum *ids, int count);
 extern int	set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes,
 							FoundRow **found);
 extern bool set_hides_any(Binding *binding, const Datum *ids, int count);
+extern Portal set_open(Binding *binding, TimestampTz until);
+extern int	set_fetch(Binding *binding, Portal portal, int count, FoundRow **found);
 extern int	set_existing(Binding *binding, const Datum *ids, int count, Datum **found);
 extern int	set_write(Binding *binding, bool inserts, const NewRow *rows, int count,
 					  FoundRow **written);

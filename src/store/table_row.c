@@ -97,6 +97,21 @@ table_row_modified(const Layout *layout, Relation relation, HeapTuple tuple)
 	return isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
 }
 
+/*
+ * When the user was created, as far as the row says.
+ */
+TimestampTz
+table_row_created(const Layout *layout, Relation relation, HeapTuple tuple)
+{
+	bool		isnull = true;
+	Oid			type;
+	Datum		value = (Datum) 0;
+
+	if (layout->created != NULL)
+		value = table_row_column(relation, tuple, layout->created, &isnull, &type);
+	return isnull ? layout->registered : DatumGetTimestampTz(value);
+}
+
 /* What is stored as a document: in the row, or in the state table. */
 static JsonbValue *
 stored_document(const Layout *layout, Relation relation, HeapTuple tuple, const StateRow *state)

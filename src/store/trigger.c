@@ -138,8 +138,16 @@ attributes_differ(Binding *binding, Relation relation, HeapTuple old, HeapTuple 
  * History
  */
 
+/* What a user was before; no document: it was not there. */
+typedef struct Before
+{
+	JsonbValue *document;
+	int64		version;
+	TimestampTz created;
+} Before;
+
 static void
-append(Binding *binding, Datum id, int64 version, JsonbValue *before, JsonbValue *after,
+append(Binding *binding, Datum id, int64 version, const Before *before, JsonbValue *after,
 	   TimestampTz changed_at, UserRow *written)
 {
 	HistoryEntry entry = {0};
@@ -149,19 +157,29 @@ append(Binding *binding, Datum id, int64 version, JsonbValue *before, JsonbValue
 	entry.version = version;
 	entry.operation = operation;
 	entry.document = after != NULL ? document_to_jsonb(after) : NULL;
-	entry.changed = changes_between(binding_api(binding, NULL)->schema, before, after);
+	entry.changed = changes_between(binding_api(binding, NULL)->schema, before->document, after);
 	entry.changed_at = changed_at;
+	entry.before_version = before->version;
+	entry.before_since = before->created;
+	if (before->document != NULL && history_may_lack(binding, before->version))
+		entry.before = document_to_jsonb(before->document);
 	if (history_append(binding, &entry))
 		return;
 
 	/* one who was deleted comes back: go on after the newest version */
 	entry.version = next_version(history_newest_version(binding, id, &newest_at));
 	entry.changed_at = Max(changed_at, newest_at + 1);
+	entry.goes_on_elsewhere = true;
+	entry.before_since = Max(before->created, newest_at);
+	if (before->document != NULL)
+		entry.before = document_to_jsonb(before->document);
 	if (written != NULL)
 	{
 		SavedUser	saved;
 
-		written->created = written->modified = entry.changed_at;
+		written->modified = entry.changed_at;
+		if (before->document == NULL)
+			written->created = entry.changed_at;
 		become_owner(binding->owner, &saved);
 		user_set_version(binding, id, entry.version, written);
 		become_caller_again(&saved);
@@ -188,6 +206,7 @@ row_inserted(Binding *binding, Relation relation, HeapTuple tuple, const StateRo
 {
 	StateRow	state = {1, moved != NULL ? moved->document : NULL};
 	UserRow		written = {0};
+	Before		before = {0};
 	TableRow	row;
 
 	if (!has_id(&binding->layout, relation, tuple))
@@ -199,12 +218,13 @@ row_inserted(Binding *binding, Relation relation, HeapTuple tuple, const StateRo
 		(void) state_write(binding, row.id,
 						   state.document != NULL ? state.document : document_to_jsonb(document_new_object()),
 						   &written, true, NULL);
-	append(binding, row.id, row.version, NULL, row.document, written.modified, &written);
+	append(binding, row.id, row.version, &before, row.document, written.modified, &written);
 }
 
 static void
 row_deleted(Binding *binding, Relation relation, HeapTuple tuple, StateRow *state)
 {
+	Before		before;
 	TableRow	row;
 
 	state->version = 1;
@@ -221,7 +241,10 @@ row_deleted(Binding *binding, Relation relation, HeapTuple tuple, StateRow *stat
 		state_delete(binding, id);
 	}
 	table_row_read(binding, relation, tuple, state, &row);
-	append(binding, row.id, next_version(row.version), row.document, NULL,
+	before.document = row.document;
+	before.version = row.version;
+	before.created = table_row_created(&binding->layout, relation, tuple);
+	append(binding, row.id, next_version(row.version), &before, NULL,
 		   Max(GetCurrentTimestamp(), row.modified + 1), NULL);
 }
 
@@ -231,7 +254,8 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 	const Layout *layout = &binding->layout;
 	StateRow	state = {1, NULL};
 	UserRow		written = {0};
-	TableRow	before;
+	Before		before;
+	TableRow	row;
 	TableRow	after;
 	Oid			type;
 	bool		old_null;
@@ -261,16 +285,20 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 		return;
 	if (OidIsValid(layout->state))
 		state_read(binding, old_id, &state);
-	table_row_read(binding, relation, old, &state, &before);
+	table_row_read(binding, relation, old, &state, &row);
 	table_row_read(binding, relation, new, &state, &after);
+	before.document = row.document;
+	before.version = row.version;
+	before.created = table_row_created(layout, relation, old);
 	if (layout->version == NULL)
 		after.version = next_version(before.version);
 	written.version = after.version;
-	written.modified = Max(GetCurrentTimestamp(), before.modified + 1);
+	written.modified = Max(GetCurrentTimestamp(), row.modified + 1);
 	if (OidIsValid(layout->state))
 		(void) state_write(binding, new_id, NULL, &written, false, NULL);
-	append(binding, new_id, after.version, before.document, after.document,
-		   layout->modified != NULL ? after.modified : written.modified, NULL);
+	written.created = before.created;
+	append(binding, new_id, after.version, &before, after.document,
+		   layout->modified != NULL ? after.modified : written.modified, &written);
 }
 
 /*
@@ -439,20 +467,22 @@ user_table_truncated(PG_FUNCTION_ARGS)
 		count = SPI_processed;
 		for (uint64 i = 0; i < count; i++)
 		{
-			Jsonb	   *document;
 			TimestampTz modified;
+			Before		before;
 
 			CHECK_FOR_INTERRUPTS();
 			old = MemoryContextSwitchTo(row_context);
-			document = DatumGetJsonbP(result_column(rows->vals[i], rows->tupdesc, 1, JSONBOID, NULL));
+			before.document = document_from_jsonb(DatumGetJsonbP(result_column(rows->vals[i], rows->tupdesc,
+																			   1, JSONBOID, NULL)));
+			before.version = DatumGetInt64(result_column(rows->vals[i], rows->tupdesc, 2, INT8OID, NULL));
+			before.created = DatumGetTimestampTz(result_column(rows->vals[i], rows->tupdesc, 3, TIMESTAMPTZOID,
+															   NULL));
 			modified = DatumGetTimestampTz(result_column(rows->vals[i], rows->tupdesc, 4, TIMESTAMPTZOID,
 														 NULL));
 			if (binding->layout.tenant != NULL)
 				nest_level = tenant_select(SPI_getvalue(rows->vals[i], rows->tupdesc, 6));
 			append(binding, result_column(rows->vals[i], rows->tupdesc, 5, binding->id_type, NULL),
-				   next_version(DatumGetInt64(result_column(rows->vals[i], rows->tupdesc, 2, INT8OID,
-															NULL))),
-				   document_from_jsonb(document), NULL, Max(GetCurrentTimestamp(), modified + 1), NULL);
+				   next_version(before.version), &before, NULL, Max(GetCurrentTimestamp(), modified + 1), NULL);
 			if (binding->layout.tenant != NULL)
 				AtEOXact_GUC(true, nest_level);
 			MemoryContextSwitchTo(old);
