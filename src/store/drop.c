@@ -23,10 +23,18 @@
 PG_FUNCTION_INFO_V1(user_table_dropped);
 PG_FUNCTION_INFO_V1(user_tables_released);
 
+/* Row security stays enabled, so who is not the owner sees nothing without it. */
+static void
+drop_policy(Oid relid, const char *name)
+{
+	if (OidIsValid(relid) && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) &&
+		has_policy(relid, name))
+		run_ddl("DROP POLICY %s ON %s", name, table_sql(relid));
+}
+
 /*
  * Take away what of a user table would not let the extension go, or not work
- * without it: our triggers, whatever they are called by now, and the policy of
- * the state table, which shows nothing then but to its owner.
+ * without it: our triggers, whatever they are called by now, and our policies.
  */
 void
 release_table(const Registration *registration)
@@ -49,8 +57,11 @@ release_table(const Registration *registration)
 	for (uint64 i = 0; i < count; i++)
 		run_ddl("DROP TRIGGER %s ON %s",
 				quote_identifier(SPI_getvalue(names->vals[i], names->tupdesc, 1)), table_sql(users));
-	if (OidIsValid(registration->state) && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(registration->state)))
-		run_ddl("DROP POLICY IF EXISTS " POLICY_VISIBLE " ON %s", table_sql(registration->state));
+	drop_policy(registration->state, POLICY_VISIBLE);
+	drop_policy(registration->state, POLICY_TENANT);
+	drop_policy(users, POLICY_TENANT);
+	drop_policy(registration->history, POLICY_TENANT);
+	drop_policy(registration->idempotency, POLICY_TENANT);
 }
 
 static Oid
