@@ -357,3 +357,24 @@ history_newest_versions(Binding *binding, const Datum *ids, int count, NewestVer
 	SPI_freetuptable(SPI_tuptable);
 	return number;
 }
+
+/*
+ * History that came with a table, as from a restore of single tables, may be
+ * another cluster's, with transactions that are still to come in this one: then
+ * its eras are made earlier than all of this database's, so that the feed goes
+ * on behind them.
+ */
+void
+history_adopt(Binding *binding)
+{
+	MemoryContext context = CurrentMemoryContext;
+	SavedUser	saved;
+	Datum		values[1];
+
+	values[0] = Int32GetDatum(catalog_present_era());
+	become_owner(binding->owner, &saved);
+	if (SPI_execute_plan(statement_plan(binding, STATEMENT_HISTORY_ADOPT), values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "adopting a history failed");	/* can't happen */
+	become_caller_again(&saved);
+	MemoryContextSwitchTo(context);
+}

@@ -283,6 +283,13 @@ static const Statement statements[STATEMENT_COUNT] = {
 		" ORDER BY h.version DESC LIMIT 1",
 		{ID}
 	},
+	[STATEMENT_HISTORY_ADOPT] = {
+		"UPDATE {history} AS h SET era = h.era OPERATOR(pg_catalog.-) n.era FROM"
+		" (SELECT m.era, m.feed_position FROM {history} m ORDER BY m.era DESC, m.feed_position DESC LIMIT 1) n"
+		" WHERE ROW(n.era, n.feed_position) OPERATOR(pg_catalog.>=)"
+		" ROW($1, pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))",
+		{INT4OID}
+	},
 	[STATEMENT_SET_LOCK] = {
 		"SELECT pg_catalog.count(*) FROM (" LOCK_SET("") ") l",
 		{IDS}

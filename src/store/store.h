@@ -169,6 +169,7 @@ typedef enum BoundStatement
 	STATEMENT_HISTORY_INSERT,
 	STATEMENT_HISTORY_INSERT_BEFORE,
 	STATEMENT_HISTORY_VERSION,
+	STATEMENT_HISTORY_ADOPT,
 	STATEMENT_SET_LOCK,
 	STATEMENT_SET_READ_LOCKED,
 	STATEMENT_SET_EXISTS,
@@ -598,6 +599,7 @@ typedef struct HistoryEntry
 } HistoryEntry;
 
 extern bool history_may_lack(const Binding *binding, int64 version);
+extern void history_adopt(Binding *binding);
 extern bool history_append(Binding *binding, const HistoryEntry *entry);
 extern int64 history_newest_version(Binding *binding, Datum user_id,
 									TimestampTz *changed_at);
