@@ -114,6 +114,19 @@ SELECT user_get('people', '1') - 'meta';
 SELECT user_table_detach('people');
 ALTER TABLE people DROP given;
 DROP TABLE people;
+-- tenants too
+CREATE TABLE staff (org int, id int, name text, PRIMARY KEY (org, id));
+SELECT user_table_attach('staff', id_column => 'id', tenant_column => 'org', columns => '{"name": "name"}');
+SET userstore.tenant = '7';
+SELECT user_put('staff', '1', '{"name": "Ann"}') - 'meta';
+ALTER TABLE staff RENAME org TO entity;
+SELECT user_patch('staff', '1', '{"name": "Anna"}') - 'meta';
+UPDATE staff SET name = 'A';
+SELECT * FROM staff;
+SELECT tenant, user_id, version, document FROM staff_history ORDER BY version;
+SELECT failure('ALTER TABLE staff DROP entity');
+RESET userstore.tenant;
+DROP TABLE staff;
 
 RESET ROLE;
 SET client_min_messages = warning;

@@ -76,16 +76,24 @@ follow_renaming(const RenameStmt * command)
 	foreach(lc, catalog_registrations())
 	{
 		Registration *registration = lfirst(lc);
-		Oid			types[2] = {REGCLASSOID, JSONBOID};
-		Datum		values[2];
+		Oid			types[4] = {REGCLASSOID, JSONBOID, TEXTOID, TEXTOID};
+		Datum		values[4];
+		char		nulls[] = "    ";
 
-		if (registration->layout == NULL || !list_member_oid(relids, registration->users))
+		if (!list_member_oid(relids, registration->users))
 			continue;
 		values[0] = ObjectIdGetDatum(registration->users);
-		values[1] = JsonbPGetDatum(document_to_jsonb(rename_in_layout(registration->layout, command->subname,
-																	  command->newname)));
-		(void) catalog_execute("UPDATE userstore.user_table SET layout = $2"
-							   " WHERE users OPERATOR(pg_catalog.=) $1", 2, types, values, NULL);
+		if (registration->layout != NULL)
+			values[1] = JsonbPGetDatum(document_to_jsonb(rename_in_layout(registration->layout,
+																		  command->subname,
+																		  command->newname)));
+		else
+			nulls[1] = 'n';
+		values[2] = CStringGetTextDatum(command->subname);
+		values[3] = CStringGetTextDatum(command->newname);
+		(void) catalog_execute("UPDATE userstore.user_table SET layout = $2, tenant_column ="
+							   " CASE WHEN tenant_column OPERATOR(pg_catalog.=) $3 THEN $4 ELSE tenant_column END"
+							   " WHERE users OPERATOR(pg_catalog.=) $1", 4, types, values, nulls);
 	}
 }
 
@@ -136,7 +144,11 @@ require_layout_columns(const Registration *registration)
 {
 	JsonbValue *layout = registration->layout;
 
-	if (layout == NULL || get_rel_name(registration->users) == NULL)
+	if (get_rel_name(registration->users) == NULL)
+		return;
+	if (registration->tenant_column != NULL)
+		require_column(registration->users, registration->tenant_column, "is the table's tenant_column");
+	if (layout == NULL)
 		return;
 	document_foreach(part, layout)
 	{
