@@ -127,6 +127,7 @@ Datum
 user_table_dropped(PG_FUNCTION_ARGS)
 {
 	List	   *dropped = NIL;
+	List	   *narrowed = NIL;
 	ListCell   *lc;
 	bool		cascade;
 
@@ -136,25 +137,31 @@ user_table_dropped(PG_FUNCTION_ARGS)
 				 errmsg("function \"user_table_dropped\" was not called as an event trigger")));
 	cascade = is_cascade(((EventTriggerData *) fcinfo->context)->parsetree);
 	SPI_connect();
-	if (SPI_execute("SELECT o.objid FROM pg_catalog.pg_event_trigger_dropped_objects() o"
+	if (SPI_execute("SELECT o.objid, o.objsubid FROM pg_catalog.pg_event_trigger_dropped_objects() o"
 					" WHERE o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
-					" AND o.objsubid OPERATOR(pg_catalog.=) 0 AND o.object_type OPERATOR(pg_catalog.=) 'table'",
+					" AND o.object_type OPERATOR(pg_catalog.=) ANY ('{table,table column}')",
 					false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "reading the dropped objects failed");	/* can't happen */
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
 		bool		isnull;
+		Oid			relid = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
 
-		dropped = lappend_oid(dropped,
-							  DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i],
-															 SPI_tuptable->tupdesc, 1, &isnull)));
+		if (DatumGetInt32(SPI_getbinval(tuple, desc, 2, &isnull)) == 0)
+			dropped = lappend_oid(dropped, relid);
+		else
+			narrowed = lappend_oid(narrowed, relid);
 	}
-	if (dropped != NIL)
+	if (dropped != NIL || narrowed != NIL)
 	{
 		foreach(lc, catalog_registrations())
 		{
 			Registration *registration = lfirst(lc);
 
+			if (list_member_oid(narrowed, registration->users))
+				require_layout_columns(registration);
 			if (!list_member_oid(dropped, registration->users))
 				continue;
 			delete_registration(registration->users);

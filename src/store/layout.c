@@ -310,6 +310,14 @@ layout_load_columns(Layout *layout, Oid users, const Schema *schema, JsonbValue 
 										load_constant(users, document_cstring(&pair->key),
 													  &pair->value));
 	}
+	if (layout->password != NULL && get_attnum(users, layout->password) > 0)
+	{
+		Form_pg_attribute form = TupleDescAttr(RelationGetDescr(relation),
+											   get_attnum(users, layout->password) - 1);
+
+		layout->has_blank_password = form->attnotnull;
+		layout->needs_password = form->attnotnull && !form->atthasdef;
+	}
 	table_close(relation, AccessShareLock);
 	if (layout->columns == NIL)
 		return;

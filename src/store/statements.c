@@ -206,11 +206,11 @@ static const Statement statements[STATEMENT_COUNT] = {
 		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID, BOOLARRAYOID}
 	},
 	[STATEMENT_UPDATE_PASSWORD] = {
-		UPDATE_USER(", {hash} = $6"),
+		UPDATE_USER(", {hash} = {new hash}"),
 		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID, BOOLARRAYOID}
 	},
 	[STATEMENT_PASSWORD] = {
-		"SELECT u.{hash} FROM {users} u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
+		"SELECT nullif(u.{hash}::pg_catalog.text, '') FROM {users} u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
 		{ID, XIDOID}
 	},
 	[STATEMENT_SET_VERSION] = {
@@ -473,11 +473,11 @@ add_new(StringInfo sql, const Binding *binding, bool with_id, bool with_hash)
 		appendStringInfo(&values, "%s$1", values.len > 0 ? ", " : "");
 	}
 	layout_insert_sql(layout, binding->users, &row_values, &columns, &values);
-	if (with_hash)
+	if (with_hash || layout->needs_password)
 	{
 		appendStringInfo(&columns, "%s%s", columns.len > 0 ? ", " : "",
 						 quote_identifier(layout->password));
-		appendStringInfo(&values, "%s$6", values.len > 0 ? ", " : "");
+		appendStringInfo(&values, "%s%s", values.len > 0 ? ", " : "", with_hash ? "$6" : "''");
 	}
 	if (columns.len > 0)
 		appendStringInfo(sql, "(%s) VALUES (%s)", columns.data, values.data);
@@ -525,7 +525,9 @@ add_word(StringInfo sql, const Binding *binding, const char *word)
 			return;
 		}
 	}
-	if (strcmp(word + 1, ".mine") == 0)
+	if (strcmp(word, "new hash") == 0)
+		appendStringInfoString(sql, layout->has_blank_password ? "coalesce($6, '')" : "$6");
+	else if (strcmp(word + 1, ".mine") == 0)
 		appendStringInfoString(sql, tenant_condition(layout, pnstrdup(word, 1)));
 	else if (strcmp(word + 1, ".tenant") == 0)
 		appendStringInfo(sql, layout->tenant != NULL ? "%c." TENANT_COLUMN ", " : "", word[0]);

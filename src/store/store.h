@@ -437,6 +437,11 @@ extern JsonbValue *add_unique_columns(Oid relid, const char *tenant, const Schem
 									  List *attributes);
 
 /*
+ * alter.c
+ */
+extern void require_layout_columns(const Registration *registration);
+
+/*
  * drop.c
  */
 extern void release_table(const Registration *registration);
