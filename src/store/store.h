@@ -29,6 +29,7 @@ typedef enum Catalog
 	CATALOG_API_PROFILE,
 	CATALOG_USER_TABLE,
 	CATALOG_ATTRIBUTE_LOOKUP,
+	CATALOG_ATTRIBUTE_INDEX,
 	CATALOG_ERA
 } Catalog;
 #define CATALOG_COUNT	(CATALOG_ERA + 1)
@@ -54,6 +55,14 @@ enum
 	Anum_attribute_lookup_users = 1,
 	Anum_attribute_lookup_path,
 	Anum_attribute_lookup_lookup
+};
+
+/* Columns of userstore.attribute_index. */
+enum
+{
+	Anum_attribute_index_users = 1,
+	Anum_attribute_index_path,
+	Anum_attribute_index_column_name
 };
 
 /* A row of userstore.user_table. */
@@ -95,6 +104,7 @@ extern bool catalog_registration(Oid users, Registration *registration);
 extern List *catalog_registrations(void);
 extern Oid	catalog_table_of_state(Oid state);
 extern JsonbValue *catalog_lookups(Oid users);
+extern JsonbValue *catalog_indexes(Oid users);
 extern int	catalog_era(void);
 extern List *text_array_list(Datum array);
 extern Datum list_text_array(List *list);
@@ -163,6 +173,8 @@ typedef struct BoundApi
 {
 	const Profile *profile;
 	const Schema *schema;
+	List	   *index_columns;	/* see condition.c */
+	bool		has_index_columns;	/* they have been looked for */
 } BoundApi;
 
 /*
@@ -198,6 +210,7 @@ struct Binding
 	List	   *apis;			/* of BoundApi * */
 	List	   *indexes;		/* OIDs: their names are cached too */
 	List	   *unique_indexes; /* of UniqueIndex * */
+	JsonbValue *indexed;		/* attribute path → column that finds users */
 	char	   *primary_key;	/* name of its constraint */
 	bool		changes_rows;	/* what is written may be made another row */
 	bool		follows_rows;	/* what is written may make triggers write
@@ -253,6 +266,7 @@ extern char *binding_id_to_text(Binding *binding, Datum id);
 extern bool binding_generate_id(Binding *binding, Datum *id);
 extern void binding_require_privileges(Binding *binding, AclMode mode);
 extern void binding_require_password(Binding *binding, AclMode mode);
+extern bool binding_may_read(Binding *binding, const char *column);
 extern bool binding_hides_rows(Binding *binding);
 extern bool is_our_trigger(const Trigger *trigger);
 extern bool binding_may_refuse_insert(Binding *binding);
@@ -274,10 +288,20 @@ extern void register_table(Oid users, const char *api, List *schemas,
 						   const char *password_function, JsonbValue *layout, bool adopts);
 extern char *password_function_argument(FunctionCallInfo fcinfo, int arg);
 extern List *schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api);
+extern void require_registration(Oid users, Registration *registration);
+
+/*
+ * generated.c
+ */
+extern char *snake_name(const char *path);
+extern char *attribute_column(const char *prefix, const char *path, int number);
+extern int	begin_plain_names(void);
+extern bool column_is_generated(Oid users, AttrNumber number, Oid type, const char *expression);
 
 /*
  * unique.c
  */
+extern Oid	unique_column_type(const Attribute *attribute);
 extern char *unique_comparison(const Schema *schema, const Attribute *attribute);
 extern JsonbValue *sync_unique_columns(Oid users, List *schema_ids, const char *api,
 									   JsonbValue *known);

@@ -25,7 +25,7 @@
 #include "utils/varlena.h"
 
 #include "core/errors.h"
-#include "store/store.h"
+#include "store/index.h"
 
 PG_FUNCTION_INFO_V1(user_table_create);
 PG_FUNCTION_INFO_V1(user_table_detach);
@@ -634,7 +634,11 @@ is_user_table_layout(Oid users, const char **missing)
 	return *missing == NULL;
 }
 
-static void
+/*
+ * The registration of a table that is to be changed, whose owner the caller must
+ * be; nobody else may write until the transaction ends.
+ */
+void
 require_registration(Oid users, Registration *registration)
 {
 	require_table_owner(users);
@@ -688,6 +692,8 @@ user_table_refresh(PG_FUNCTION_ARGS)
 	values[1] = JsonbPGetDatum(document_to_jsonb(unique_columns));
 	(void) catalog_execute("UPDATE userstore.user_table SET unique_columns = $2"
 						   " WHERE users OPERATOR(pg_catalog.=) $1", 2, types, values, NULL);
+	CommandCounterIncrement();
+	sync_indexes(registration.users);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -707,11 +713,11 @@ owner_of(Oid relid)
 }
 
 /*
- * Row trigger on the registrations and lookup lists.  The owner of a database
- * may insert them, to restore a dump; but what registrations name is dropped
- * when somebody drops the user table, and lists decide what its users may have,
- * so it has to be the inserter's own.  Our functions insert as the catalog's
- * owner, after checks of their own.
+ * Row trigger on the registrations, lookup lists and indexed attributes.  The
+ * owner of a database may insert them, to restore a dump; but what registrations
+ * name is dropped when somebody drops the user table, and lists decide what its
+ * users may have, so it has to be the inserter's own.  Our functions insert as
+ * the catalog's owner, after checks of their own.
  */
 Datum
 registration_guard(PG_FUNCTION_ARGS)
@@ -729,10 +735,11 @@ registration_guard(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
 		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
 		((catalog = RelationGetRelid(trigger->tg_relation)) != catalog_relid(CATALOG_USER_TABLE) &&
-		 catalog != catalog_relid(CATALOG_ATTRIBUTE_LOOKUP)))
+		 catalog != catalog_relid(CATALOG_ATTRIBUTE_LOOKUP) &&
+		 catalog != catalog_relid(CATALOG_ATTRIBUTE_INDEX)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"registration_guard\" was not called as a trigger of userstore.user_table or attribute_lookup")));
+				 errmsg("function \"registration_guard\" was not called as a trigger of userstore.user_table, attribute_lookup or attribute_index")));
 	desc = RelationGetDescr(trigger->tg_relation);
 	relations = catalog == catalog_relid(CATALOG_USER_TABLE) ? user_table_relations : lookup_relations;
 	for (; *relations != InvalidAttrNumber; relations++)
