@@ -30,6 +30,7 @@ SQL_PARTS = \
 	src/store/state.sql \
 	src/store/lookup.sql \
 	src/store/index.sql \
+	src/store/view.sql \
 	src/store/idempotency.sql \
 	src/functions/user.sql \
 	src/functions/bulk.sql \

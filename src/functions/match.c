@@ -125,7 +125,7 @@ try_filter(const BoundApi *api, const char *text)
 
 /* A non-null constant of the call, or NULL. */
 static Const *
-constant_argument(FuncExpr * call, int number)
+constant_argument(FuncExpr *call, int number)
 {
 	Node	   *argument = list_nth(call->args, number);
 
@@ -137,7 +137,7 @@ constant_argument(FuncExpr * call, int number)
  * ON CONFLICT calls "excluded" is no table.
  */
 static Var *
-document_argument(PlannerInfo *root, FuncExpr * call, Oid users)
+document_argument(PlannerInfo *root, FuncExpr *call, Oid users)
 {
 	Var		   *var = list_nth(call->args, 1);
 	RangeTblEntry *table;
@@ -162,7 +162,7 @@ document_argument(PlannerInfo *root, FuncExpr * call, Oid users)
 }
 
 static Expr *
-condition_expression(const IndexCondition * condition, Oid users, Var * document)
+condition_expression(const IndexCondition *condition, Oid users, Var *document)
 {
 	Oid			operator = OpernameGetOprid(list_make2(makeString("pg_catalog"),
 													   makeString(unconstify(char *, condition->operator))),
@@ -213,7 +213,7 @@ depend_on_catalog(PlannerInfo *root)
 
 /* The planner's own copy of the call does not last. */
 static FuncExpr *
-mark_call(FuncExpr * call)
+mark_call(FuncExpr *call)
 {
 	FuncExpr   *copy = copyObject(call);
 
@@ -223,7 +223,7 @@ mark_call(FuncExpr * call)
 
 /* The call with conditions before it, or NULL if there are none. */
 static Node *
-simplified(PlannerInfo *root, FuncExpr * call)
+simplified(PlannerInfo *root, FuncExpr *call)
 {
 	Const	   *users = constant_argument(call, 0);
 	Const	   *wanted = constant_argument(call, 2);

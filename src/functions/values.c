@@ -32,24 +32,45 @@ PG_FUNCTION_INFO_V1(attribute_number);
 PG_FUNCTION_INFO_V1(attribute_time);
 PG_FUNCTION_INFO_V1(attribute_json);
 
-/* The names of a path. */
+/*
+ * The names of a path.  "[]" behind a name says that a list may be there; no
+ * attribute is called so.
+ */
+typedef struct PathName
+{
+	const char *name;
+	int			len;
+	bool		is_list;
+} PathName;
+
 typedef struct Path
 {
-	Datum	   *names;			/* of text */
+	PathName   *names;
 	int			count;
-}			Path;
+} Path;
 
 /* false when it has no names, or null among them. */
 static bool
-read_path(ArrayType *array, Path * path)
+read_path(ArrayType *array, Path *path)
 {
+	Datum	   *elems;
 	bool	   *nulls;
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &path->names, &nulls, &path->count);
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &path->count);
+	path->names = palloc(sizeof(PathName) * Max(path->count, 1));
 	for (int i = 0; i < path->count; i++)
 	{
+		PathName   *name = &path->names[i];
+		text	   *element;
+
 		if (nulls[i])
 			return false;
+		element = DatumGetTextPP(elems[i]);
+		name->name = VARDATA_ANY(element);
+		name->len = VARSIZE_ANY_EXHDR(element);
+		name->is_list = name->len > 2 && memcmp(name->name + name->len - 2, "[]", 2) == 0;
+		if (name->is_list)
+			name->len -= 2;
 	}
 	return true;
 }
@@ -62,14 +83,11 @@ is_array(const JsonbValue *value)
 
 /* The member of an object, or NULL. */
 static JsonbValue *
-member(const JsonbValue *value, Datum name)
+member(const JsonbValue *value, const PathName *name)
 {
-	text	   *key = DatumGetTextPP(name);
-
 	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
 		return NULL;
-	return getKeyJsonValueFromContainer(value->val.binary.data, VARDATA_ANY(key),
-										VARSIZE_ANY_EXHDR(key), NULL);
+	return getKeyJsonValueFromContainer(value->val.binary.data, name->name, name->len, NULL);
 }
 
 static JsonbValue
@@ -92,10 +110,10 @@ typedef struct Strings
 	Path		path;
 	bool		folds;
 	ArrayBuildState *found;
-}			Strings;
+} Strings;
 
 static void
-add_string(Strings * strings, JsonbValue *value)
+add_string(Strings *strings, JsonbValue *value)
 {
 	char	   *text = strings->folds ? filter_fold(value) : document_cstring(value);
 	int			len = pg_mbcharcliplen(text, strlen(text), INDEX_CHARACTERS);
@@ -107,7 +125,7 @@ add_string(Strings * strings, JsonbValue *value)
 
 /* As filters go on from a value on the path, but to all ends. */
 static void
-collect_at(Strings * strings, int step, JsonbValue *value)
+collect_at(Strings *strings, int step, JsonbValue *value)
 {
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
@@ -120,7 +138,7 @@ collect_at(Strings * strings, int step, JsonbValue *value)
 	}
 	else if (step < strings->path.count)
 	{
-		value = member(value, strings->path.names[step]);
+		value = member(value, &strings->path.names[step]);
 		if (value != NULL)
 			collect_at(strings, step + 1, value);
 	}
@@ -186,7 +204,7 @@ chosen(JsonbValue *value)
  * that of the whole.
  */
 static JsonbValue *
-find_value(FunctionCallInfo fcinfo, bool in_list)
+find_value(FunctionCallInfo fcinfo)
 {
 	Jsonb	   *document = PG_GETARG_JSONB_P(0);
 	JsonbValue *value = palloc(sizeof(JsonbValue));
@@ -199,20 +217,17 @@ find_value(FunctionCallInfo fcinfo, bool in_list)
 		(void) JsonbExtractScalar(&document->root, value);
 	for (int i = 0; i < path.count && value != NULL; i++)
 	{
-		if (i > 0)
+		value = member(value, &path.names[i]);
+		if (path.names[i].is_list)
 			value = chosen(value);
-		if (value != NULL)
-			value = member(value, path.names[i]);
 	}
-	if (in_list)
-		value = chosen(value);
 	return value != NULL && value->type != jbvNull ? value : NULL;
 }
 
 static JsonbValue *
 find_of_type(FunctionCallInfo fcinfo, enum jbvType type)
 {
-	JsonbValue *value = find_value(fcinfo, true);
+	JsonbValue *value = find_value(fcinfo);
 
 	return value != NULL && value->type == type ? value : NULL;
 }
@@ -298,7 +313,7 @@ attribute_time(PG_FUNCTION_ARGS)
 Datum
 attribute_json(PG_FUNCTION_ARGS)
 {
-	JsonbValue *value = find_value(fcinfo, false);
+	JsonbValue *value = find_value(fcinfo);
 
 	if (value == NULL)
 		PG_RETURN_NULL();

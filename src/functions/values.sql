@@ -1,12 +1,12 @@
 CREATE FUNCTION userstore.attribute_values(document jsonb, path text[], any_case boolean) RETURNS text[]
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.attribute_values(jsonb, text[], boolean) IS
-	'the strings that a document has at the names of a path, of all values of its lists, in lower case if any_case; each up to 500 characters; what indexes on multi-valued attributes hold';
+	'the strings that a document has at the names of a path, in all values of lists, in lower case if any_case; each up to 500 characters; what indexes on multi-valued attributes hold';
 
 CREATE FUNCTION userstore.attribute_text(document jsonb, path text[]) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.attribute_text(jsonb, text[]) IS
-	'the string that a document has at the names of a path, of a list in its primary or else its first value; NULL if there is none, or a value of another type';
+	'the string that a document has at the names of a path, of what a name with [] behind it leads to in the primary or else the first value; NULL if there is none, or a value of another type';
 
 CREATE FUNCTION userstore.attribute_boolean(document jsonb, path text[]) RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME';

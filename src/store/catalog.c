@@ -40,6 +40,7 @@ static const char *const catalog_names[CATALOG_COUNT] = {
 	[CATALOG_USER_TABLE] = "user_table",
 	[CATALOG_ATTRIBUTE_LOOKUP] = "attribute_lookup",
 	[CATALOG_ATTRIBUTE_INDEX] = "attribute_index",
+	[CATALOG_USER_VIEW] = "user_view",
 	[CATALOG_ERA] = "era",
 };
 

@@ -27,13 +27,13 @@ typedef struct IndexColumn
 	IndexTarget target;
 	char	   *name;
 	bool		blank_is_null;	/* a unique one: its value "" is NULL */
-}			IndexColumn;
+} IndexColumn;
 
 typedef struct Search
 {
 	List	   *columns;		/* of IndexColumn * */
 	List	   *found;			/* of IndexCondition * */
-}			Search;
+} Search;
 
 /*
  * Columns
@@ -44,7 +44,7 @@ typedef struct Search
  * are compared otherwise by filters.
  */
 static bool
-unique_target(const Schema *schema, const char *path, IndexTarget * target)
+unique_target(const Schema *schema, const char *path, IndexTarget *target)
 {
 	const Attribute *attribute;
 
@@ -151,25 +151,9 @@ index_column_of(Binding *binding, const BoundApi *api, const Attribute *attribut
  * Conditions
  */
 
-static bool
-same_names(const List *a, const List *b)
-{
-	ListCell   *in_a;
-	ListCell   *in_b;
-
-	if (list_length(a) != list_length(b))
-		return false;
-	forboth(in_a, a, in_b, b)
-	{
-		if (strcmp(lfirst(in_a), lfirst(in_b)) != 0)
-			return false;
-	}
-	return true;
-}
-
 /* Is the comparison one with the attribute of a column? */
 static bool
-is_about(const Filter *filter, const IndexColumn * column, bool at_top)
+is_about(const Filter *filter, const IndexColumn *column, bool at_top)
 {
 	if (column->target.attribute != NULL)
 		return filter->attribute == column->target.attribute;
@@ -178,7 +162,7 @@ is_about(const Filter *filter, const IndexColumn * column, bool at_top)
 }
 
 static void
-found(Search * search, const IndexColumn * column, const char *operator, Oid operand, Datum value)
+found(Search *search, const IndexColumn *column, const char *operator, Oid operand, Datum value)
 {
 	IndexCondition *condition = palloc(sizeof(IndexCondition));
 
@@ -194,7 +178,7 @@ found(Search * search, const IndexColumn * column, const char *operator, Oid ope
 
 /* A string as the column has it; strings that are cut off are so alike. */
 static Datum
-text_value(const Filter *filter, const IndexColumn * column)
+text_value(const Filter *filter, const IndexColumn *column)
 {
 	char	   *text = column->target.is_folded ? filter_fold(filter->value) :
 	document_cstring(filter->value);
@@ -210,7 +194,7 @@ text_value(const Filter *filter, const IndexColumn * column)
  * which come before all others.
  */
 static void
-find_text(Search * search, const Filter *filter, const IndexColumn * column)
+find_text(Search *search, const Filter *filter, const IndexColumn *column)
 {
 	bool		same_order = column->target.is_folded == (filter->folded != NULL);
 	Datum		value;
@@ -245,7 +229,7 @@ find_text(Search * search, const Filter *filter, const IndexColumn * column)
 }
 
 static void
-find_texts(Search * search, const Filter *filter, const IndexColumn * column)
+find_texts(Search *search, const Filter *filter, const IndexColumn *column)
 {
 	Datum		value;
 
@@ -258,7 +242,7 @@ find_texts(Search * search, const Filter *filter, const IndexColumn * column)
 
 /* Values with an order that columns and filters share. */
 static void
-find_ordered(Search * search, const Filter *filter, const IndexColumn * column, Datum value)
+find_ordered(Search *search, const Filter *filter, const IndexColumn *column, Datum value)
 {
 	static const char *const operators[] = {
 		[OPERATOR_EQ] = "=",
@@ -274,7 +258,7 @@ find_ordered(Search * search, const Filter *filter, const IndexColumn * column, 
 }
 
 static void
-find_comparison(Search * search, const Filter *filter, const IndexColumn * column)
+find_comparison(Search *search, const Filter *filter, const IndexColumn *column)
 {
 	switch (column->target.type)
 	{
@@ -300,7 +284,7 @@ find_comparison(Search * search, const Filter *filter, const IndexColumn * colum
 }
 
 static void
-find_conditions(Search * search, const Filter *filter, bool at_top)
+find_conditions(Search *search, const Filter *filter, bool at_top)
 {
 	ListCell   *lc;
 

@@ -9,6 +9,7 @@
 #include "access/relation.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
@@ -94,6 +95,23 @@ drop_companion(Oid relid, bool cascade)
 	become_caller_again(&saved);
 }
 
+/* Views are gone: so is what is known of them, and of those that belong to them. */
+static void
+forget_views(List *dropped)
+{
+	Oid			types[1] = {REGCLASSARRAYOID};
+	Datum	   *elems = palloc(sizeof(Datum) * list_length(dropped));
+	Datum		values[1];
+	ListCell   *lc;
+
+	foreach(lc, dropped)
+		elems[foreach_current_index(lc)] = ObjectIdGetDatum(lfirst_oid(lc));
+	values[0] = PointerGetDatum(construct_array(elems, list_length(dropped), REGCLASSOID,
+												sizeof(Oid), true, TYPALIGN_INT));
+	(void) catalog_execute("DELETE FROM userstore.user_view WHERE view OPERATOR(pg_catalog.=) ANY ($1)"
+						   " OR main OPERATOR(pg_catalog.=) ANY ($1)", 1, types, values, NULL);
+}
+
 static bool
 is_cascade(Node *command)
 {
@@ -122,7 +140,7 @@ user_table_dropped(PG_FUNCTION_ARGS)
 	SPI_connect();
 	if (SPI_execute("SELECT o.objid FROM pg_catalog.pg_event_trigger_dropped_objects() o"
 					" WHERE o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
-					" AND o.objsubid OPERATOR(pg_catalog.=) 0 AND o.object_type OPERATOR(pg_catalog.=) 'table'",
+					" AND o.objsubid OPERATOR(pg_catalog.=) 0 AND o.object_type OPERATOR(pg_catalog.=) ANY ('{table,view}')",
 					false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "reading the dropped objects failed");	/* can't happen */
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -135,6 +153,7 @@ user_table_dropped(PG_FUNCTION_ARGS)
 	}
 	if (dropped != NIL)
 	{
+		forget_views(dropped);
 		foreach(lc, catalog_registrations())
 		{
 			Registration *registration = lfirst(lc);

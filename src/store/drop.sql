@@ -1,13 +1,13 @@
 CREATE FUNCTION userstore.user_table_dropped() RETURNS event_trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.user_table_dropped() IS
-	'event trigger: drops the companions of user tables that were dropped and ends their registration';
+	'event trigger: drops the companions of user tables that were dropped and ends their registration, and that of views';
 
 CREATE EVENT TRIGGER userstore_user_table_dropped ON sql_drop
-	WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED', 'DROP EXTENSION')
+	WHEN TAG IN ('DROP TABLE', 'DROP VIEW', 'DROP SCHEMA', 'DROP OWNED', 'DROP EXTENSION')
 	EXECUTE FUNCTION userstore.user_table_dropped();
 COMMENT ON EVENT TRIGGER userstore_user_table_dropped IS
-	'drops the companions of user tables that were dropped and ends their registration';
+	'drops the companions of user tables that were dropped and ends their registration, and that of views';
 
 CREATE FUNCTION userstore.user_tables_released() RETURNS event_trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';

@@ -78,6 +78,22 @@ value_expression(List *names, const char *last)
 	return value.data;
 }
 
+bool
+same_names(const List *a, const List *b)
+{
+	ListCell   *in_a;
+	ListCell   *in_b;
+
+	if (list_length(a) != list_length(b))
+		return false;
+	forboth(in_a, a, in_b, b)
+	{
+		if (strcmp(lfirst(in_a), lfirst(in_b)) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* A list of names as an array in SQL. */
 char *
 names_literal(List *names)
@@ -87,7 +103,7 @@ names_literal(List *names)
 }
 
 static void
-set_kind(IndexTarget * target, AttributeType type, bool is_list, bool case_exact)
+set_kind(IndexTarget *target, AttributeType type, bool is_list, bool case_exact)
 {
 	const char *json;
 
@@ -131,7 +147,7 @@ set_kind(IndexTarget * target, AttributeType type, bool is_list, bool case_exact
 
 /* Without a schema a name may hold anything; strings are compared as they are. */
 static const char *
-free_target(char *path, IndexTarget * target)
+free_target(char *path, IndexTarget *target)
 {
 	char	   *end;
 
@@ -155,7 +171,7 @@ free_target(char *path, IndexTarget * target)
  * know no such attribute.
  */
 const char *
-index_target(const Schema *schema, const char *path, IndexTarget * target)
+index_target(const Schema *schema, const char *path, IndexTarget *target)
 {
 	Attribute  *attribute;
 	const char *problem;
@@ -192,13 +208,6 @@ index_target(const Schema *schema, const char *path, IndexTarget * target)
 /*
  * Columns and their indexes
  */
-
-static char *
-table_name_sql(Oid users)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(users)),
-									  get_rel_name(users));
-}
 
 /* Has the table an index that finds all rows by this column? */
 static bool
@@ -241,7 +250,7 @@ drop_index_column(Oid users, const char *column)
 	AttrNumber	number = get_attnum(users, column);
 
 	if (number > 0 && get_attgenerated(users, number) != '\0')
-		run_ddl("ALTER TABLE %s DROP COLUMN %s", table_name_sql(users), quote_identifier(column));
+		run_ddl("ALTER TABLE %s DROP COLUMN %s", table_sql(users), quote_identifier(column));
 }
 
 /*
@@ -250,9 +259,9 @@ drop_index_column(Oid users, const char *column)
  * column.
  */
 static char *
-add_index(Oid users, const IndexTarget * target, const char *before)
+add_index(Oid users, const IndexTarget *target, const char *before)
 {
-	char	   *table_sql = table_name_sql(users);
+	char	   *sql = table_sql(users);
 	int			nest_level = begin_plain_names();
 	AttrNumber	number = before != NULL ? get_attnum(users, before) : InvalidAttrNumber;
 	char	   *column;
@@ -276,8 +285,8 @@ add_index(Oid users, const IndexTarget * target, const char *before)
 	if (number == InvalidAttrNumber)
 	{
 		run_ddl("ALTER TABLE %s ADD COLUMN %s %s GENERATED ALWAYS AS (%s) STORED",
-				table_sql, quote_identifier(column), target->type_sql, target->expression);
-		run_ddl("COMMENT ON COLUMN %s.%s IS %s", table_sql, quote_identifier(column),
+				sql, quote_identifier(column), target->type_sql, target->expression);
+		run_ddl("COMMENT ON COLUMN %s.%s IS %s", sql, quote_identifier(column),
 				quote_literal_cstr(psprintf("finds users by attribute %s; computed from document",
 											target->path)));
 		CommandCounterIncrement();
@@ -287,7 +296,7 @@ add_index(Oid users, const IndexTarget * target, const char *before)
 		run_ddl("CREATE INDEX %s ON %s USING %s (%s)",
 				quote_identifier(ChooseRelationName(get_rel_name(users), column, "idx",
 													get_rel_namespace(users), false)),
-				table_sql, target->type == TEXTARRAYOID ? "gin" : "btree",
+				sql, target->type == TEXTARRAYOID ? "gin" : "btree",
 				quote_identifier(column));
 	AtEOXact_GUC(true, nest_level);
 	return column;
@@ -377,7 +386,7 @@ sync_indexes(Oid users)
 
 /* The column of a unique attribute that filters find users by, or NULL. */
 static char *
-unique_attribute_column(Oid users, const IndexTarget * target)
+unique_attribute_column(Oid users, const IndexTarget *target)
 {
 	Binding    *binding = binding_open(users);
 

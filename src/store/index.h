@@ -23,7 +23,7 @@ typedef struct IndexTarget
 	Oid			type;			/* of the column */
 	const char *type_sql;
 	char	   *expression;
-}			IndexTarget;
+} IndexTarget;
 
 /* What a column is like in every row that a filter can match. */
 typedef struct IndexCondition
@@ -34,7 +34,7 @@ typedef struct IndexCondition
 	Oid			type;			/* of the column and the value */
 	Oid			collation;
 	Datum		value;
-}			IndexCondition;
+} IndexCondition;
 
 /* More conditions than this find no fewer rows. */
 #define MAX_INDEX_CONDITIONS	8
@@ -43,7 +43,8 @@ typedef struct IndexCondition
  * index.c
  */
 extern char *names_literal(List *names);
-extern const char *index_target(const Schema *schema, const char *path, IndexTarget * target);
+extern bool same_names(const List *a, const List *b);
+extern const char *index_target(const Schema *schema, const char *path, IndexTarget *target);
 extern void sync_indexes(Oid users);
 
 /*

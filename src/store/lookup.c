@@ -20,7 +20,7 @@ PG_FUNCTION_INFO_V1(attribute_lookup_define);
  * The registration of a table that is the caller's.  Users may be updated
  * meanwhile: they follow the list that was committed when they began.
  */
-static void
+void
 require_own_table(Oid users, Registration *registration)
 {
 	Relation	relation = try_relation_open(users, AccessShareLock);

@@ -30,6 +30,7 @@ typedef enum Catalog
 	CATALOG_USER_TABLE,
 	CATALOG_ATTRIBUTE_LOOKUP,
 	CATALOG_ATTRIBUTE_INDEX,
+	CATALOG_USER_VIEW,
 	CATALOG_ERA
 } Catalog;
 #define CATALOG_COUNT	(CATALOG_ERA + 1)
@@ -63,6 +64,14 @@ enum
 	Anum_attribute_index_users = 1,
 	Anum_attribute_index_path,
 	Anum_attribute_index_column_name
+};
+
+/* Columns of userstore.user_view. */
+enum
+{
+	Anum_user_view_view = 1,
+	Anum_user_view_users,
+	Anum_user_view_main
 };
 
 /* A row of userstore.user_table. */
@@ -288,6 +297,7 @@ extern void register_table(Oid users, const char *api, List *schemas,
 						   const char *password_function, JsonbValue *layout, bool adopts);
 extern char *password_function_argument(FunctionCallInfo fcinfo, int arg);
 extern List *schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api);
+extern void require_own_table(Oid users, Registration *registration);
 extern void require_registration(Oid users, Registration *registration);
 
 /*

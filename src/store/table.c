@@ -713,7 +713,7 @@ owner_of(Oid relid)
 }
 
 /*
- * Row trigger on the registrations, lookup lists and indexed attributes.  The
+ * Row trigger on the registrations, lookup lists, indexed attributes and views.  The
  * owner of a database may insert them, to restore a dump; but what registrations
  * name is dropped when somebody drops the user table, and lists decide what its
  * users may have, so it has to be the inserter's own.  Our functions insert as
@@ -727,6 +727,9 @@ registration_guard(PG_FUNCTION_ARGS)
 		Anum_user_table_state, InvalidAttrNumber
 	};
 	static const AttrNumber lookup_relations[] = {Anum_attribute_lookup_users, InvalidAttrNumber};
+	static const AttrNumber view_relations[] = {
+		Anum_user_view_view, Anum_user_view_users, Anum_user_view_main, InvalidAttrNumber
+	};
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	TupleDesc	desc;
 	Oid			catalog;
@@ -736,12 +739,14 @@ registration_guard(PG_FUNCTION_ARGS)
 		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
 		((catalog = RelationGetRelid(trigger->tg_relation)) != catalog_relid(CATALOG_USER_TABLE) &&
 		 catalog != catalog_relid(CATALOG_ATTRIBUTE_LOOKUP) &&
-		 catalog != catalog_relid(CATALOG_ATTRIBUTE_INDEX)))
+		 catalog != catalog_relid(CATALOG_ATTRIBUTE_INDEX) &&
+		 catalog != catalog_relid(CATALOG_USER_VIEW)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"registration_guard\" was not called as a trigger of userstore.user_table, attribute_lookup or attribute_index")));
+				 errmsg("function \"registration_guard\" was not called as a trigger of userstore.user_table, attribute_lookup, attribute_index or user_view")));
 	desc = RelationGetDescr(trigger->tg_relation);
-	relations = catalog == catalog_relid(CATALOG_USER_TABLE) ? user_table_relations : lookup_relations;
+	relations = catalog == catalog_relid(CATALOG_USER_TABLE) ? user_table_relations :
+		catalog == catalog_relid(CATALOG_USER_VIEW) ? view_relations : lookup_relations;
 	for (; *relations != InvalidAttrNumber; relations++)
 	{
 		bool		isnull;

@@ -83,6 +83,8 @@ my %calls = (
 	q{userstore.idempotency_purge('app.people')} => $not_owner,
 	q{userstore.users_index('app.people', 'a')} => $not_owner,
 	q{userstore.users_index_drop('app.people', 'a')} => $not_owner,
+	q{userstore.user_view_create('app.people', 'v')} => $not_owner,
+	q{userstore.user_view_refresh('app.people')} => $not_owner,
 	q{userstore.user_table_attach('app.people')} => $not_owner,
 	q{userstore.user_table_detach('app.people')} => $not_owner,
 	q{userstore.user_table_refresh('app.people')} => $not_owner,
@@ -123,7 +125,7 @@ for my $role (qw(clerk nobody))
 			for "INSERT INTO app.$table SELECT * FROM app.$table", "UPDATE app.$table SET version = 1",
 			"DELETE FROM app.$table", "TRUNCATE app.$table";
 	}
-	for my $table (qw(user_table attribute_schema api_profile attribute_lookup attribute_index era))
+	for my $table (qw(user_table attribute_schema api_profile attribute_lookup attribute_index user_view era))
 	{
 		is(as($role, $_), "42501: permission denied for table $table", "$role: $_")
 			for "INSERT INTO userstore.$table DEFAULT VALUES", "DELETE FROM userstore.$table",
