@@ -28,7 +28,10 @@ SQL_PARTS = \
 	src/store/trigger.sql \
 	src/store/layout.sql \
 	src/store/state.sql \
+	src/store/tenant.sql \
 	src/store/lookup.sql \
+	src/store/settings.sql \
+	src/store/computed.sql \
 	src/store/index.sql \
 	src/store/view.sql \
 	src/store/idempotency.sql \

@@ -20,9 +20,10 @@ SELECT userstore.user_table_create('app.other');
 DROP TABLE userstore.user_table;
 DROP FUNCTION userstore.user_get;
 SELECT userstore.attribute_schema_drop('urn:userstore:params:schemas:zluri:User');
--- as a restore inserts them: registrations and lookup lists of own tables
+-- as a restore inserts them: registrations, lookup lists and computed attributes of own tables
 INSERT INTO userstore.user_table VALUES ('pg_class', 'app.people_history', 'app.people_idempotency', 'plain', '{}');
 INSERT INTO userstore.attribute_lookup VALUES ('pg_class', 'a', '[]');
+INSERT INTO userstore.attribute_computed VALUES ('pg_class', 'a', 'lower');
 INSERT INTO userstore.attribute_lookup VALUES ('app.people_history', 'a', '[]');
 INSERT INTO userstore.attribute_lookup VALUES ('app.people', 'a', '{}');
 INSERT INTO userstore.attribute_lookup VALUES ('app.people', 'a', '[]');

@@ -210,6 +210,29 @@ SELECT id, version, user_name, active, joined, nick FROM members_view ORDER BY i
 SELECT users_index('members', 'userName');
 
 --
+-- Tenants: whose user it is
+--
+SELECT user_table_create('tenants', tenant_column => 'entity', schemas => '{urn:regress:view:Person}');
+INSERT INTO tenants (entity, id, document) VALUES ('A', '1', '{"userName": "a", "phones": ["1"]}'), ('B', '1', '{"userName": "b", "phones": ["2"]}');
+SELECT user_view_create('tenants', 'tenants_view');
+GRANT SELECT ON tenants, tenants_view, tenants_view_phones TO regress_view_clerk;
+SELECT tenant_grant('tenants', 'B', 'regress_view_clerk');
+SET SESSION AUTHORIZATION regress_view_clerk;
+SET search_path = regress_view, userstore;
+SET userstore.tenant = 'B';
+SELECT id, tenant, user_name FROM tenants_view;
+SELECT * FROM tenants_view_phones;
+SET userstore.tenant = 'A';
+SELECT id, tenant, user_name FROM tenants_view;
+RESET userstore.tenant;
+SET SESSION AUTHORIZATION regress_view;
+SET search_path = regress_view, userstore;
+SELECT id, tenant, user_name FROM tenants_view ORDER BY tenant;
+SET client_min_messages = warning;
+DROP TABLE tenants CASCADE;
+RESET client_min_messages;
+
+--
 -- Dropped with the table, forgotten with its registration
 --
 SELECT user_table_detach('members');

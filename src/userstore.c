@@ -26,6 +26,10 @@ _PG_init(void)
 							   "Names the person on whose behalf users are changed.",
 							   "History keeps it beside the role. It is a claim of the caller's, not a proof.",
 							   &userstore_actor, "", PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("userstore.tenant",
+							   "Selects the tenant whose users are read and changed, in tables that have tenants.",
+							   "It selects; whether the role may work for the tenant is decided by policies.",
+							   &userstore_tenant, "", PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("userstore.idempotency_lifetime",
 							"How long an idempotency key is remembered.",
 							NULL,

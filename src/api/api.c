@@ -45,21 +45,32 @@ body_shape(const char *name)
 }
 
 /*
- * The answer to an update: the user, or what the profile answers with.
+ * What of a user the answer to an update shows: all, or what the profile
+ * answers with.
+ */
+void
+select_answer(const Schema *schema, const Profile *profile, Selection *selection)
+{
+	ListCell   *lc;
+
+	if (profile->answers_full)
+		return;
+	selection->wanted.given = true;
+	foreach(lc, profile->answer)
+		path_set_add(&selection->wanted, schema, lfirst(lc));
+}
+
+/*
+ * The answer to an update.
  */
 JsonbValue *
 show_update(const BodyShape *shape, const Schema *schema, const Profile *profile,
 			const UserState *user)
 {
 	Selection	selection = {0};
-	ListCell   *lc;
 
-	if (profile->answers_full)
-		return shape->show_user(schema, profile, user, NULL);
-	selection.wanted.given = true;
-	foreach(lc, profile->answer)
-		path_set_add(&selection.wanted, schema, lfirst(lc));
-	return shape->show_user(schema, profile, user, &selection);
+	select_answer(schema, profile, &selection);
+	return shape->show_user(schema, profile, user, profile->answers_full ? NULL : &selection);
 }
 
 /*

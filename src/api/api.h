@@ -197,6 +197,7 @@ extern const BodyShape object_shape;
 extern const BodyShape fields_shape;
 
 extern const BodyShape *body_shape(const char *name);
+extern void select_answer(const Schema *schema, const Profile *profile, Selection *selection);
 extern JsonbValue *show_update(const BodyShape *shape, const Schema *schema,
 							   const Profile *profile, const UserState *user);
 extern JsonbValue *show_attributes(const Schema *schema, const Profile *profile,

@@ -125,6 +125,8 @@ struct Attribute
 	bool		primary_when_only;
 	bool		transient;		/* a wish: heard, never stored */
 	const char *computed;
+	bool		is_computed;	/* the table has a function for it: it is not
+								 * stored */
 
 	/* names that are looked up when all attributes are known */
 	JsonbValue *key_name;

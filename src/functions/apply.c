@@ -128,6 +128,45 @@ generate_id(Bulk *bulk, BulkItem *item)
 	return road->has_id;
 }
 
+/* The table's function, as it is asked for an item. */
+typedef struct HookAttempt
+{
+	Bulk	   *bulk;
+	BulkItem   *item;
+	JsonbValue *before;
+	JsonbValue *after;
+} HookAttempt;
+
+static void
+call_hook(void *arg)
+{
+	HookAttempt *hook = arg;
+
+	(void) road_hook(&hook->item->road, operation_names[hook->bulk->call->common.operation],
+					 hook->before, &hook->after, NULL);
+}
+
+/*
+ * What the table's function makes of a document.  It may fail halfway, so that
+ * is taken back by itself.
+ */
+static JsonbValue *
+ask_hook(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
+{
+	HookAttempt hook = {bulk, item, before, after};
+	ErrorData  *error = attempt(call_hook, &hook);
+
+	if (error != NULL)
+		ReThrowError(error);
+	return hook.after;
+}
+
+static bool
+has_change(const Road *road, JsonbValue *before, JsonbValue *after)
+{
+	return before == NULL || !document_equal(before, after) || road->unstored.wishes != NIL;
+}
+
 /*
  * Work out what an item makes of its user.  Gives false when what was planned
  * has to be written first, or when only a single update can tell: then the item
@@ -167,7 +206,9 @@ plan_item(Bulk *bulk, BulkItem *item)
 	after = road_document(road, before);
 	item->read = item->result = item->user->row;
 	item->wave = item->user->planned + 1;
-	if (before != NULL && document_equal(before, after) && road->unstored.wishes == NIL)
+	if (bulk->table->before_update != NULL && has_change(road, before, after))
+		after = ask_hook(bulk, item, before, after);
+	if (!has_change(road, before, after))
 	{
 		item->alone = false;
 		return true;

@@ -116,6 +116,7 @@ finish_item(Bulk *bulk, BulkItem *item)
 	MemoryContext old = MemoryContextSwitchTo(bulk->item);
 	Road	   *road = &item->road;
 	ItemResult	result = {0};
+	Selection	selection = {0};
 	Failure		failure;
 	UserState	user;
 	Jsonb	   *shown;
@@ -139,6 +140,12 @@ finish_item(Bulk *bulk, BulkItem *item)
 				document_from_jsonb(item->result.document) : NULL;
 		}
 		user = road_user(road);
+		if (bulk->shape->bulk_shows_users)
+		{
+			select_answer(bulk->api->schema, bulk->api->profile, &selection);
+			user.document = computed_document(bulk->table, bulk->api, &selection, READ_FRESH, user.id,
+											  user.document);
+		}
 		result.user = &user;
 		result.created = road->created;
 		collect_ignored(bulk, road->update.ignored);
@@ -404,7 +411,8 @@ apply_slice(Bulk *bulk, int from)
 		item->has_own_id = road->has_id;
 		if (bulk->hashes != NULL)
 			road->password.hash = bulk->hashes[from + i];
-		item->alone = road->unstored.has_password || bulk->table->compares_rows;
+		item->alone = road->unstored.has_password || bulk->table->compares_rows ||
+			bulk->has_volatile_hook;
 	}
 	apply_items(bulk, items, 0, count);
 	MemoryContextSwitchTo(old);
@@ -566,8 +574,10 @@ travel(const BulkCall *call)
 		check_replay_visible(bulk, claim.answer);
 		return claim.answer;
 	}
-	bulk->has_turn = bulk->sliced || !bulk->creates;
-	if (bulk->sliced)
+	bulk->has_volatile_hook = bulk->table->before_update != NULL &&
+		function_is_volatile(bulk->table, bulk->table->before_update);
+	bulk->has_turn = bulk->sliced || !bulk->creates || bulk->has_volatile_hook;
+	if (bulk->sliced || (bulk->creates && bulk->has_volatile_hook))
 		set_wait(bulk->table, true);
 	if (id_count > 0)
 		set_lock(bulk->table, ids, id_count);
@@ -619,6 +629,7 @@ update_users(const BulkCall *call)
 static Datum
 bulk(FunctionCallInfo fcinfo, Operation operation)
 {
+	JsonbValue *headers;
 	BulkCall	call = {0};
 
 	call.common.hides = hide_statement();
@@ -637,7 +648,9 @@ bulk(FunctionCallInfo fcinfo, Operation operation)
 	call.common.request_id = request_id_argument(fcinfo, 6);
 	call.common.dry_run = PG_GETARG_BOOL(7);
 	call.common.api = text_argument(fcinfo, 8);
-	take_key(current_headers(), &call.common);
+	headers = current_headers();
+	take_key(headers, &call.common);
+	take_request_id(headers, &call.common);
 	PG_RETURN_JSONB_P(update_users(&call));
 }
 

@@ -79,6 +79,8 @@ typedef struct Bulk
 								 * or it creates none */
 	bool		wants_turn;		/* it cannot go on without */
 	bool		has_created;	/* a user, in the order of all */
+	bool		has_volatile_hook;	/* that is to see what the items before
+									 * have written */
 	Match	   *match;			/* or NULL: users are found by id */
 	int			count;
 	bool		sliced;			/* does it take more than one slice? */

@@ -79,6 +79,8 @@ resolve(Bulk *bulk, Match *match)
 	if (attribute->type == TYPE_COMPLEX || attribute->type == TYPE_ANY ||
 		attribute->type == TYPE_BOOLEAN || attribute->transient || attribute == schema->password)
 		refuse_match(match->path, "Name an attribute that has a single string or number.");
+	if (attribute->is_computed)
+		refuse_match(match->path, "Its value is not stored, but made when the user is shown.");
 	match->path = attribute->path;
 	match->attribute = attribute;
 	match->way = attribute_way(schema, attribute);
@@ -137,9 +139,10 @@ match_open(Bulk *bulk, const char *path)
 	value = expression(bulk, match);
 	types[0] = get_array_type(match->type);
 	/* planned anew each time: with the values at hand, they can be hashed */
-	match->plan = SPI_prepare_cursor(psprintf("SELECT %s, %s FROM %s WHERE %s OPERATOR(pg_catalog.=) ANY ($1)",
+	match->plan = SPI_prepare_cursor(psprintf("SELECT %s, %s FROM %s WHERE %s OPERATOR(pg_catalog.=) ANY ($1)%s",
 											  bulk->table->layout.id_sql, value,
-											  bulk->table->layout.from_sql, value),
+											  bulk->table->layout.from_sql, value,
+											  tenant_condition(&bulk->table->layout, "u")),
 									 1, types, CURSOR_OPT_CUSTOM_PLAN);
 	if (match->plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));	/* can't happen */

@@ -127,6 +127,12 @@ extern void road_travel(Road *road);
 extern UserState road_user(const Road *road);
 
 /*
+ * hook.c
+ */
+extern bool road_hook(Road *road, const char *operation, JsonbValue *before,
+					  JsonbValue **document, const UserRow *read);
+
+/*
  * user.c
  */
 extern Jsonb *get_user(const ReadCall *call, Outcome *outcome);
@@ -147,6 +153,9 @@ extern Jsonb *list_users(const ListCall *call);
  */
 extern void take_key(JsonbValue *headers, UserCall *call);
 extern void take_expectation(JsonbValue *headers, UserCall *call);
+extern int	take_tenant(JsonbValue *headers, const Binding *table);
+extern char *header_request_id(JsonbValue *headers);
+extern void take_request_id(JsonbValue *headers, UserCall *call);
 extern JsonbValue *current_headers(void);
 
 /*

@@ -1,7 +1,7 @@
 /*
  * headers.c
- *	  What the headers of an HTTP request say of an update: its idempotency key
- *	  and the version that the user has to have.
+ *	  What the headers of an HTTP request say of an update: its idempotency key,
+ *	  the version that the user has to have, and what the request is called.
  *
  * PostgREST hands a request's headers to SQL as the setting request.headers, a
  * JSON object.  There the update functions take from them what is not given as
@@ -49,6 +49,66 @@ take_expectation(JsonbValue *headers, UserCall *call)
 		call->expected.refused = refused.versions;
 		call->expected.refused_count = refused.count;
 	}
+}
+
+/*
+ * Select the tenant that the header Zuora-Entity-Ids names, in a table that has
+ * tenants, until AtEOXact_GUC() is called with what is returned: a pool's next
+ * transaction does not inherit it.  Gives 0 when there is nothing to select.  A
+ * setting is the application's word, which a client's header does not change.
+ */
+int
+take_tenant(JsonbValue *headers, const Binding *table)
+{
+	char	   *tenant = http_header(headers, "Zuora-Entity-Ids");
+
+	if (tenant == NULL || tenant[0] == '\0' || table->layout.tenant == NULL)
+		return 0;
+	if (strchr(tenant, ',') != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("header \"%s\" has more than one id", "Zuora-Entity-Ids"),
+				 errdetail_path(NULL, SCIM_INVALID_VALUE),
+				 errhint("A request is about the users of one entity.")));
+	if (userstore_tenant != NULL && userstore_tenant[0] != '\0')
+	{
+		if (strcmp(userstore_tenant, tenant) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_USER_FORBIDDEN),
+					 errmsg("header \"%s\" does not name the tenant that is selected", "Zuora-Entity-Ids"),
+					 errdetail_path(NULL, NULL),
+					 errhint("Leave it out: the application selects the tenant by userstore.tenant.")));
+		return 0;
+	}
+	return tenant_select(tenant);
+}
+
+/*
+ * What the headers, which may be NULL, call the request; NULL when they do not.
+ */
+char *
+header_request_id(JsonbValue *headers)
+{
+	static const char *const names[] = {"Zuora-Track-Id", "X-Request-Id"};
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		char	   *value = http_header(headers, names[i]);
+
+		if (value != NULL && value[0] != '\0')
+			return claim_text(value);
+	}
+	return NULL;
+}
+
+/*
+ * Take that from the headers, unless the call says it.
+ */
+void
+take_request_id(JsonbValue *headers, UserCall *call)
+{
+	if (call->request_id == NULL)
+		call->request_id = header_request_id(headers);
 }
 
 /*

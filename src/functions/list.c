@@ -80,8 +80,8 @@ add_condition(Listing *listing, const char *expression, const char *operator, Oi
 {
 	int			number = listing->nconditions++;
 
-	appendStringInfo(&listing->condition, "%s %s OPERATOR(pg_catalog.%s) $%d",
-					 number == 0 ? " WHERE" : " AND", expression, operator, number + 1);
+	appendStringInfo(&listing->condition, "%s%s OPERATOR(pg_catalog.%s) $%d",
+					 number == 0 ? "" : " AND ", expression, operator, number + 1);
 	listing->parameter_types[number] = type;
 	listing->parameters[number] = value;
 }
@@ -185,6 +185,8 @@ sort_expression(Listing *listing, const char *path)
 		attribute = attribute_member(&attribute->subs, "value");
 	if (attribute == NULL || attribute->returned == RETURNED_NEVER)
 		refuse_sort(path, "Name an attribute of the table's schemas that has simple values.");
+	if (attribute->is_computed)
+		refuse_sort(path, "Its value is not stored, but made when the user is shown.");
 	return attribute_expression(listing, attribute);
 }
 
@@ -261,6 +263,8 @@ take_user(Listing *listing, HeapTuple tuple, TupleDesc desc)
 		page->has_more = true;
 		return;
 	}
+	user.document = computed_document(listing->table, listing->api, &listing->selection, READ_STABLE, user.id,
+									  user.document);
 	old = MemoryContextSwitchTo(GetMemoryChunkContext(page->items));
 	document_push(page->items,
 				  document_copy(listing->shape->show_listed(listing->api->schema, listing->api->profile,
@@ -275,7 +279,8 @@ count_users(Listing *listing)
 	bool		isnull;
 	int64		count;
 
-	if (SPI_execute(psprintf("SELECT pg_catalog.count(*) FROM %s u", listing->table->users_sql),
+	if (SPI_execute(psprintf("SELECT pg_catalog.count(*) FROM %s u WHERE true%s",
+							 listing->table->users_sql, tenant_condition(&listing->table->layout, "u")),
 					true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "counting users failed");	/* can't happen */
 	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -294,10 +299,11 @@ go_through(Listing *listing)
 	Portal		portal;
 
 	initStringInfo(&query);
-	appendStringInfo(&query, "SELECT %s, %s, %s, %s, %s FROM %s%s ORDER BY %s",
+	appendStringInfo(&query, "SELECT %s, %s, %s, %s, %s FROM %s WHERE %s%s ORDER BY %s",
 					 layout->document_sql, layout->version_sql, layout->created_sql,
 					 layout->modified_sql, layout->id_sql, layout->from_sql,
-					 listing->condition.data, listing->order);
+					 listing->nconditions > 0 ? listing->condition.data : "true",
+					 tenant_condition(layout, "u"), listing->order);
 	/* one more than the page has tells whether there are more */
 	if (listing->filter == NULL)
 		appendStringInfo(&query, " OFFSET " INT64_FORMAT " LIMIT " INT64_FORMAT, page->start - 1,

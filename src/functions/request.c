@@ -15,6 +15,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/fmgrprotos.h"
 
 #include "core/errors.h"
@@ -151,7 +152,6 @@ read_track_id(Request *request)
 	}
 	if (track_id[0] == '\0')
 		return;
-	request->track_id = track_id;
 	document_add(request->response_headers, "Zuora-Track-Id", document_string(track_id));
 }
 
@@ -297,7 +297,7 @@ begin_call(Request *request, UserCall *call, Operation operation)
 	call->password_hash = request->password_hash;
 	call->body = request->body;
 	take_key(request->headers, call);
-	call->request_id = request->track_id;
+	call->request_id = request->request_id;
 	call->api = request->api->profile->name;
 	/* what was not read may carry anything */
 	call->hides = request->hides && request->body != NULL;
@@ -521,6 +521,8 @@ void
 request_find(Request *request)
 {
 	read_track_id(request);
+	if (!request->is_operation)
+		request->request_id = header_request_id(request->headers);
 	request->target = http_read_target(request->path);
 	find_route(request);
 	if (request->is_operation)
@@ -667,10 +669,15 @@ request_answer_error(Request *request, ErrorData *error)
 }
 
 static void
-serve(void *request)
+serve(void *arg)
 {
+	Request    *request = arg;
+	int			nest_level = take_tenant(request->headers, request->table);
+
 	request_find(request);
 	request_serve(request);
+	if (nest_level > 0)
+		AtEOXact_GUC(true, nest_level);
 }
 
 static JsonbValue *

@@ -29,7 +29,7 @@ typedef struct Request
 	const char *new_id;			/* of a user to be created, or NULL */
 	const char *password_hash;	/* of the password in the body, or NULL */
 	Jsonb	   *body;			/* or NULL */
-	const char *track_id;		/* or NULL */
+	const char *request_id;		/* or NULL */
 
 	/* what it is answered */
 	int			status;

@@ -449,7 +449,7 @@ begin_operation(ScimBulk *bulk, BulkOperation *operation)
 	request->method = operation->method;
 	request->headers = document_new_object();
 	request->is_operation = true;
-	request->track_id = whole->track_id;
+	request->request_id = whole->request_id;
 	request->id = NULL;
 	request->response_headers = document_new_object();
 }

@@ -290,9 +290,10 @@ create(Road *road, bool if_none)
 	int64		newest = 0;
 
 	document = road_document(road, NULL);
-	jsonb = document_to_jsonb(document);
 	if (!road->has_id)
 		road->has_id = binding_generate_id(road->table, &road->id);
+	(void) road_hook(road, operation_names[road->call->operation], NULL, &document, NULL);
+	jsonb = document_to_jsonb(document);
 
 	/*
 	 * Versions never go back: one who was deleted goes on after the deletion.
@@ -378,11 +379,19 @@ modify(Road *road, const char *operation)
 	UserRow		read = road->row;
 	Jsonb	   *jsonb;
 	bool		new_password;
+	bool		changes;
 
 	after = road_document(road, before);
 	if (!compare_password(road, &new_password))
 		return false;
-	if (document_equal(before, after) && !new_password && road->unstored.wishes == NIL)
+	changes = !document_equal(before, after);
+	if (changes || new_password || road->unstored.wishes != NIL)
+	{
+		if (!road_hook(road, operation, before, &after, &read))
+			return false;
+		changes = !document_equal(before, after);
+	}
+	if (!changes && !new_password && road->unstored.wishes == NIL)
 	{
 		road->document = before;	/* no change, no write */
 		return true;
@@ -400,9 +409,11 @@ static bool
 delete(Road *road)
 {
 	JsonbValue *before = document_from_jsonb(road->row.document);
+	JsonbValue *after = NULL;
 	int64		version = next_version(road->row.version);
 
-	if (!user_remove(road->table, road->id, &road->row))
+	if (!road_hook(road, operation_names[OPERATION_DELETE], before, &after, &road->row) ||
+		!user_remove(road->table, road->id, &road->row))
 		return false;
 	road->document = NULL;
 	road->row.version = version;
@@ -444,6 +455,12 @@ static void
 change_or_create(Road *road)
 {
 	TransactionId seen = InvalidTransactionId;
+	Binding    *table = road->table;
+	bool		locks_first;
+
+	/* what the table's function writes must not stand twice */
+	locks_first = table->before_update != NULL &&
+		function_is_volatile(table, table->before_update);
 
 	/*
 	 * One whom others delete and create all the time may be missed more
@@ -455,7 +472,7 @@ change_or_create(Road *road)
 
 		CHECK_FOR_INTERRUPTS();
 		road->update.ignored = list_copy(road->passed_over);
-		if (user_read(road->table, road->id, round > 0 ? reading_again(road) : READ_FRESH,
+		if (user_read(table, road->id, round > 0 || locks_first ? reading_again(road) : READ_FRESH,
 					  &road->row))
 		{
 			bool		stood = road->row.xmin == seen;
@@ -470,7 +487,7 @@ change_or_create(Road *road)
 									  !deactivates(road) ? "DELETE" : "UPDATE");
 			continue;
 		}
-		if (round > 0 && user_read(road->table, road->id, READ_FRESH, &road->row))
+		if ((round > 0 || locks_first) && user_read(table, road->id, READ_FRESH, &road->row))
 		{
 			/* the same row as before, so it stood while it was to be locked */
 			if (road->row.xmin == seen)
@@ -669,6 +686,7 @@ answer(const Road *road)
 {
 	UserState	user = road_user(road);
 	Selection	selection = {0};
+	bool		selects;
 	JsonbValue	none;
 
 	if (road->call->operation == OPERATION_DELETE)
@@ -676,12 +694,16 @@ answer(const Road *road)
 		none.type = jbvNull;
 		return JsonbValueToJsonb(&none);
 	}
-	if (road->call->shown.selects || road->call->shown.excludes)
-	{
+	selects = road->call->shown.selects || road->call->shown.excludes;
+	if (selects)
 		select_shown(&selection, road->schema, &road->call->shown);
+	else
+		select_answer(road->schema, road->profile, &selection);
+	user.document = computed_document(road->table, binding_api(road->table, road->profile->name),
+									  &selection, READ_FRESH, user.id, user.document);
+	if (selects)
 		return document_to_jsonb(road->shape->show_user(road->schema, road->profile, &user,
 														&selection));
-	}
 	return document_to_jsonb(show_update(road->shape, road->schema, road->profile, &user));
 }
 

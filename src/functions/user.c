@@ -21,8 +21,6 @@ PG_FUNCTION_INFO_V1(user_get);
 PG_FUNCTION_INFO_V1(user_version);
 PG_FUNCTION_INFO_V1(user_password_verify);
 
-#define MAX_REQUEST_ID_LENGTH	255
-
 /*
  * Arguments
  */
@@ -40,10 +38,16 @@ request_id_argument(FunctionCallInfo fcinfo, int arg)
 	char	   *request_id = text_argument(fcinfo, arg);
 	int			len = request_id != NULL ? pg_mbstrlen(request_id) : 1;
 
-	if (len < 1 || len > MAX_REQUEST_ID_LENGTH)
+	if (len < 1 || len > MAX_CLAIM_LENGTH)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_BAD_REQUEST),
-				 errmsg("a request id has 1 to %d characters", MAX_REQUEST_ID_LENGTH),
+				 errmsg("a request id has 1 to %d characters", MAX_CLAIM_LENGTH),
+				 errdetail_path("request_id", SCIM_INVALID_VALUE),
+				 errhint("A random UUID makes a good one, or none at all.")));
+	if (request_id != NULL && strcmp(claim_text(request_id), request_id) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_BAD_REQUEST),
+				 errmsg("a request id has no control characters"),
 				 errdetail_path("request_id", SCIM_INVALID_VALUE),
 				 errhint("A random UUID makes a good one, or none at all.")));
 	return request_id;
@@ -117,6 +121,7 @@ put_or_patch(FunctionCallInfo fcinfo, Operation operation)
 	headers = current_headers();
 	take_key(headers, &call);
 	take_expectation(headers, &call);
+	take_request_id(headers, &call);
 	return give_answer(fcinfo, update_user(&call, &outcome));
 }
 
@@ -139,6 +144,7 @@ user_patch(PG_FUNCTION_ARGS)
 Datum
 user_create(PG_FUNCTION_ARGS)
 {
+	JsonbValue *headers;
 	UserCall	call = {0};
 	Outcome		outcome = {0};
 
@@ -154,7 +160,9 @@ user_create(PG_FUNCTION_ARGS)
 	call.request_id = request_id_argument(fcinfo, 4);
 	call.dry_run = PG_GETARG_BOOL(5);
 	call.api = text_argument(fcinfo, 6);
-	take_key(current_headers(), &call);
+	headers = current_headers();
+	take_key(headers, &call);
+	take_request_id(headers, &call);
 	return give_answer(fcinfo, update_user(&call, &outcome));
 }
 
@@ -183,6 +191,7 @@ user_delete(PG_FUNCTION_ARGS)
 	headers = current_headers();
 	take_key(headers, &call);
 	take_expectation(headers, &call);
+	take_request_id(headers, &call);
 	return give_answer(fcinfo, update_user(&call, &outcome));
 }
 
@@ -260,7 +269,8 @@ get_user(const ReadCall *call, Outcome *outcome)
 	const BodyShape *shape = body_shape(api->profile->body);
 
 	select_shown(&selection, api->schema, &call->shown);
-	user.document = document_from_jsonb(row.document);
+	user.document = computed_document(table, api, &selection, READ_STABLE, user.id,
+									  document_from_jsonb(row.document));
 	outcome->id = user.id;
 	outcome->version = user.version;
 	return document_to_jsonb(shape->show_user(api->schema, api->profile, &user, &selection));

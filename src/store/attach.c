@@ -46,6 +46,8 @@ static const struct
 #define ARGUMENT_COLUMNS	10
 #define ARGUMENT_DEFAULTS	11
 #define ARGUMENT_SENSITIVE	12
+#define ARGUMENT_TENANT		13
+#define ARGUMENT_POLICY		14
 
 /*
  * Words in the names of columns that an API should not reach by mistake: who may
@@ -163,19 +165,29 @@ find_id(Relation relation)
 	return column;
 }
 
+/* Ids are unique, or those of each tenant are. */
 static void
-require_id(Relation relation, const char *column)
+require_id(Relation relation, const char *column, const char *tenant)
 {
 	const char *const key[] = {column, NULL};
+	const char *const keys[] = {tenant, column, NULL};
 	Oid			type = column_type(relation, column);
 
 	if (!is_id_type(type))
 		refuse_id_type(type);
-	if (!table_has_key(RelationGetRelid(relation), key, true))
+	if (tenant != NULL && !is_id_type(column_type(relation, tenant)))
+		refuse_column(tenant, "The column for tenants is of type text, varchar, uuid, integer or bigint.");
+	if (tenant != NULL && table_has_key(RelationGetRelid(relation), keys, true))
+		return;
+	if (!table_has_key(RelationGetRelid(relation), key, true) || tenant != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("table \"%s\" has no key for ids of users", RelationGetRelationName(relation)),
-				 errhint("Make the column %s its primary key, not deferrable.", column)));
+				 tenant == NULL ?
+				 errhint("Make the column %s its primary key, not deferrable.", column) :
+				 errhint("Make the columns %s and %s its primary key, not deferrable; or add a unique index on both: CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s, %s);",
+						 tenant, column, table_sql(RelationGetRelid(relation)),
+						 quote_identifier(tenant), quote_identifier(column))));
 }
 
 static bool
@@ -238,11 +250,12 @@ require_fit(const Place *place, const char *column, Oid type)
 
 /* Each attribute in a column of its own that the API may write. */
 static void
-check_columns(Relation relation, const Schema *schema, JsonbValue *layout, List *sensitive)
+check_columns(Relation relation, const Schema *schema, JsonbValue *layout, const char *tenant,
+			  List *sensitive)
 {
 	JsonbValue *columns = document_member(layout, "columns");
 	List	   *places = NIL;
-	List	   *used = NIL;
+	List	   *used = tenant != NULL ? list_make1(unconstify(char *, tenant)) : NIL;
 	ListCell   *lc;
 
 	for (int i = 0; i < lengthof(column_arguments); i++)
@@ -420,7 +433,8 @@ require_document_index(Relation relation, const Schema *schema, const Attribute 
  * state table if they are there.  Gives the account of these.
  */
 JsonbValue *
-attach_unique(Oid users, Oid state, List *schema_ids, const char *api, JsonbValue *layout)
+attach_unique(Oid users, Oid state, const char *tenant, List *schema_ids, const char *api,
+			  JsonbValue *layout)
 {
 	Profile    *profile = catalog_profile(api);
 	Schema	   *schema = catalog_schema(schema_ids, profile, profile, NULL);
@@ -454,7 +468,7 @@ attach_unique(Oid users, Oid state, List *schema_ids, const char *api, JsonbValu
 	}
 	AtEOXact_GUC(true, nest_level);
 	table_close(relation, AccessShareLock);
-	return in_state != NIL ? add_unique_columns(state, schema, in_state) : document_new_object();
+	return in_state != NIL ? add_unique_columns(state, tenant != NULL ? TENANT_COLUMN : NULL, schema, in_state) : document_new_object();
 }
 
 /*
@@ -509,17 +523,19 @@ read_layout(FunctionCallInfo fcinfo, Relation relation)
 }
 
 static void
-check_layout(Relation relation, const char *api, List *schemas, JsonbValue *layout, List *sensitive)
+check_layout(Relation relation, const char *api, List *schemas, JsonbValue *layout,
+			 const char *tenant, List *sensitive)
 {
 	Profile    *profile = catalog_profile(api);
 
-	require_id(relation, part_of(layout, "id"));
+	require_id(relation, part_of(layout, "id"), tenant);
 	require_type(relation, layout, "document", JSONBOID, JSONOID, JSONBOID);
 	require_type(relation, layout, "version", INT8OID, INT4OID, INT2OID);
 	require_type(relation, layout, "created", TIMESTAMPTZOID, TIMESTAMPOID, TIMESTAMPOID);
 	require_type(relation, layout, "modified", TIMESTAMPTZOID, TIMESTAMPOID, TIMESTAMPOID);
 	require_type(relation, layout, "password", TEXTOID, VARCHAROID, TEXTOID);
-	check_columns(relation, catalog_schema(schemas, profile, profile, NULL), layout, sensitive);
+	check_columns(relation, catalog_schema(schemas, profile, profile, NULL), layout, tenant,
+				  sensitive);
 }
 
 /*
@@ -527,7 +543,7 @@ check_layout(Relation relation, const char *api, List *schemas, JsonbValue *layo
  *		password_function text, id_column text, document_column text,
  *		version_column text, created_column text, modified_column text,
  *		password_column text, columns jsonb, defaults jsonb,
- *		sensitive_columns text[])
+ *		sensitive_columns text[], tenant_column text, tenant_policy text)
  */
 Datum
 user_table_attach(PG_FUNCTION_ARGS)
@@ -539,6 +555,8 @@ user_table_attach(PG_FUNCTION_ARGS)
 	List	   *schemas;
 	char	   *api;
 	char	   *password_function;
+	char	   *tenant_column;
+	char	   *tenant_policy;
 	const char *missing;
 
 	require_argument(fcinfo, 0, "users");
@@ -547,6 +565,10 @@ user_table_attach(PG_FUNCTION_ARGS)
 	require_argument(fcinfo, ARGUMENT_DEFAULTS, "defaults");
 	require_argument(fcinfo, ARGUMENT_SENSITIVE, "sensitive_columns");
 	password_function = password_function_argument(fcinfo, 3);
+	tenant_column = PG_ARGISNULL(ARGUMENT_TENANT) ? NULL :
+		text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_TENANT));
+	tenant_policy = PG_ARGISNULL(ARGUMENT_POLICY) ? NULL :
+		text_to_cstring(PG_GETARG_TEXT_PP(ARGUMENT_POLICY));
 	users = PG_GETARG_OID(0);
 	api = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	schemas = schemas_argument(fcinfo, 2, api);
@@ -569,11 +591,11 @@ user_table_attach(PG_FUNCTION_ARGS)
 	if (names_columns(fcinfo))
 	{
 		layout = read_layout(fcinfo, relation);
-		check_layout(relation, api, schemas, layout,
+		check_layout(relation, api, schemas, layout, tenant_column,
 					 text_array_list(PG_GETARG_DATUM(ARGUMENT_SENSITIVE)));
 	}
 	else if (is_user_table_layout(users, &missing))
-		require_id(relation, "id");
+		require_id(relation, "id", tenant_column);
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
@@ -582,7 +604,7 @@ user_table_attach(PG_FUNCTION_ARGS)
 				 errhint("A user table has the columns id, document jsonb, version bigint, created_at timestamptz and modified_at timestamptz. Of an app's own table, name the columns that hold attributes in the argument \"columns\", or at least the key as id_column.")));
 	table_close(relation, NoLock);
 	SPI_connect();
-	register_table(users, api, schemas, password_function, layout, true);
+	register_table(users, api, schemas, password_function, layout, tenant_column, tenant_policy, true);
 	SPI_finish();
 	PG_RETURN_OID(users);
 }

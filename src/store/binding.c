@@ -185,15 +185,24 @@ path_of_column(JsonbValue *unique_columns, const char *column)
 	return NULL;
 }
 
-/* Does an index keep the values of one column unique, in all rows? */
-static bool
-is_unique_column(HeapTuple tuple)
+/*
+ * The column whose values an index keeps unique, in all rows or in those of each
+ * tenant; InvalidAttrNumber when that is not what it does.
+ */
+static AttrNumber
+unique_column_of(const Binding *binding, HeapTuple tuple)
 {
 	Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
+	AttrNumber	tenant = binding->layout.tenant != NULL ?
+	get_attnum(binding->users, binding->layout.tenant) : InvalidAttrNumber;
 
-	return form->indisunique && form->indnkeyatts == 1 &&
-		AttributeNumberIsValid(form->indkey.values[0]) &&
-		heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+	if (!form->indisunique || !heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
+		return InvalidAttrNumber;
+	if (form->indnkeyatts == 1)
+		return form->indkey.values[0];
+	if (form->indnkeyatts == 2 && AttributeNumberIsValid(tenant) && form->indkey.values[0] == tenant)
+		return form->indkey.values[1];
+	return InvalidAttrNumber;
 }
 
 /* Note a unique column; false when it has no attribute. */
@@ -280,7 +289,7 @@ find_state_constraints(Binding *binding, JsonbValue *unique_columns)
 	foreach(lc, RelationGetIndexList(relation))
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-		AttrNumber	number = index->rd_index->indkey.values[0];
+		AttrNumber	number = index->rd_index->indkey.values[index->rd_index->indnkeyatts - 1];
 		char	   *path = NULL;
 
 		if (index->rd_index->indisunique && number > 0)
@@ -320,9 +329,9 @@ find_constraints(Binding *binding, Relation relation, JsonbValue *unique_columns
 				note_own_index(binding, relation, index, tuple);
 			binding->compares_rows |= form->indisunique || form->indisexclusion;
 		}
-		else if (is_unique_column(tuple))
+		else if (AttributeNumberIsValid(unique_column_of(binding, tuple)))
 		{
-			AttrNumber	number = form->indkey.values[0];
+			AttrNumber	number = unique_column_of(binding, tuple);
 
 			if (!add_unique_index(binding, index, number, unique_columns) &&
 				number != get_attnum(binding->users, binding->layout.id))
@@ -369,6 +378,8 @@ has_judging_column(Binding *binding, Relation relation)
 
 		for (const char *const *name = own_columns; *name != NULL; name++)
 			is_ours |= strcmp(NameStr(column->attname), *name) == 0;
+		if (binding->layout.tenant != NULL)
+			is_ours |= strcmp(NameStr(column->attname), binding->layout.tenant) == 0;
 		foreach(lc, binding->unique_indexes)
 		{
 			UniqueIndex *unique = lfirst(lc);
@@ -537,12 +548,17 @@ load_binding(Oid users, bool must_be)
 	binding->idempotency_sql = companion_name(registration.idempotency, binding, "idempotency");
 	binding->default_api = registration.api;
 	binding->schema_ids = registration.schemas;
-	binding->password_function = registration.password_function;
+	if (registration.password_function != NULL)
+		binding->password_function = function_bind(&password_kind, registration.password_function);
+	if (registration.before_update != NULL)
+		binding->before_update = function_bind(&hook_kind, registration.before_update);
+	binding->notify = registration.notify;
 	binding->is_attached = registration.layout != NULL;
 	if (OidIsValid(registration.state))
 		(void) companion_name(registration.state, binding, "state");
 	layout_load(&binding->layout, users, binding->users_sql, registration.layout, registration.state,
-				registration.registered_at);
+				registration.tenant_column, registration.registered_at);
+	binding->tenant_policy = registration.tenant_policy;
 	binding->has_password = has_password_column(binding);
 	load_id_type(binding);
 	if (binding->is_attached)
@@ -636,6 +652,7 @@ binding_api(Binding *binding, const char *name)
 	BoundApi   *api;
 	const Profile *default_profile;
 	JsonbValue *lookups;
+	JsonbValue *computed;
 	ListCell   *lc;
 
 	if (name == NULL)
@@ -647,6 +664,7 @@ binding_api(Binding *binding, const char *name)
 			return api;
 	}
 	lookups = catalog_lookups(binding->users);
+	computed = catalog_computed(binding->users);
 	context = AllocSetContextCreate(CurrentMemoryContext, "userstore api",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
@@ -655,6 +673,7 @@ binding_api(Binding *binding, const char *name)
 	default_profile = strcmp(name, binding->default_api) == 0 ? api->profile :
 		catalog_profile(binding->default_api);
 	api->schema = catalog_schema(binding->schema_ids, api->profile, default_profile, lookups);
+	api->computed = computed_bind(api->schema, computed);
 	MemoryContextSetParent(context, binding->context);
 	MemoryContextSwitchTo(binding->context);
 	binding->apis = lappend(binding->apis, api);
@@ -795,6 +814,7 @@ touched_columns(Binding *binding, AclMode mode)
 	if (mode != ACL_UPDATE)
 	{
 		touch(&touched, layout->id);
+		touch(&touched, layout->tenant);
 		touch(&touched, layout->created);
 	}
 	if (mode == ACL_SELECT)
@@ -848,6 +868,7 @@ binding_require_privileges(Binding *binding, AclMode mode)
 {
 	static const AclMode modes[] = {ACL_SELECT, ACL_INSERT, ACL_UPDATE, ACL_DELETE};
 
+	tenant_require(binding);
 	for (int i = 0; i < lengthof(modes); i++)
 	{
 		Touched		touched;

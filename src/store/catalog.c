@@ -39,6 +39,8 @@ static const char *const catalog_names[CATALOG_COUNT] = {
 	[CATALOG_API_PROFILE] = "api_profile",
 	[CATALOG_USER_TABLE] = "user_table",
 	[CATALOG_ATTRIBUTE_LOOKUP] = "attribute_lookup",
+	[CATALOG_TENANT_GRANT] = "tenant_grant",
+	[CATALOG_ATTRIBUTE_COMPUTED] = "attribute_computed",
 	[CATALOG_ATTRIBUTE_INDEX] = "attribute_index",
 	[CATALOG_USER_VIEW] = "user_view",
 	[CATALOG_ERA] = "era",
@@ -97,6 +99,7 @@ store_init(void)
 	CacheRegisterRelcacheCallback(relcache_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, namespace_changed, (Datum) 0);
 	RegisterXactCallback(transaction_ended, NULL);
+	function_init();
 }
 
 /*
@@ -411,11 +414,20 @@ result_column(HeapTuple tuple, TupleDesc desc, int column, Oid type, bool *isnul
 	return value;
 }
 
+static char *
+text_or_null(HeapTuple tuple, int column, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
 static void
 read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 {
 	bool		isnull;
-	Datum		name;
+	Datum		value;
 
 	registration->users = DatumGetObjectId(heap_getattr(tuple, Anum_user_table_users, desc, &isnull));
 	registration->history = DatumGetObjectId(heap_getattr(tuple, Anum_user_table_history, desc, &isnull));
@@ -425,16 +437,17 @@ read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 	registration->unique_columns =
 		document_from_jsonb(DatumGetJsonbPCopy(heap_getattr(tuple, Anum_user_table_unique_columns,
 															desc, &isnull)));
-	registration->password_function = NULL;
-	name = heap_getattr(tuple, Anum_user_table_password_function, desc, &isnull);
-	if (!isnull)
-		registration->password_function = TextDatumGetCString(name);
-	name = heap_getattr(tuple, Anum_user_table_layout, desc, &isnull);
-	registration->layout = isnull ? NULL : document_from_jsonb(DatumGetJsonbPCopy(name));
-	name = heap_getattr(tuple, Anum_user_table_state, desc, &isnull);
-	registration->state = isnull ? InvalidOid : DatumGetObjectId(name);
+	registration->password_function = text_or_null(tuple, Anum_user_table_password_function, desc);
+	registration->before_update = text_or_null(tuple, Anum_user_table_before_update, desc);
+	registration->notify = text_or_null(tuple, Anum_user_table_notify, desc);
+	value = heap_getattr(tuple, Anum_user_table_layout, desc, &isnull);
+	registration->layout = isnull ? NULL : document_from_jsonb(DatumGetJsonbPCopy(value));
+	value = heap_getattr(tuple, Anum_user_table_state, desc, &isnull);
+	registration->state = isnull ? InvalidOid : DatumGetObjectId(value);
 	registration->registered_at =
 		DatumGetTimestampTz(heap_getattr(tuple, Anum_user_table_registered_at, desc, &isnull));
+	registration->tenant_column = text_or_null(tuple, Anum_user_table_tenant_column, desc);
+	registration->tenant_policy = text_or_null(tuple, Anum_user_table_tenant_policy, desc);
 }
 
 /* The registration of a user table; false when it has none. */
@@ -479,21 +492,24 @@ catalog_registrations(void)
 }
 
 /*
- * The user table that has this state table; InvalidOid when none has.
+ * The registration of a user table, given that or one of its companions; false
+ * when there is none.
  */
-Oid
-catalog_table_of_state(Oid state)
+bool
+catalog_registration_of(Oid relid, Registration *registration)
 {
 	ListCell   *lc;
 
+	if (catalog_registration(relid, registration))
+		return true;
 	foreach(lc, catalog_registrations())
 	{
-		Registration *registration = lfirst(lc);
-
-		if (registration->state == state)
-			return registration->users;
+		*registration = *(Registration *) lfirst(lc);
+		if (registration->state == relid || registration->history == relid ||
+			registration->idempotency == relid)
+			return true;
 	}
-	return InvalidOid;
+	return false;
 }
 
 /*
@@ -554,6 +570,31 @@ catalog_indexes(Oid users)
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
 	return indexes;
+}
+
+/*
+ * The functions of a user table's computed attributes: an object that maps
+ * attribute paths to names.
+ */
+JsonbValue *
+catalog_computed(Oid users)
+{
+	Relation	relation = table_open(catalog_relid(CATALOG_ATTRIBUTE_COMPUTED), AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(relation);
+	JsonbValue *functions = document_new_object();
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_attribute_computed_users, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(users));
+	scan = systable_beginscan(relation, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		document_add(functions, text_or_null(tuple, Anum_attribute_computed_path, desc),
+					 document_string(text_or_null(tuple, Anum_attribute_computed_function, desc)));
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return functions;
 }
 
 /* The newest era; 0 when none has begun.  Says whether it is this cluster's. */

@@ -1,6 +1,6 @@
 /*
- * The catalog: attribute schemas, API profiles, registered user tables, lookup
- * lists.
+ * The catalog: attribute schemas, API profiles, registered user tables, their
+ * lookup lists and computed attributes.
  *
  * Everyone may read it.  Rows are written by the functions, as the owner of
  * these tables; the owner of a database may insert, so that one who is no
@@ -105,7 +105,11 @@ CREATE TABLE userstore.user_table (
 	password_function text,
 	layout jsonb CHECK (jsonb_typeof(layout) = 'object'),
 	state regclass,
-	registered_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	registered_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	tenant_column text,
+	tenant_policy text,
+	before_update text,
+	notify text
 );
 COMMENT ON TABLE userstore.user_table IS
 	'registered user tables; written by user_table_create and user_table_attach, cleared when a table is dropped';
@@ -118,6 +122,10 @@ COMMENT ON COLUMN userstore.user_table.unique_columns IS
 	'attribute path to the generated column that a unique constraint keeps unique';
 COMMENT ON COLUMN userstore.user_table.password_function IS
 	'function (password text, hash text) returning text that hashes passwords in the manner of crypt(3); NULL means bcrypt by pgcrypto';
+COMMENT ON COLUMN userstore.user_table.before_update IS
+	'function (users regclass, id text, operation text, old jsonb, new jsonb) returning jsonb that is called before a user is changed and returns the document to write; NULL means none';
+COMMENT ON COLUMN userstore.user_table.notify IS
+	'channel on which each change of a user is notified; NULL means none';
 
 COMMENT ON COLUMN userstore.user_table.layout IS
 	'which columns of an app''s own table hold what: id, document, version, created, modified, password (null: the state table has it), columns (attribute path to column), defaults (column to its value in new rows); NULL means the columns that user_table_create makes';
@@ -125,6 +133,23 @@ COMMENT ON COLUMN userstore.user_table.state IS
 	'companion of an app''s own table with one row for each user: what the table has no columns for';
 COMMENT ON COLUMN userstore.user_table.registered_at IS
 	'when it was created or attached; users who were there before are shown as created then, unless a column says when';
+
+COMMENT ON COLUMN userstore.user_table.tenant_column IS
+	'column that says whose users they are; NULL: the table has one tenant only';
+COMMENT ON COLUMN userstore.user_table.tenant_policy IS
+	'the owner''s expression that says whether the caller may work for the tenant of a row; NULL: as userstore.tenant_grant says';
+
+CREATE TABLE userstore.tenant_grant (
+	users regclass REFERENCES userstore.user_table ON DELETE CASCADE,
+	tenant text COLLATE "C",
+	grantee name,
+	PRIMARY KEY (users, tenant, grantee)
+);
+COMMENT ON TABLE userstore.tenant_grant IS
+	'which roles may work for which tenants of a user table; written by tenant_grant and tenant_revoke, cleared when a table is dropped or detached';
+COMMENT ON COLUMN userstore.tenant_grant.users IS 'the table of users';
+COMMENT ON COLUMN userstore.tenant_grant.tenant IS 'value of its tenant column, as text';
+COMMENT ON COLUMN userstore.tenant_grant.grantee IS 'the role; its members may as well';
 
 CREATE TABLE userstore.attribute_lookup (
 	users regclass REFERENCES userstore.user_table ON DELETE CASCADE,
@@ -138,6 +163,19 @@ COMMENT ON COLUMN userstore.attribute_lookup.users IS 'the table of users';
 COMMENT ON COLUMN userstore.attribute_lookup.path IS 'path of the attribute (RFC 7644 section 3.10), as its schema writes it';
 COMMENT ON COLUMN userstore.attribute_lookup.lookup IS
 	'array of objects with value and displayValue; wins over the list that a schema or a profile''s rule has';
+
+CREATE TABLE userstore.attribute_computed (
+	users regclass REFERENCES userstore.user_table ON DELETE CASCADE,
+	path text COLLATE "C",
+	function text NOT NULL,
+	PRIMARY KEY (users, path)
+);
+COMMENT ON TABLE userstore.attribute_computed IS
+	'readOnly attributes of user tables whose values functions give whenever a user is shown; written by attribute_computed_define, cleared when a table is dropped or detached';
+COMMENT ON COLUMN userstore.attribute_computed.users IS 'the table of users';
+COMMENT ON COLUMN userstore.attribute_computed.path IS 'path of the attribute (RFC 7644 section 3.10), as its schema writes it';
+COMMENT ON COLUMN userstore.attribute_computed.function IS
+	'function (id text) that gives the value, qualified; it runs as the owner of the table';
 
 CREATE TABLE userstore.era (
 	era integer PRIMARY KEY,
@@ -154,12 +192,14 @@ SELECT pg_catalog.pg_extension_config_dump('userstore.attribute_schema', 'WHERE 
 SELECT pg_catalog.pg_extension_config_dump('userstore.api_profile', 'WHERE NOT shipped');
 SELECT pg_catalog.pg_extension_config_dump('userstore.user_table', '');
 SELECT pg_catalog.pg_extension_config_dump('userstore.attribute_lookup', '');
+SELECT pg_catalog.pg_extension_config_dump('userstore.attribute_computed', '');
+SELECT pg_catalog.pg_extension_config_dump('userstore.tenant_grant', '');
 SELECT pg_catalog.pg_extension_config_dump('userstore.era', '');
 
 GRANT SELECT ON userstore.attribute_schema, userstore.api_profile, userstore.user_table, userstore.attribute_lookup,
-	userstore.era TO PUBLIC;
+	userstore.attribute_computed, userstore.tenant_grant, userstore.era TO PUBLIC;
 GRANT INSERT ON userstore.attribute_schema, userstore.api_profile, userstore.user_table, userstore.attribute_lookup,
-	userstore.era TO pg_database_owner;
+	userstore.attribute_computed, userstore.tenant_grant, userstore.era TO pg_database_owner;
 
 CREATE FUNCTION userstore.catalog_changed() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
@@ -174,17 +214,25 @@ CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON u
 	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
 CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.attribute_lookup
 	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
+CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.tenant_grant
+	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
+CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.attribute_computed
+	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
 CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON userstore.era
 	FOR EACH STATEMENT EXECUTE FUNCTION userstore.catalog_changed();
 
 CREATE FUNCTION userstore.registration_guard() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.registration_guard() IS
-	'trigger of userstore.user_table, attribute_lookup, attribute_index and user_view: only who owns a table and its companions may register them or what else is known of the table';
+	'trigger of userstore.user_table, attribute_lookup, attribute_computed, tenant_grant, attribute_index and user_view: only who owns a table and its companions may register them, say what its attributes are, grant its tenants, or register indexes and views';
 
 CREATE TRIGGER registration_guard BEFORE INSERT ON userstore.user_table
 	FOR EACH ROW EXECUTE FUNCTION userstore.registration_guard();
 CREATE TRIGGER registration_guard BEFORE INSERT ON userstore.attribute_lookup
+	FOR EACH ROW EXECUTE FUNCTION userstore.registration_guard();
+CREATE TRIGGER registration_guard BEFORE INSERT ON userstore.tenant_grant
+	FOR EACH ROW EXECUTE FUNCTION userstore.registration_guard();
+CREATE TRIGGER registration_guard BEFORE INSERT ON userstore.attribute_computed
 	FOR EACH ROW EXECUTE FUNCTION userstore.registration_guard();
 
 CREATE FUNCTION userstore.shipped_guard() RETURNS trigger

@@ -140,10 +140,13 @@ judge_unique(Oid users, const Schema *schema, ReturnSetInfo *result)
 		char	   *value = unique_comparison(schema, attribute);
 
 		if (SPI_execute(psprintf("SELECT u.id::pg_catalog.text FROM"
-								 " (SELECT id, %s AS value, pg_catalog.count(*) OVER (PARTITION BY %s) AS users"
-								 " FROM (SELECT %s AS id, %s AS document FROM %s) d) u"
+								 " (SELECT id, %s AS value, pg_catalog.count(*) OVER (PARTITION BY d.tenant, %s) AS users"
+								 " FROM (SELECT %s AS id, %s AS document, %s AS tenant FROM %s) d) u"
 								 " WHERE u.value IS NOT NULL AND u.users OPERATOR(pg_catalog.>) 1 ORDER BY u.id",
-								 value, value, layout->id_sql, layout->document_sql, layout->from_sql),
+								 value, value, layout->id_sql, layout->document_sql,
+								 layout->tenant == NULL ? "null" :
+								 psprintf("u.%s", quote_identifier(layout->tenant)),
+								 layout->from_sql),
 						true, 0) != SPI_OK_SELECT)
 			elog(ERROR, "judging unique values failed");	/* can't happen */
 		for (uint64 i = 0; i < SPI_processed; i++)

@@ -19,18 +19,17 @@
 
 #include "store/store.h"
 
-/* Whom the application says it acts for: a setting, shown beside the role. */
-char	   *userstore_actor = NULL;
-
 /* Parameters 7 to 11: who changes users, for which request, in which transaction. */
 static void
 set_origin(const char *request_id, NameData *changed_by, Datum *values, char *nulls)
 {
+	char	   *actor = claimed_actor();
+
 	/* before the switch: it is the caller who changes */
 	namestrcpy(changed_by, GetUserNameFromId(GetUserId(), false));
 	values[6] = NameGetDatum(changed_by);
-	if (userstore_actor != NULL && userstore_actor[0] != '\0')
-		values[7] = CStringGetTextDatum(userstore_actor);
+	if (actor != NULL)
+		values[7] = CStringGetTextDatum(actor);
 	else
 		nulls[7] = 'n';
 	if (request_id != NULL)
@@ -79,7 +78,10 @@ history_append(Binding *binding, const HistoryEntry *entry)
 	values[4] = list_text_array(entry->changed);
 	values[5] = TimestampTzGetDatum(entry->changed_at);
 	set_origin(entry->request_id, &changed_by, values, nulls);
-	return insert(binding, STATEMENT_HISTORY_INSERT, values, nulls) > 0;
+	if (insert(binding, STATEMENT_HISTORY_INSERT, values, nulls) == 0)
+		return false;
+	notify_change(binding, entry);
+	return true;
 }
 
 /*
@@ -119,6 +121,9 @@ history_append_set(Binding *binding, HistoryEntry *const *entries, int count)
 	for (int i = 0; i < 5; i++)
 		pfree(DatumGetPointer(values[i]));
 	pfree(elems);
+	/* less than all are taken back by the caller, and with them what is told */
+	for (int i = 0; i < count && appended == count; i++)
+		notify_change(binding, entries[i]);
 	return appended;
 }
 

@@ -456,6 +456,7 @@ idempotency_purge(PG_FUNCTION_ARGS)
 	SavedUser	saved;
 	Oid			types[2] = {TIMESTAMPTZOID, INT4OID};
 	Datum		values[2];
+	const char *tenant;
 	int64		deleted;
 
 	require_argument(fcinfo, 0, "users");
@@ -467,12 +468,15 @@ idempotency_purge(PG_FUNCTION_ARGS)
 	become_owner(binding->owner, &saved);
 	values[0] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[1] = PG_GETARG_DATUM(1);
-	if (SPI_execute_with_args(psprintf("DELETE FROM %s k USING (SELECT e.caller, e.key FROM %s e"
+	tenant = binding->layout.tenant == NULL ? "" : ", e." TENANT_COLUMN;
+	if (SPI_execute_with_args(psprintf("DELETE FROM %s k USING (SELECT e.caller, e.key%s FROM %s e"
 									   " WHERE e.expires_at OPERATOR(pg_catalog.<=) $1"
 									   " ORDER BY e.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED) x"
 									   " WHERE k.caller OPERATOR(pg_catalog.=) x.caller"
-									   " AND k.key OPERATOR(pg_catalog.=) x.key",
-									   binding->idempotency_sql, binding->idempotency_sql),
+									   " AND k.key OPERATOR(pg_catalog.=) x.key%s",
+									   binding->idempotency_sql, tenant, binding->idempotency_sql,
+									   binding->layout.tenant == NULL ? "" :
+									   " AND k." TENANT_COLUMN " OPERATOR(pg_catalog.=) x." TENANT_COLUMN),
 							  2, types, values, NULL, false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "purging idempotency keys failed"); /* can't happen */
 	deleted = SPI_processed;

@@ -51,7 +51,7 @@ judge_way(List *way, bool is_list)
 	{
 		const Attribute *step = lfirst(lc);
 
-		if (step->returned == RETURNED_NEVER || step->transient || step->computed != NULL)
+		if (step->returned == RETURNED_NEVER || step->transient || step->is_computed)
 			return "Its values are in no document that could be looked at.";
 	}
 	if (last->type == TYPE_COMPLEX)

@@ -71,7 +71,7 @@ time_sql(Oid users, const char *column, const char *state_column, const char *ot
  */
 void
 layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names, Oid state,
-			TimestampTz registered)
+			const char *tenant, TimestampTz registered)
 {
 	char	   *since;
 
@@ -81,6 +81,8 @@ layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
 	layout->created = part_name(names, "created", "created_at");
 	layout->modified = part_name(names, "modified", "modified_at");
 	layout->password = part_name(names, "password", "password_hash");
+	layout->tenant = tenant != NULL ? pstrdup(tenant) : NULL;
+	layout->tenant_sql = tenant != NULL ? tenant_selected_sql(users, tenant) : NULL;
 	layout->columns = layout->constants = NIL;
 	layout->state = state;
 	layout->id_sql = psprintf("u.%s", quote_identifier(layout->id));
@@ -100,8 +102,10 @@ layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
 	{
 		layout->state_sql = quote_qualified_identifier(get_namespace_name(get_rel_namespace(state)),
 													   get_rel_name(state));
-		layout->from_sql = psprintf("%s u LEFT JOIN %s s ON s.user_id OPERATOR(pg_catalog.=) %s",
-									users_sql, layout->state_sql, layout->id_sql);
+		layout->from_sql = psprintf("%s u LEFT JOIN %s s ON s.user_id OPERATOR(pg_catalog.=) %s%s",
+									users_sql, layout->state_sql, layout->id_sql, tenant == NULL ? "" :
+									psprintf(" AND s." TENANT_COLUMN " OPERATOR(pg_catalog.=) u.%s",
+											 quote_identifier(tenant)));
 	}
 	else
 		layout->from_sql = psprintf("%s u", users_sql);

@@ -66,12 +66,14 @@ typedef struct Layout
 	char	   *created;
 	char	   *modified;
 	char	   *password;		/* NULL: passwords are not kept */
+	char	   *tenant;			/* NULL: the table has one for all */
 	List	   *columns;		/* of AttributeColumn * */
 	List	   *constants;		/* of ConstantColumn * */
 	Oid			state;			/* InvalidOid: none */
 	char	   *state_sql;		/* qualified and quoted */
 
 	/* in SQL, of a row u of the table and s of the state table */
+	const char *tenant_sql;		/* the one that is selected */
 	const char *from_sql;
 	const char *id_sql;
 	const char *document_sql;
@@ -91,7 +93,7 @@ typedef struct LayoutValues
 
 /* The columns as a user table's registration names them; NULL: our own. */
 extern void layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
-						Oid state, TimestampTz registered);
+						Oid state, const char *tenant, TimestampTz registered);
 extern void layout_load_columns(Layout *layout, Oid users, const Schema *schema, JsonbValue *names);
 extern JsonbValue *layout_compose(const Layout *layout, JsonbValue *rest, const Datum *values,
 								  const bool *nulls);

@@ -9,24 +9,15 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/dependency.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
-#include "parser/parse_func.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/catcache.h"
-#include "utils/regproc.h"
 #include "utils/syscache.h"
 
-#include "core/compat.h"
 #include "core/errors.h"
 #include "store/store.h"
 
@@ -66,100 +57,20 @@ pgcrypto_function(const char *name, Oid second)
 	return found;
 }
 
-/*
- * The function that a table names, as qualified name; refuses one that is not
- * there or not of the right kind.
- */
-static Oid
-named_function(const char *name)
-{
-	Oid			types[2] = {TEXTOID, TEXTOID};
-	Oid			function = LookupFuncName(QUALIFIED_NAME_LIST(name), 2, types, true);
-
-	if (!OidIsValid(function) || get_func_rettype(function) != TEXTOID ||
-		get_func_prokind(function) != PROKIND_FUNCTION || get_func_retset(function))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("function %s(text, text) that returns text does not exist",
-						shown_name(name, strlen(name))),
-				 errhint("A function that hashes passwords takes the password and a hash of which it uses the salt, or NULL, and returns the hash.")));
-	return function;
-}
-
-/* The name under which a table keeps its function. */
-char *
-password_function_name(const char *name)
-{
-	Oid			function = named_function(name);
-
-	return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
-									  get_func_name(function));
-}
-
-/*
- * A table knows its function by name.  Under that name somebody else could come
- * to have one, which would run as the table's owner and be told passwords.
- */
-static void
-require_trusted(Binding *binding, Oid function)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);	/* can't happen */
-	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-	ReleaseSysCache(tuple);
-	if (!superuser_arg(owner) && !has_privs_of_role(owner, binding->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("function %s belongs to \"%s\", who may not act for the owner of table \"%s\"",
-						binding->password_function, GetUserNameFromId(owner, false), binding->name),
-				 errdetail_path(NULL, NULL),
-				 errhint("It has to belong to that owner or to a superuser.")));
-	if (FUNCTION_ACLCHECK(function, binding->owner) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, binding->password_function);
-}
-
-/*
- * Call the function of a table.  It is the owner's choice, so it runs as the
- * owner, and the caller's settings and temporary objects are kept from it.
- * Gives NULL when the function does.
- */
+/* Call the function of a table.  Gives NULL when the function does. */
 static char *
 call_function(Binding *binding, const char *password, const char *hash)
 {
-	int			nest_level = NewGUCNestLevel();
-	Oid			function;
-	SavedUser	saved;
-	FmgrInfo	info;
+	NullableDatum args[2];
 	Datum		result;
-	char	   *made = NULL;
+	bool		isnull;
 
-	LOCAL_FCINFO(fcinfo, 2);
-
-	GetUserIdAndSecContext(&saved.userid, &saved.sec_context);
-	SetUserIdAndSecContext(binding->owner, saved.sec_context |
-						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	function = named_function(binding->password_function);
-	require_trusted(binding, function);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	fmgr_info(function, &info);
-	InitFunctionCallInfoData(*fcinfo, &info, 2, DEFAULT_COLLATION_OID, NULL, NULL);
-	fcinfo->args[0].value = CStringGetTextDatum(password);
-	fcinfo->args[0].isnull = false;
-	fcinfo->args[1].value = hash != NULL ? CStringGetTextDatum(hash) : (Datum) 0;
-	fcinfo->args[1].isnull = hash == NULL;
-	if (hash != NULL || !info.fn_strict)
-	{
-		result = FunctionCallInvoke(fcinfo);
-		if (!fcinfo->isnull)
-			made = TextDatumGetCString(result);
-	}
-	AtEOXact_GUC(false, nest_level);
-	become_caller_again(&saved);
-	return made;
+	args[0].value = CStringGetTextDatum(password);
+	args[0].isnull = false;
+	args[1].value = hash != NULL ? CStringGetTextDatum(hash) : (Datum) 0;
+	args[1].isnull = hash == NULL;
+	result = function_call(binding, binding->password_function, args, &isnull);
+	return isnull ? NULL : TextDatumGetCString(result);
 }
 
 static char *
@@ -186,7 +97,7 @@ password_hash(Binding *binding, const char *path, const char *password)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("function %s gave no hash for attribute \"%s\"",
-							binding->password_function, path),
+							binding->password_function->name, path),
 					 errdetail_path(path, NULL),
 					 errhint("It takes NULL as its second argument when it is to make a new hash.")));
 		return hash;

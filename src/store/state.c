@@ -126,7 +126,9 @@ user_is_visible(PG_FUNCTION_ARGS)
 																   sizeof(StateTable));
 	if (cached->state != state)
 	{
-		cached->users = catalog_table_of_state(state);
+		Registration registration;
+
+		cached->users = catalog_registration_of(state, &registration) ? registration.users : InvalidOid;
 		cached->state = state;
 	}
 	binding = OidIsValid(cached->users) ? binding_find(cached->users) : NULL;

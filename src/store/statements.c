@@ -35,12 +35,12 @@ typedef struct Statement
 /* What every statement on a user gives of its row. */
 #define ROW_COLUMNS		"{document}, {version}, {created}, {modified}"
 
-#define BY_ID			" WHERE {u.id} OPERATOR(pg_catalog.=) $1"
+#define BY_ID			" WHERE {u.id} OPERATOR(pg_catalog.=) $1{u.mine}"
 
 /* $1 id, $2 document, $3 version, $4 time, $5 texts of columns, $6 hash of the password */
 #define INSERT_USER(new, conflict) \
 	"INSERT INTO {users} AS u " new conflict " RETURNING {written}, {u.id}"
-#define IF_NONE			" ON CONFLICT ({id}) DO NOTHING"
+#define IF_NONE			" ON CONFLICT ({key}) DO NOTHING"
 
 /* $1 id, $2 document, $3 version, $4 time, $5 texts of columns, $6 hash of the password, $7 xmin of the row that was read */
 #define UPDATE_USER(password) \
@@ -53,27 +53,27 @@ typedef struct Statement
  */
 #define LOCK_SET(columns) \
 	"SELECT " columns " FROM pg_catalog.unnest($1) w (id), {from}" \
-	" WHERE {u.id} OPERATOR(pg_catalog.=) w.id ORDER BY {u.id} FOR NO KEY UPDATE OF u"
+	" WHERE {u.id} OPERATOR(pg_catalog.=) w.id{u.mine} ORDER BY {u.id} FOR NO KEY UPDATE OF u"
 
-#define IN_SET			" WHERE {u.id} OPERATOR(pg_catalog.=) ANY ($1)"
+#define IN_SET			" WHERE {u.id} OPERATOR(pg_catalog.=) ANY ($1){u.mine}"
 
 #define INSERT_SET(returning) \
-	"INSERT INTO {users} AS u (id, document, version, created_at, modified_at)" \
-	" SELECT n.id, n.document, n.version, n.modified, n.modified" \
+	"INSERT INTO {users} AS u ({my column}id, document, version, created_at, modified_at)" \
+	" SELECT {my value}n.id, n.document, n.version, n.modified, n.modified" \
 	" FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS n (id, document, version, modified, place)" \
-	" ORDER BY n.place ON CONFLICT (id) DO NOTHING" returning
+	" ORDER BY n.place ON CONFLICT ({key}) DO NOTHING" returning
 
 #define UPDATE_SET(returning) \
 	"UPDATE {users} AS u SET document = n.document, version = n.version, modified_at = n.modified" \
 	" FROM unnest($1, $2, $3, $4, $5) AS n (id, document, version, modified, xmin)" \
-	" WHERE u.id OPERATOR(pg_catalog.=) n.id AND u.xmin OPERATOR(pg_catalog.=) n.xmin" returning
+	" WHERE u.id OPERATOR(pg_catalog.=) n.id{u.mine} AND u.xmin OPERATOR(pg_catalog.=) n.xmin" returning
 
 #define RETURNING_SET	" RETURNING " ROW_COLUMNS ", u.xmin, u.id"
 
 /* $1 id, $2 document, $3 version, $4 created, $5 modified, $6 version before */
 #define WRITE_STATE(condition) \
-	"INSERT INTO {state} AS s (user_id, document, version, created_at, modified_at)" \
-	" VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id) DO UPDATE SET" \
+	"INSERT INTO {state} AS s ({tenant column}user_id, document, version, created_at, modified_at)" \
+	" VALUES ({my value}$1, $2, $3, $4, $5) ON CONFLICT ({tenant column}user_id) DO UPDATE SET" \
 	" document = coalesce(excluded.document, s.document), version = excluded.version," \
 	" created_at = coalesce(excluded.created_at, s.created_at), modified_at = excluded.modified_at" condition
 
@@ -82,7 +82,7 @@ typedef struct Statement
 	" changed_by, actor, request_id, era, transaction_id"
 
 #define BY_KEY \
-	" WHERE k.caller OPERATOR(pg_catalog.=) $1 AND k.key OPERATOR(pg_catalog.=) $2"
+	" WHERE k.caller OPERATOR(pg_catalog.=) $1 AND k.key OPERATOR(pg_catalog.=) $2{k.mine}"
 
 /*
  * A plan remembers the role that it was made for, but not whether that role
@@ -153,11 +153,11 @@ static const Statement statements[STATEMENT_COUNT] = {
 		{ID, XIDOID}
 	},
 	[STATEMENT_STATE_READ] = {
-		"SELECT s.version, s.document FROM {state} s WHERE s.user_id OPERATOR(pg_catalog.=) $1",
+		"SELECT s.version, s.document FROM {state} s WHERE s.user_id OPERATOR(pg_catalog.=) $1{s.mine}",
 		{ID}
 	},
 	[STATEMENT_STATE_DOCUMENT] = {
-		"SELECT s.document FROM {state} s WHERE s.user_id OPERATOR(pg_catalog.=) $1",
+		"SELECT s.document FROM {state} s WHERE s.user_id OPERATOR(pg_catalog.=) $1{s.mine}",
 		{ID}
 	},
 	[STATEMENT_STATE_WRITE] = {
@@ -169,27 +169,27 @@ static const Statement statements[STATEMENT_COUNT] = {
 		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID}
 	},
 	[STATEMENT_STATE_DELETE] = {
-		"DELETE FROM {state} AS s WHERE s.user_id OPERATOR(pg_catalog.=) $1",
+		"DELETE FROM {state} AS s WHERE s.user_id OPERATOR(pg_catalog.=) $1{s.mine}",
 		{ID}
 	},
 	[STATEMENT_STATE_CLEAR] = {
 		"DELETE FROM {state}"
 	},
 	[STATEMENT_ALL] = {
-		"SELECT " ROW_COLUMNS ", {u.id} FROM {from}"
+		"SELECT " ROW_COLUMNS ", {u.id}{, tenant} FROM {from}"
 	},
 	[STATEMENT_DELETE] = {
 		"DELETE FROM {users} AS u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
 		{ID, XIDOID}
 	},
 	[STATEMENT_HISTORY_INSERT] = {
-		"INSERT INTO {history} (" HISTORY_COLUMNS ")"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-		" ON CONFLICT (user_id, version) DO NOTHING",
+		"INSERT INTO {history} ({tenant column}" HISTORY_COLUMNS ")"
+		" VALUES ({my value}$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+		" ON CONFLICT ({tenant column}user_id, version) DO NOTHING",
 		{ID, INT8OID, TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID}
 	},
 	[STATEMENT_HISTORY_VERSION] = {
-		"SELECT h.version, h.changed_at FROM {history} h WHERE h.user_id OPERATOR(pg_catalog.=) $1"
+		"SELECT h.version, h.changed_at FROM {history} h WHERE h.user_id OPERATOR(pg_catalog.=) $1{h.mine}"
 		" ORDER BY h.version DESC LIMIT 1",
 		{ID}
 	},
@@ -226,16 +226,16 @@ static const Statement statements[STATEMENT_COUNT] = {
 		{IDS, JSONBARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, XIDARRAYOID}
 	},
 	[STATEMENT_SET_HISTORY_INSERT] = {
-		"INSERT INTO {history} (" HISTORY_COLUMNS ")"
-		" SELECT n.user_id, n.version, $6, n.document, n.changed::pg_catalog.text[], n.changed_at,"
+		"INSERT INTO {history} ({tenant column}" HISTORY_COLUMNS ")"
+		" SELECT {my value}n.user_id, n.version, $6, n.document, n.changed::pg_catalog.text[], n.changed_at,"
 		" $7, $8, $9, $10, $11"
 		" FROM unnest($1, $2, $3, $4, $5) AS n (user_id, version, document, changed, changed_at)"
-		" ON CONFLICT (user_id, version) DO NOTHING",
+		" ON CONFLICT ({tenant column}user_id, version) DO NOTHING",
 		{IDS, INT8ARRAYOID, JSONBARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID}
 	},
 	[STATEMENT_SET_HISTORY_VERSION] = {
 		"SELECT DISTINCT ON (h.user_id) h.version, h.changed_at, h.user_id FROM {history} h"
-		" WHERE h.user_id OPERATOR(pg_catalog.=) ANY ($1)"
+		" WHERE h.user_id OPERATOR(pg_catalog.=) ANY ($1){h.mine}"
 		" ORDER BY h.user_id, h.version DESC",
 		{IDS}
 	},
@@ -244,9 +244,9 @@ static const Statement statements[STATEMENT_COUNT] = {
 		{TEXTOID, TEXTOID}
 	},
 	[STATEMENT_KEY_INSERT] = {
-		"INSERT INTO {keys} AS k (caller, key, fingerprint, operation, user_id, version, response, expires_at)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-		" ON CONFLICT (caller, key) DO UPDATE SET fingerprint = excluded.fingerprint,"
+		"INSERT INTO {keys} AS k ({tenant column}caller, key, fingerprint, operation, user_id, version, response, expires_at)"
+		" VALUES ({my value}$1, $2, $3, $4, $5, $6, $7, $8)"
+		" ON CONFLICT ({tenant column}caller, key) DO UPDATE SET fingerprint = excluded.fingerprint,"
 		" operation = excluded.operation, user_id = excluded.user_id, version = excluded.version,"
 		" response = excluded.response, expires_at = excluded.expires_at"
 		" WHERE k.expires_at OPERATOR(pg_catalog.<=) $9",
@@ -273,10 +273,15 @@ add_new(StringInfo sql, const Binding *binding, bool with_id, bool with_hash)
 
 	initStringInfo(&columns);
 	initStringInfo(&values);
+	if (layout->tenant != NULL)
+	{
+		appendStringInfoString(&columns, quote_identifier(layout->tenant));
+		appendStringInfoString(&values, layout->tenant_sql);
+	}
 	if (with_id)
 	{
-		appendStringInfoString(&columns, quote_identifier(layout->id));
-		appendStringInfoString(&values, "$1");
+		appendStringInfo(&columns, "%s%s", columns.len > 0 ? ", " : "", quote_identifier(layout->id));
+		appendStringInfo(&values, "%s$1", values.len > 0 ? ", " : "");
 	}
 	layout_insert_sql(layout, binding->users, &row_values, &columns, &values);
 	if (with_hash)
@@ -307,6 +312,17 @@ add_word(StringInfo sql, const Binding *binding, const char *word)
 		{"state", layout->state_sql},
 		{"from", layout->from_sql},
 		{"id", quote_identifier(layout->id)},
+		{"key", layout->tenant == NULL ? quote_identifier(layout->id) :
+		psprintf("%s, %s", quote_identifier(layout->tenant), quote_identifier(layout->id))},
+		{"u.mine", tenant_condition(layout, "u")},
+		{"h.mine", tenant_condition(layout, "h")},
+		{"k.mine", tenant_condition(layout, "k")},
+		{"s.mine", tenant_condition(layout, "s")},
+		{"my column", layout->tenant == NULL ? "" : psprintf("%s, ", quote_identifier(layout->tenant))},
+		{"my value", layout->tenant == NULL ? "" : psprintf("%s, ", layout->tenant_sql)},
+		{"tenant column", layout->tenant == NULL ? "" : TENANT_COLUMN ", "},
+		{", tenant", layout->tenant == NULL ? "" :
+		psprintf(", u.%s::pg_catalog.text", quote_identifier(layout->tenant))},
 		{"u.id", layout->id_sql},
 		{"document", layout->document_sql},
 		{"version", layout->version_sql},
@@ -413,8 +429,9 @@ holders_plan(Binding *binding, UniqueIndex *unique)
 		const char *column = quote_identifier(unique->column);
 		Oid			type = get_array_type(unique->type);
 
-		unique->holders = prepare(psprintf("SELECT u.id, u.%s FROM %s u WHERE u.%s OPERATOR(pg_catalog.=) ANY ($1)",
-										   column, binding->users_sql, column),
+		unique->holders = prepare(psprintf("SELECT u.id, u.%s FROM %s u WHERE u.%s OPERATOR(pg_catalog.=) ANY ($1)%s",
+										   column, binding->users_sql, column,
+										   tenant_condition(&binding->layout, "u")),
 								  1, &type, true);
 	}
 	return unique->holders;

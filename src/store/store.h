@@ -16,6 +16,7 @@
 
 #include "core/profile.h"
 #include "core/schema.h"
+#include "core/select.h"
 #include "store/layout.h"
 
 /*
@@ -29,6 +30,8 @@ typedef enum Catalog
 	CATALOG_API_PROFILE,
 	CATALOG_USER_TABLE,
 	CATALOG_ATTRIBUTE_LOOKUP,
+	CATALOG_TENANT_GRANT,
+	CATALOG_ATTRIBUTE_COMPUTED,
 	CATALOG_ATTRIBUTE_INDEX,
 	CATALOG_USER_VIEW,
 	CATALOG_ERA
@@ -47,7 +50,11 @@ enum
 	Anum_user_table_password_function,
 	Anum_user_table_layout,
 	Anum_user_table_state,
-	Anum_user_table_registered_at
+	Anum_user_table_registered_at,
+	Anum_user_table_tenant_column,
+	Anum_user_table_tenant_policy,
+	Anum_user_table_before_update,
+	Anum_user_table_notify
 };
 
 /* Columns of userstore.attribute_lookup. */
@@ -56,6 +63,22 @@ enum
 	Anum_attribute_lookup_users = 1,
 	Anum_attribute_lookup_path,
 	Anum_attribute_lookup_lookup
+};
+
+/* Columns of userstore.tenant_grant. */
+enum
+{
+	Anum_tenant_grant_users = 1,
+	Anum_tenant_grant_tenant,
+	Anum_tenant_grant_grantee
+};
+
+/* Columns of userstore.attribute_computed. */
+enum
+{
+	Anum_attribute_computed_users = 1,
+	Anum_attribute_computed_path,
+	Anum_attribute_computed_function
 };
 
 /* Columns of userstore.attribute_index. */
@@ -84,9 +107,13 @@ typedef struct Registration
 	List	   *schemas;		/* of char * */
 	JsonbValue *unique_columns; /* attribute path → column */
 	char	   *password_function;	/* qualified and quoted, or NULL */
+	char	   *before_update;	/* the same */
+	char	   *notify;			/* a channel, or NULL */
 	JsonbValue *layout;			/* names of columns, or NULL: our own */
 	Oid			state;			/* or InvalidOid */
 	TimestampTz registered_at;
+	char	   *tenant_column;	/* or NULL */
+	char	   *tenant_policy;	/* or NULL */
 } Registration;
 
 /* Who the caller was, while something is done as somebody else. */
@@ -111,8 +138,9 @@ extern Schema *catalog_schema(List *ids, const Profile *profile,
 							  const Profile *default_profile, JsonbValue *lookups);
 extern bool catalog_registration(Oid users, Registration *registration);
 extern List *catalog_registrations(void);
-extern Oid	catalog_table_of_state(Oid state);
+extern bool catalog_registration_of(Oid relid, Registration *registration);
 extern JsonbValue *catalog_lookups(Oid users);
+extern JsonbValue *catalog_computed(Oid users);
 extern JsonbValue *catalog_indexes(Oid users);
 extern int	catalog_era(void);
 extern List *text_array_list(Datum array);
@@ -176,12 +204,55 @@ extern void plan_by_index(SPIPlanPtr plan);
 extern void statements_free(Binding *binding);
 
 /*
+ * function.c
+ */
+#define MAX_FUNCTION_ARGS	5
+
+/* What is asked of a function that a table names. */
+typedef struct FunctionKind
+{
+	const char *signature;		/* for messages */
+	int			nargs;
+	Oid			args[MAX_FUNCTION_ARGS];
+	Oid			results[8];		/* types of which it returns one, then
+								 * InvalidOid */
+	bool		may_be_strict;
+	const char *hint;			/* what such a function does */
+} FunctionKind;
+
+/* A function of a table, as a backend knows it. */
+typedef struct BoundFunction
+{
+	const FunctionKind *kind;
+	char	   *name;			/* qualified and quoted */
+	FmgrInfo	info;
+	uint64		found_at;		/* 0: it has to be found (again) */
+	Oid			result;			/* type that it returns, as it was found */
+	bool		is_volatile;
+	bool		is_running;
+	MemoryContext context;		/* what the function keeps between calls */
+} BoundFunction;
+
+extern const FunctionKind password_kind;
+extern const FunctionKind hook_kind;
+extern const FunctionKind computed_kind;
+extern void function_init(void);
+extern char *function_name(const FunctionKind *kind, const char *name);
+extern char *function_name_for(const FunctionKind *kind, const char *name, Oid users);
+extern char *function_name_of(const FunctionKind *kind, Oid function, Oid users);
+extern BoundFunction *function_bind(const FunctionKind *kind, const char *name);
+extern bool function_is_volatile(Binding *binding, BoundFunction *function);
+extern Datum function_call(Binding *binding, BoundFunction *function,
+						   const NullableDatum *args, bool *isnull);
+
+/*
  * binding.c
  */
 typedef struct BoundApi
 {
 	const Profile *profile;
 	const Schema *schema;
+	List	   *computed;		/* see computed.c */
 	List	   *index_columns;	/* see condition.c */
 	bool		has_index_columns;	/* they have been looked for */
 } BoundApi;
@@ -213,7 +284,10 @@ struct Binding
 	Oid			id_in_param;
 	FmgrInfo	id_out;
 	bool		has_password;	/* is there a column for its hash? */
-	char	   *password_function;	/* NULL: bcrypt */
+	char	   *tenant_policy;	/* NULL: grants say */
+	BoundFunction *password_function;	/* NULL: bcrypt */
+	BoundFunction *before_update;	/* or NULL */
+	char	   *notify;			/* a channel, or NULL */
 	char	   *default_api;
 	List	   *schema_ids;
 	List	   *apis;			/* of BoundApi * */
@@ -281,20 +355,42 @@ extern bool is_our_trigger(const Trigger *trigger);
 extern bool binding_may_refuse_insert(Binding *binding);
 
 /*
+ * hook.c
+ */
+extern Jsonb *hook_call(Binding *binding, const char *id, const char *operation,
+						Jsonb *before, Jsonb *after, bool *wrote);
+
+/*
+ * computed.c
+ */
+extern List *computed_bind(const Schema *schema, JsonbValue *functions);
+extern JsonbValue *computed_document(Binding *binding, const BoundApi *api,
+									 const Selection *selection, ReadMode mode,
+									 const char *id, JsonbValue *document);
+
+/*
+ * lookup.c
+ */
+extern void require_own_table(Oid users, Registration *registration);
+
+/*
  * table.c
  */
 #define EXTENSION_NAME	"userstore"
 #define POLICY_VISIBLE	"userstore_visible"
+#define POLICY_TENANT	"userstore_tenant"
 
 extern void run_ddl(const char *format,...) pg_attribute_printf(1, 2);
 extern char *table_sql(Oid relid);
+extern bool has_policy(Oid relid, const char *name);
 extern void delete_registration(Oid users);
 extern void require_table_owner(Oid users);
 extern bool is_id_type(Oid type);
 extern void refuse_id_type(Oid type);
 extern bool is_user_table_layout(Oid users, const char **missing);
 extern void register_table(Oid users, const char *api, List *schemas,
-						   const char *password_function, JsonbValue *layout, bool adopts);
+						   const char *password_function, JsonbValue *layout,
+						   const char *tenant_column, const char *tenant_policy, bool adopts);
 extern char *password_function_argument(FunctionCallInfo fcinfo, int arg);
 extern List *schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api);
 extern void require_own_table(Oid users, Registration *registration);
@@ -313,11 +409,12 @@ extern bool column_is_generated(Oid users, AttrNumber number, Oid type, const ch
  */
 extern Oid	unique_column_type(const Attribute *attribute);
 extern char *unique_comparison(const Schema *schema, const Attribute *attribute);
-extern JsonbValue *sync_unique_columns(Oid users, List *schema_ids, const char *api,
-									   JsonbValue *known);
+extern JsonbValue *sync_unique_columns(Oid users, const char *tenant, List *schema_ids,
+									   const char *api, JsonbValue *known);
 extern char *unique_expression(const Schema *schema, const Attribute *attribute,
 							   const char *document);
-extern JsonbValue *add_unique_columns(Oid relid, const Schema *schema, List *attributes);
+extern JsonbValue *add_unique_columns(Oid relid, const char *tenant, const Schema *schema,
+									  List *attributes);
 
 /*
  * drop.c
@@ -325,12 +422,26 @@ extern JsonbValue *add_unique_columns(Oid relid, const Schema *schema, List *att
 extern void release_table(Oid users);
 
 /*
+ * tenant.c
+ */
+
+/* The column of companions; the user table's may be called otherwise. */
+#define TENANT_COLUMN	"tenant"
+
+extern char *userstore_tenant;
+extern const char *tenant_selected_sql(Oid users, const char *column);
+extern const char *tenant_condition(const Layout *layout, const char *alias);
+extern void tenant_require(Binding *binding);
+extern int	tenant_select(const char *tenant);
+extern void tenant_policies(Oid users, const Registration *registration, bool is_attached);
+
+/*
  * attach.c
  */
 extern bool attach_needs_state(JsonbValue *layout);
 extern bool attach_has_version(JsonbValue *layout);
-extern JsonbValue *attach_unique(Oid users, Oid state, List *schema_ids, const char *api,
-								 JsonbValue *layout);
+extern JsonbValue *attach_unique(Oid users, Oid state, const char *tenant, List *schema_ids,
+								 const char *api, JsonbValue *layout);
 extern bool table_has_key(Oid relid, const char *const *columns, bool immediate);
 
 /*
@@ -412,9 +523,17 @@ extern void own_write_end(OwnWrite *own);
 /*
  * password.c
  */
-extern char *password_function_name(const char *name);
 extern char *password_hash(Binding *binding, const char *path, const char *password);
 extern bool password_matches(Binding *binding, const char *password, const char *hash);
+
+/*
+ * origin.c
+ */
+#define MAX_CLAIM_LENGTH	255 /* in characters */
+
+extern char *userstore_actor;
+extern char *claim_text(const char *claim);
+extern char *claimed_actor(void);
 
 /*
  * history.c
@@ -430,7 +549,6 @@ typedef struct HistoryEntry
 	const char *request_id;
 } HistoryEntry;
 
-extern char *userstore_actor;
 extern bool history_append(Binding *binding, const HistoryEntry *entry);
 extern int64 history_newest_version(Binding *binding, Datum user_id,
 									TimestampTz *changed_at);
@@ -446,6 +564,11 @@ typedef struct NewestVersion
 extern int	history_append_set(Binding *binding, HistoryEntry *const *entries, int count);
 extern int	history_newest_versions(Binding *binding, const Datum *ids, int count,
 									NewestVersion **found);
+
+/*
+ * notify.c
+ */
+extern void notify_change(Binding *binding, const HistoryEntry *entry);
 
 /*
  * set.c: many users at once

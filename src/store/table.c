@@ -136,10 +136,18 @@ table_sql(Oid relid)
  * Companions
  */
 
-static void
-create_history(const char *sql, const char *id_type)
+/* The columns of a companion that depend on the user table, in SQL. */
+typedef struct Leading
 {
-	run_ddl("CREATE TABLE %s ("
+	const char *id_type;
+	const char *tenant;			/* definition of the column for tenants, or "" */
+	const char *key;			/* that column in a key, or "" */
+} Leading;
+
+static void
+create_history(const char *sql, const Leading *leading)
+{
+	run_ddl("CREATE TABLE %s (%s"
 			"user_id %s NOT NULL, "
 			"version pg_catalog.int8 NOT NULL, "
 			"operation pg_catalog.text NOT NULL, "
@@ -151,7 +159,7 @@ create_history(const char *sql, const char *id_type)
 			"request_id pg_catalog.text, "
 			"era pg_catalog.int4 NOT NULL, "
 			"transaction_id pg_catalog.xid8 NOT NULL, "
-			"PRIMARY KEY (user_id, version))", sql, id_type);
+			"PRIMARY KEY (%suser_id, version))", sql, leading->tenant, leading->id_type, leading->key);
 	run_ddl("CREATE INDEX ON %s (era, transaction_id)", sql);
 	run_ddl("COMMENT ON TABLE %s IS 'history of a user table of the extension userstore: one row for each version of each user'", sql);
 	run_ddl("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);
@@ -168,9 +176,9 @@ create_history(const char *sql, const char *id_type)
 }
 
 static void
-create_idempotency(const char *sql, const char *id_type)
+create_idempotency(const char *sql, const Leading *leading)
 {
-	run_ddl("CREATE TABLE %s ("
+	run_ddl("CREATE TABLE %s (%s"
 			"caller pg_catalog.text COLLATE \"C\" NOT NULL, "
 			"key pg_catalog.text COLLATE \"C\" NOT NULL, "
 			"fingerprint pg_catalog.bytea NOT NULL, "
@@ -179,7 +187,7 @@ create_idempotency(const char *sql, const char *id_type)
 			"version pg_catalog.int8, "
 			"response pg_catalog.jsonb, "
 			"expires_at pg_catalog.timestamptz NOT NULL, "
-			"PRIMARY KEY (caller, key))", sql, id_type);
+			"PRIMARY KEY (%scaller, key))", sql, leading->tenant, leading->id_type, leading->key);
 	run_ddl("CREATE INDEX ON %s (expires_at)", sql);
 	run_ddl("COMMENT ON TABLE %s IS 'idempotency keys of a user table of the extension userstore, with the answers given under them'", sql);
 	run_ddl("COMMENT ON COLUMN %s.caller IS 'role, a slash, and the setting userstore.client'", sql);
@@ -193,14 +201,16 @@ create_idempotency(const char *sql, const char *id_type)
 }
 
 static void
-create_state(const char *sql, const char *id_type)
+create_state(const char *sql, const Leading *leading)
 {
-	run_ddl("CREATE TABLE %s ("
-			"user_id %s PRIMARY KEY, "
+	run_ddl("CREATE TABLE %s (%s"
+			"user_id %s NOT NULL, "
 			"document pg_catalog.jsonb, "
 			"version pg_catalog.int8, "
 			"created_at pg_catalog.timestamptz, "
-			"modified_at pg_catalog.timestamptz) WITH (fillfactor = 80)", sql, id_type);
+			"modified_at pg_catalog.timestamptz, "
+			"PRIMARY KEY (%suser_id)) WITH (fillfactor = 80)", sql, leading->tenant, leading->id_type,
+			leading->key);
 	run_ddl("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", sql);
 	run_ddl("COMMENT ON TABLE %s IS 'what a user table of the extension userstore has no columns for: one row for each user'", sql);
 	run_ddl("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);
@@ -256,9 +266,9 @@ static const KnownColumn idempotency_columns[] = {
 typedef struct Companion
 {
 	const char *suffix;
-	void		(*create) (const char *sql, const char *id_type);
+	void		(*create) (const char *sql, const Leading *leading);
 	const KnownColumn *columns;
-	const char *key[3];
+	const char *key[4];			/* with room for the tenant */
 } Companion;
 
 static const Companion history_companion = {
@@ -300,26 +310,44 @@ missing_column(Oid relid, const KnownColumn *columns, Oid id_type)
  * one that stands is adopted, if it is what it is called.
  */
 static Oid
-ensure_companion(Oid users, const char *id, const Companion *companion, bool adopts)
+ensure_companion(Oid users, const char *id, const char *tenant, const Companion *companion,
+				 bool adopts)
 {
 	Oid			namespace = get_rel_namespace(users);
 	char	   *name = companion_name(get_rel_name(users), companion->suffix);
 	Oid			relid = get_relname_relid(name, namespace);
 	Oid			id_type = get_atttype(users, get_attnum(users, id));
+	const char *key[5] = {NULL};
+	int			keys;
 
 	if (!OidIsValid(relid) || !adopts)
 	{
+		Leading		leading = {format_type_be_qualified(id_type), "", ""};
+
 		char	   *sql = qualified(get_namespace_name(namespace), name);
 
-		companion->create(sql, format_type_be_qualified(id_type));
+		if (tenant != NULL)
+		{
+			leading.tenant = psprintf(TENANT_COLUMN " %s NOT NULL, ",
+									  format_type_be_qualified(get_atttype(users, get_attnum(users, tenant))));
+			leading.key = TENANT_COLUMN ", ";
+		}
+		companion->create(sql, &leading);
+		if (tenant != NULL)
+			run_ddl("COMMENT ON COLUMN %s." TENANT_COLUMN " IS 'whose user it is'", sql);
 		/* it belongs to the owner of the user table, whoever attaches that */
 		run_ddl("ALTER TABLE %s OWNER TO %s", sql,
 				quote_identifier(GetUserNameFromId(relation_owner(users), false)));
 		CommandCounterIncrement();
 		return get_relname_relid(name, namespace);
 	}
+	for (keys = 0; companion->key[keys] != NULL; keys++)
+		key[keys] = companion->key[keys];
+	if (tenant != NULL)
+		key[keys] = TENANT_COLUMN;
 	if (!is_table(relid) || missing_column(relid, companion->columns, id_type) != NULL ||
-		!table_has_key(relid, companion->key, true))
+		(tenant != NULL) != (get_attnum(relid, TENANT_COLUMN) != InvalidAttrNumber) ||
+		!table_has_key(relid, key, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("\"%s\" is not the %s table of a user table like \"%s\"",
@@ -333,14 +361,21 @@ ensure_companion(Oid users, const char *id, const Companion *companion, bool ado
  */
 
 static void
+set_text(const char *text_value, Datum *value, char *isnull)
+{
+	*isnull = text_value != NULL ? ' ' : 'n';
+	*value = text_value != NULL ? CStringGetTextDatum(text_value) : (Datum) 0;
+}
+
+static void
 write_registration(Oid users, Oid history, Oid idempotency, const char *api, List *schemas,
 				   JsonbValue *unique_columns, const char *password_function, JsonbValue *layout,
-				   Oid state)
+				   Oid state, const char *tenant_column, const char *tenant_policy)
 {
-	Oid			types[9] = {REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTARRAYOID, JSONBOID, TEXTOID,
-	JSONBOID, REGCLASSOID};
-	Datum		values[9] = {0};
-	char		nulls[] = "         ";
+	Oid			types[11] = {REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTARRAYOID, JSONBOID, TEXTOID,
+	JSONBOID, REGCLASSOID, TEXTOID, TEXTOID};
+	Datum		values[11] = {0};
+	char		nulls[] = "           ";
 
 	values[0] = ObjectIdGetDatum(users);
 	values[1] = ObjectIdGetDatum(history);
@@ -348,18 +383,18 @@ write_registration(Oid users, Oid history, Oid idempotency, const char *api, Lis
 	values[3] = CStringGetTextDatum(api);
 	values[4] = list_text_array(schemas);
 	values[5] = JsonbPGetDatum(document_to_jsonb(unique_columns));
-	if (password_function != NULL)
-		values[6] = CStringGetTextDatum(password_function);
-	else
-		nulls[6] = 'n';
+	set_text(password_function, &values[6], &nulls[6]);
 	if (layout != NULL)
 		values[7] = JsonbPGetDatum(document_to_jsonb(layout));
 	else
 		nulls[7] = 'n';
 	values[8] = ObjectIdGetDatum(state);
 	nulls[8] = OidIsValid(state) ? ' ' : 'n';
-	(void) catalog_execute("INSERT INTO userstore.user_table (users, history, idempotency, api, schemas, unique_columns, password_function, layout, state)"
-						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", 9, types, values, nulls);
+	set_text(tenant_column, &values[9], &nulls[9]);
+	set_text(tenant_policy, &values[10], &nulls[10]);
+	(void) catalog_execute("INSERT INTO userstore.user_table (users, history, idempotency, api, schemas, unique_columns,"
+						   " password_function, layout, state, tenant_column, tenant_policy)"
+						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", 11, types, values, nulls);
 	CommandCounterIncrement();
 }
 
@@ -419,17 +454,20 @@ create_triggers(const char *sql, bool bumps, bool is_attached)
 			" FOR EACH STATEMENT EXECUTE FUNCTION userstore.user_table_truncated()", sql);
 }
 
-/* Has a state table our policy, as one that is adopted may? */
-static bool
-has_policy(Oid state)
+/*
+ * Has a table a policy of ours, as one that is adopted may?
+ */
+bool
+has_policy(Oid relid, const char *name)
 {
-	Oid			types[1] = {OIDOID};
-	Datum		values[1];
+	Oid			types[2] = {OIDOID, TEXTOID};
+	Datum		values[2];
 
-	values[0] = ObjectIdGetDatum(state);
+	values[0] = ObjectIdGetDatum(relid);
+	values[1] = CStringGetTextDatum(name);
 	if (SPI_execute_with_args("SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid OPERATOR(pg_catalog.=) $1"
-							  " AND p.polname OPERATOR(pg_catalog.=) '" POLICY_VISIBLE "'",
-							  1, types, values, NULL, true, 1) != SPI_OK_SELECT)
+							  " AND p.polname::pg_catalog.text OPERATOR(pg_catalog.=) $2",
+							  2, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "reading policies failed"); /* can't happen */
 	return SPI_processed > 0;
 }
@@ -439,17 +477,21 @@ has_policy(Oid state)
  * the table shows.
  */
 static void
-open_state(Oid users, Oid state)
+open_state(Oid users, Oid state, const char *tenant)
 {
 	Oid			types[1] = {OIDOID};
 	Datum		values[1];
 	SPITupleTable *grantees;
 	uint64		count;
 
-	if (!has_policy(state))
+	/* ids are those of one tenant */
+	if (!has_policy(state, POLICY_VISIBLE))
 		run_ddl("CREATE POLICY " POLICY_VISIBLE " ON %s FOR SELECT"
-				" USING (userstore.user_is_visible(tableoid, user_id::pg_catalog.text))",
-				table_sql(state));
+				" USING (%suserstore.user_is_visible(tableoid, user_id::pg_catalog.text))",
+				table_sql(state), tenant == NULL ? "" :
+				psprintf(TENANT_COLUMN "::pg_catalog.text OPERATOR(pg_catalog.=)"
+						 " userstore.current_tenant(%s::pg_catalog.regclass) AND ",
+						 quote_literal_cstr(table_sql(state))));
 	values[0] = ObjectIdGetDatum(users);
 	if (SPI_execute_with_args("SELECT DISTINCT CASE WHEN a.grantee OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC'"
 							  " ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END"
@@ -472,31 +514,34 @@ open_state(Oid users, Oid state)
  */
 void
 register_table(Oid users, const char *api, List *schemas, const char *password_function,
-			   JsonbValue *layout, bool adopts)
+			   JsonbValue *layout, const char *tenant_column, const char *tenant_policy, bool adopts)
 {
 	char	   *id = layout != NULL ? document_cstring(document_member(layout, "id")) : "id";
-	Oid			past = ensure_companion(users, id, &history_companion, adopts);
-	Oid			keys = ensure_companion(users, id, &idempotency_companion, adopts);
+	Oid			past = ensure_companion(users, id, tenant_column, &history_companion, adopts);
+	Oid			keys = ensure_companion(users, id, tenant_column, &idempotency_companion, adopts);
 	Oid			state = InvalidOid;
+	Registration registration;
 	JsonbValue *unique_columns;
 
 	if (layout == NULL)
 	{
-		unique_columns = sync_unique_columns(users, schemas, api, NULL);
+		unique_columns = sync_unique_columns(users, tenant_column, schemas, api, NULL);
 		ensure_password_column(users, schemas, api);
 	}
 	else
 	{
 		if (attach_needs_state(layout))
 		{
-			state = ensure_companion(users, id, &state_companion, adopts);
-			open_state(users, state);
+			state = ensure_companion(users, id, tenant_column, &state_companion, adopts);
+			open_state(users, state, tenant_column);
 		}
-		unique_columns = attach_unique(users, state, schemas, api, layout);
+		unique_columns = attach_unique(users, state, tenant_column, schemas, api, layout);
 	}
 	create_triggers(table_sql(users), layout == NULL || attach_has_version(layout), layout != NULL);
 	write_registration(users, past, keys, api, schemas, unique_columns, password_function, layout,
-					   state);
+					   state, tenant_column, tenant_policy);
+	if (tenant_column != NULL && catalog_registration(users, &registration))
+		tenant_policies(users, &registration, layout != NULL);
 	/* what cannot work must not be registered */
 	(void) binding_api(binding_open(users), NULL);
 }
@@ -522,7 +567,7 @@ char *
 password_function_argument(FunctionCallInfo fcinfo, int arg)
 {
 	return PG_ARGISNULL(arg) ? NULL :
-		password_function_name(text_to_cstring(PG_GETARG_TEXT_PP(arg)));
+		function_name(&password_kind, text_to_cstring(PG_GETARG_TEXT_PP(arg)));
 }
 
 /* Schemas as given, or those of the profile. */
@@ -536,7 +581,7 @@ schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api)
 
 /*
  * user_table_create(users text, api text, schemas text[], id_type regtype,
- *		password_function text)
+ *		password_function text, tenant_column text, tenant_policy text)
  */
 Datum
 user_table_create(PG_FUNCTION_ARGS)
@@ -548,12 +593,17 @@ user_table_create(PG_FUNCTION_ARGS)
 	Oid			id_type;
 	Oid			users;
 	char	   *password_function;
+	char	   *tenant_column;
+	char	   *tenant_policy;
+	const char *tenant = "";
 	bool		is_serial;
 
 	require_argument(fcinfo, 0, "users");
 	require_argument(fcinfo, 1, "api");
 	require_argument(fcinfo, 3, "id_type");
 	password_function = password_function_argument(fcinfo, 4);
+	tenant_column = PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5));
+	tenant_policy = PG_ARGISNULL(6) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(6));
 	name = parse_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	(void) companion_name(name.table, idempotency_companion.suffix);
 	api = text_to_cstring(PG_GETARG_TEXT_PP(1));
@@ -566,14 +616,19 @@ user_table_create(PG_FUNCTION_ARGS)
 	SPI_connect();
 	sql = qualified(name.schema, name.table);
 	/* room on each page for the next version of its rows: see HOT updates */
-	run_ddl("CREATE TABLE %s ("
-			"id %s%s PRIMARY KEY, "
+	if (tenant_column != NULL)
+		tenant = quote_identifier(tenant_column);
+	run_ddl("CREATE TABLE %s (%s%s"
+			"id %s%s NOT NULL, "
 			"document pg_catalog.jsonb NOT NULL DEFAULT '{}' CHECK (pg_catalog.jsonb_typeof(document) OPERATOR(pg_catalog.=) 'object'), "
 			"version pg_catalog.int8 NOT NULL DEFAULT 1, "
 			"created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(), "
-			"modified_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now()"
-			") WITH (fillfactor = 80)", sql, format_type_be_qualified(id_type),
-			is_serial ? " GENERATED BY DEFAULT AS IDENTITY" : "");
+			"modified_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(), "
+			"PRIMARY KEY (%s%sid)) WITH (fillfactor = 80)",
+			sql, tenant, tenant_column != NULL ? " pg_catalog.text NOT NULL, " : "",
+			format_type_be_qualified(id_type),
+			is_serial ? " GENERATED BY DEFAULT AS IDENTITY" : "",
+			tenant, tenant_column != NULL ? ", " : "");
 	CommandCounterIncrement();
 	users = RangeVarGetRelid(makeRangeVar(name.schema, name.table, -1), AccessExclusiveLock, false);
 	run_ddl("COMMENT ON TABLE %s IS 'users, updated by the functions of the extension userstore'", sql);
@@ -582,7 +637,9 @@ user_table_create(PG_FUNCTION_ARGS)
 	run_ddl("COMMENT ON COLUMN %s.version IS 'grows by one with each change; the ETag'", sql);
 	run_ddl("COMMENT ON COLUMN %s.created_at IS 'when the user was created'", sql);
 	run_ddl("COMMENT ON COLUMN %s.modified_at IS 'when the user last changed'", sql);
-	register_table(users, api, schemas, password_function, NULL, false);
+	if (tenant_column != NULL)
+		run_ddl("COMMENT ON COLUMN %s.%s IS 'whose user it is'", sql, tenant);
+	register_table(users, api, schemas, password_function, NULL, tenant_column, tenant_policy, false);
 	SPI_finish();
 	PG_RETURN_OID(users);
 }
@@ -680,12 +737,13 @@ user_table_refresh(PG_FUNCTION_ARGS)
 	require_registration(PG_GETARG_OID(0), &registration);
 	SPI_connect();
 	if (registration.layout != NULL)
-		unique_columns = attach_unique(registration.users, registration.state, registration.schemas,
+		unique_columns = attach_unique(registration.users, registration.state,
+									   registration.tenant_column, registration.schemas,
 									   registration.api, registration.layout);
 	else
 	{
-		unique_columns = sync_unique_columns(registration.users, registration.schemas,
-											 registration.api, registration.unique_columns);
+		unique_columns = sync_unique_columns(registration.users, registration.tenant_column,
+											 registration.schemas, registration.api, registration.unique_columns);
 		ensure_password_column(registration.users, registration.schemas, registration.api);
 	}
 	values[0] = ObjectIdGetDatum(registration.users);
@@ -713,11 +771,11 @@ owner_of(Oid relid)
 }
 
 /*
- * Row trigger on the registrations, lookup lists, indexed attributes and views.  The
- * owner of a database may insert them, to restore a dump; but what registrations
- * name is dropped when somebody drops the user table, and lists decide what its
- * users may have, so it has to be the inserter's own.  Our functions insert as
- * the catalog's owner, after checks of their own.
+ * Row trigger on the registrations, lookup lists and all else that is known of a
+ * table.  The owner of a database may insert them, to restore a dump; but what
+ * registrations name is dropped when somebody drops the user table, and lists
+ * decide what its users may have, so it has to be the inserter's own.  Our
+ * functions insert as the catalog's owner, after checks of their own.
  */
 Datum
 registration_guard(PG_FUNCTION_ARGS)
@@ -726,10 +784,10 @@ registration_guard(PG_FUNCTION_ARGS)
 		Anum_user_table_users, Anum_user_table_history, Anum_user_table_idempotency,
 		Anum_user_table_state, InvalidAttrNumber
 	};
-	static const AttrNumber lookup_relations[] = {Anum_attribute_lookup_users, InvalidAttrNumber};
 	static const AttrNumber view_relations[] = {
 		Anum_user_view_view, Anum_user_view_users, Anum_user_view_main, InvalidAttrNumber
 	};
+	static const AttrNumber other_relations[] = {Anum_attribute_lookup_users, InvalidAttrNumber};
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	TupleDesc	desc;
 	Oid			catalog;
@@ -739,14 +797,16 @@ registration_guard(PG_FUNCTION_ARGS)
 		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ||
 		((catalog = RelationGetRelid(trigger->tg_relation)) != catalog_relid(CATALOG_USER_TABLE) &&
 		 catalog != catalog_relid(CATALOG_ATTRIBUTE_LOOKUP) &&
+		 catalog != catalog_relid(CATALOG_ATTRIBUTE_COMPUTED) &&
+		 catalog != catalog_relid(CATALOG_TENANT_GRANT) &&
 		 catalog != catalog_relid(CATALOG_ATTRIBUTE_INDEX) &&
 		 catalog != catalog_relid(CATALOG_USER_VIEW)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"registration_guard\" was not called as a trigger of userstore.user_table, attribute_lookup, attribute_index or user_view")));
+				 errmsg("function \"registration_guard\" was not called as a trigger of a table of userstore")));
 	desc = RelationGetDescr(trigger->tg_relation);
 	relations = catalog == catalog_relid(CATALOG_USER_TABLE) ? user_table_relations :
-		catalog == catalog_relid(CATALOG_USER_VIEW) ? view_relations : lookup_relations;
+		catalog == catalog_relid(CATALOG_USER_VIEW) ? view_relations : other_relations;
 	for (; *relations != InvalidAttrNumber; relations++)
 	{
 		bool		isnull;

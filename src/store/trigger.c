@@ -156,6 +156,8 @@ append(Binding *binding, Datum id, int64 version, JsonbValue *before, JsonbValue
 		elog(ERROR, "history does not take a version of a user");	/* can't happen */
 }
 
+static char *tenant_of(Binding *binding, Relation relation, HeapTuple tuple);
+
 /* A user whom plain SQL inserted, or gave another id: then with a document in the state table. */
 static void
 row_inserted(Binding *binding, Relation relation, HeapTuple tuple, const StateRow *moved)
@@ -208,6 +210,16 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 	Datum		old_id = table_row_column(relation, old, layout->id, &isnull, &type);
 	Datum		new_id = table_row_column(relation, new, layout->id, &isnull, &type);
 
+	if (binding->layout.tenant != NULL &&
+		strcmp(tenant_of(binding, relation, old), tenant_of(binding, relation, new)) != 0)
+	{
+		int			nest_level = tenant_select(tenant_of(binding, relation, old));
+
+		row_deleted(binding, relation, old, &state);
+		AtEOXact_GUC(true, nest_level);
+		row_inserted(binding, relation, new, &state);
+		return;
+	}
 	if (!datumIsEqual(old_id, new_id, get_typbyval(binding->id_type), get_typlen(binding->id_type)))
 	{
 		/* to those who know users by their ids it is another one */
@@ -229,6 +241,22 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 		(void) state_write(binding, new_id, NULL, &written, false, NULL);
 	append(binding, new_id, after.version, before.document, after.document,
 		   layout->modified != NULL ? after.modified : written.modified, NULL);
+}
+
+/* Whose user a row is: what plain SQL does needs no tenant selected. */
+static char *
+tenant_of(Binding *binding, Relation relation, HeapTuple tuple)
+{
+	bool		isnull;
+	Oid			type;
+	Oid			function;
+	bool		is_varlena;
+	Datum		tenant = table_row_column(relation, tuple, binding->layout.tenant, &isnull, &type);
+
+	if (isnull)
+		return "";
+	getTypeOutputInfo(type, &function, &is_varlena);
+	return OidOutputFunctionCall(function, tenant);
 }
 
 /*
@@ -313,6 +341,7 @@ user_table_changed(PG_FUNCTION_ARGS)
 	HeapTuple	tuple = trigger->tg_trigtuple;
 	Binding    *binding;
 	StateRow	state;
+	int			nest_level = 0;
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		tuple = trigger->tg_newtuple;
@@ -323,12 +352,16 @@ user_table_changed(PG_FUNCTION_ARGS)
 	if (binding == NULL)
 		return PointerGetDatum(NULL);
 	SPI_connect();
+	if (binding->layout.tenant != NULL)
+		nest_level = tenant_select(tenant_of(binding, relation, tuple));
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		row_inserted(binding, relation, tuple, NULL);
 	else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		row_deleted(binding, relation, tuple, &state);
 	else
 		row_updated(binding, relation, trigger->tg_trigtuple, tuple);
+	if (binding->layout.tenant != NULL)
+		AtEOXact_GUC(true, nest_level);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }
@@ -345,6 +378,7 @@ user_table_truncated(PG_FUNCTION_ARGS)
 	MemoryContext old;
 	SavedUser	saved;
 	Portal		portal;
+	int			nest_level = 0;
 
 	if (binding == NULL)
 		return PointerGetDatum(NULL);
@@ -374,10 +408,14 @@ user_table_truncated(PG_FUNCTION_ARGS)
 			document = DatumGetJsonbP(result_column(rows->vals[i], rows->tupdesc, 1, JSONBOID, NULL));
 			modified = DatumGetTimestampTz(result_column(rows->vals[i], rows->tupdesc, 4, TIMESTAMPTZOID,
 														 NULL));
+			if (binding->layout.tenant != NULL)
+				nest_level = tenant_select(SPI_getvalue(rows->vals[i], rows->tupdesc, 6));
 			append(binding, result_column(rows->vals[i], rows->tupdesc, 5, binding->id_type, NULL),
 				   next_version(DatumGetInt64(result_column(rows->vals[i], rows->tupdesc, 2, INT8OID,
 															NULL))),
 				   document_from_jsonb(document), NULL, Max(GetCurrentTimestamp(), modified + 1), NULL);
+			if (binding->layout.tenant != NULL)
+				AtEOXact_GUC(true, nest_level);
 			MemoryContextSwitchTo(old);
 			MemoryContextReset(row_context);
 		}

@@ -126,14 +126,14 @@ table_has_key(Oid relid, const char *const *columns, bool immediate)
 
 /* Give the table what a unique attribute needs, unless it has it. */
 static char *
-add_unique(Oid users, const char *table_sql, const char *table, const Schema *schema,
-		   const Attribute *attribute)
+add_unique(Oid users, const char *tenant, const char *table_sql, const char *table,
+		   const Schema *schema, const Attribute *attribute)
 {
 	char	   *expression = unique_expression(schema, attribute, "document");
 	int			nest_level = begin_plain_names();
 	Oid			type = unique_column_type(attribute);
 	char	   *column;
-	const char *key[2] = {NULL, NULL};
+	const char *key[3] = {NULL, NULL, NULL};
 	AttrNumber	number;
 
 	for (int i = 0;; i++)
@@ -155,11 +155,13 @@ add_unique(Oid users, const char *table_sql, const char *table, const Schema *sc
 		CommandCounterIncrement();
 	}
 	key[0] = column;
+	key[1] = tenant;
 	if (!table_has_key(users, key, false))
-		run_ddl("ALTER TABLE %s ADD CONSTRAINT %s UNIQUE (%s) DEFERRABLE INITIALLY IMMEDIATE",
+		run_ddl("ALTER TABLE %s ADD CONSTRAINT %s UNIQUE (%s%s%s) DEFERRABLE INITIALLY IMMEDIATE",
 				table_sql,
 				quote_identifier(ChooseRelationName(table, column, "key",
 													get_rel_namespace(users), true)),
+				tenant != NULL ? quote_identifier(tenant) : "", tenant != NULL ? ", " : "",
 				quote_identifier(column));
 	AtEOXact_GUC(true, nest_level);
 	return column;
@@ -178,11 +180,11 @@ is_column_of(JsonbValue *columns, const char *column)
 }
 
 /*
- * Give a table the columns of these unique attributes, unless it has them; gives
- * the registration's account of them.
+ * Give a table the columns of these unique attributes, unless it has them, unique
+ * for each tenant if there are several; gives the registration's account of them.
  */
 JsonbValue *
-add_unique_columns(Oid relid, const Schema *schema, List *attributes)
+add_unique_columns(Oid relid, const char *tenant, const Schema *schema, List *attributes)
 {
 	char	   *table = get_rel_name(relid);
 	char	   *table_sql = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), table);
@@ -194,7 +196,7 @@ add_unique_columns(Oid relid, const Schema *schema, List *attributes)
 		Attribute  *attribute = lfirst(lc);
 
 		document_add(columns, attribute->path,
-					 document_string(add_unique(relid, table_sql, table, schema, attribute)));
+					 document_string(add_unique(relid, tenant, table_sql, table, schema, attribute)));
 	}
 	return columns;
 }
@@ -204,13 +206,14 @@ add_unique_columns(Oid relid, const Schema *schema, List *attributes)
  * registration's account of them.
  */
 JsonbValue *
-sync_unique_columns(Oid users, List *schema_ids, const char *api, JsonbValue *known)
+sync_unique_columns(Oid users, const char *tenant, List *schema_ids, const char *api,
+					JsonbValue *known)
 {
 	Profile    *profile = catalog_profile(api);
 	Schema	   *schema = catalog_schema(schema_ids, profile, profile, NULL);
 	char	   *table_sql = quote_qualified_identifier(get_namespace_name(get_rel_namespace(users)),
 													   get_rel_name(users));
-	JsonbValue *columns = add_unique_columns(users, schema, schema_unique_attributes(schema));
+	JsonbValue *columns = add_unique_columns(users, tenant, schema, schema_unique_attributes(schema));
 
 	if (known != NULL)
 	{

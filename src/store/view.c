@@ -82,28 +82,53 @@ has_name(const List *names, const char *name)
 	return false;
 }
 
-/* The columns before those of attributes. */
-static List *
-fixed_columns(const ViewShape *shape)
+/* A column before those of attributes. */
+typedef struct FixedColumn
 {
-	List	   *names = list_make1("id");
+	const char *name;
+	const char *sql;
+	const char *comment;
+}			FixedColumn;
+
+static List *
+add_fixed(List *columns, const char *name, const char *sql, const char *comment)
+{
+	FixedColumn *column = palloc(sizeof(FixedColumn));
+
+	column->name = name;
+	column->sql = sql;
+	column->comment = comment;
+	return lappend(columns, column);
+}
+
+static List *
+fixed_columns(const NewView *view)
+{
+	const Layout *layout = &view->table->layout;
+	const ViewShape *shape = view->shape;
+	List	   *columns = add_fixed(NIL, "id", layout->id_sql, "id of the user");
 	ListCell   *lc;
 
+	if (layout->tenant != NULL)
+		columns = add_fixed(columns, "tenant", psprintf("u.%s", quote_identifier(layout->tenant)),
+							"tenant whose user it is");
 	if (shape->lists == NIL)
 	{
-		names = lappend(names, "version");
-		names = lappend(names, "created_at");
-		return lappend(names, "modified_at");
+		columns = add_fixed(columns, "version", layout->version_sql, "version of the user");
+		columns = add_fixed(columns, "created_at", layout->created_sql, "when the user was created");
+		return add_fixed(columns, "modified_at", layout->modified_sql, "when the user last changed");
 	}
-
-	/*
-	 * of a list within a list, too, each value of the one before has its
-	 * place
-	 */
+	/* of a list within a list, the values of both have their places */
 	foreach(lc, shape->lists)
-		names = lappend(names, lnext(shape->lists, lc) == NULL ? "position" :
-						attribute_column("", psprintf("%s.position", names_path(lfirst(lc), false)), 0));
-	return names;
+	{
+		char	   *path = names_path(lfirst(lc), false);
+
+		columns = add_fixed(columns, lnext(shape->lists, lc) == NULL ? "position" :
+							attribute_column("", psprintf("%s.position", path), 0),
+							psprintf("l%d.position", foreach_current_index(lc) + 1),
+							psprintf("place in %s, from 1", names_path(lfirst(lc), true)));
+	}
+	return columns;
 }
 
 static char *
@@ -114,13 +139,15 @@ plain_name(const List *names)
 
 /* Would another column be called the same, without the URN? */
 static bool
-is_ambiguous(const ViewShape *shape, const ViewColumn *column)
+is_ambiguous(const NewView *view, const ViewColumn *column)
 {
 	char	   *name = plain_name(column->names);
-	bool		found = has_name(fixed_columns(shape), name);
+	bool		found = false;
 	ListCell   *lc;
 
-	foreach(lc, shape->columns)
+	foreach(lc, fixed_columns(view))
+		found |= strcmp(((FixedColumn *) lfirst(lc))->name, name) == 0;
+	foreach(lc, view->shape->columns)
 	{
 		ViewColumn *other = lfirst(lc);
 
@@ -136,7 +163,7 @@ is_ambiguous(const ViewShape *shape, const ViewColumn *column)
 static char *
 choose_name(const NewView *view, const ViewColumn *column)
 {
-	char	   *path = names_path(column->names, is_ambiguous(view->shape, column));
+	char	   *path = names_path(column->names, is_ambiguous(view, column));
 
 	/* of letters that are not ASCII there is nothing left */
 	if (*snake_name(path) == '\0')
@@ -207,21 +234,13 @@ select_column(NewView *view, const char *expression, const char *name)
 static void
 select_fixed(NewView *view)
 {
-	const Layout *layout = &view->table->layout;
 	ListCell   *lc;
 
-	foreach(lc, fixed_columns(view->shape))
+	foreach(lc, fixed_columns(view))
 	{
-		char	   *name = lfirst(lc);
-		int			number = foreach_current_index(lc);
+		FixedColumn *column = lfirst(lc);
 
-		if (number == 0)
-			select_column(view, layout->id_sql, name);
-		else if (view->shape->lists != NIL)
-			select_column(view, psprintf("l%d.position", number), name);
-		else
-			select_column(view, number == 1 ? layout->version_sql :
-						  number == 2 ? layout->created_sql : layout->modified_sql, name);
+		select_column(view, column->sql, column->name);
 	}
 }
 
@@ -401,29 +420,12 @@ comment_columns(const NewView *view, const char *sql)
 	}
 }
 
-/* What the columns before those of attributes are. */
-static void
-comment_fixed(const NewView *view, const char *sql)
-{
-	static const char *const of_user[] = {"id of the user", "version of the user", "when the user was created", "when the user last changed"};
-	ListCell   *lc;
-
-	foreach(lc, fixed_columns(view->shape))
-	{
-		int			number = foreach_current_index(lc);
-
-		run_ddl("COMMENT ON COLUMN %s.%s IS %s", sql, quote_identifier(lfirst(lc)),
-				quote_literal_cstr(number == 0 || view->shape->lists == NIL ? of_user[number] :
-								   psprintf("place in %s, from 1",
-											names_path(list_nth(view->shape->lists, number - 1), true))));
-	}
-}
-
 /* It belongs to the owner of the user table, whoever creates it. */
 static void
 settle_view(const NewView *view, const char *sql)
 {
 	const char *path = view->shape->path;
+	ListCell   *lc;
 
 	run_ddl("ALTER VIEW %s OWNER TO %s", sql,
 			quote_identifier(GetUserNameFromId(view->table->owner, false)));
@@ -433,7 +435,13 @@ settle_view(const NewView *view, const char *sql)
 										view->table->users_sql) :
 							   psprintf("values of attribute %s of the users of %s; made by user_view_create of the extension userstore",
 										path, view->table->users_sql)));
-	comment_fixed(view, sql);
+	foreach(lc, fixed_columns(view))
+	{
+		FixedColumn *column = lfirst(lc);
+
+		run_ddl("COMMENT ON COLUMN %s.%s IS %s", sql, quote_identifier(column->name),
+				quote_literal_cstr(column->comment));
+	}
 }
 
 /*

@@ -21,7 +21,7 @@ static bool
 is_hidden(const Attribute *attribute)
 {
 	return attribute->returned == RETURNED_NEVER || attribute->transient ||
-		attribute->computed != NULL;
+		attribute->is_computed;
 }
 
 static Oid

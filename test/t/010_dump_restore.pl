@@ -19,6 +19,7 @@ my $everything = q{
 	UNION ALL SELECT 'member key', to_jsonb(k) FROM app.members_idempotency k
 	UNION ALL SELECT 'table', to_jsonb(t) FROM userstore.user_table t
 	UNION ALL SELECT 'lookup', to_jsonb(l) FROM userstore.attribute_lookup l
+	UNION ALL SELECT 'computed', to_jsonb(c) FROM userstore.attribute_computed c
 	UNION ALL SELECT 'profile', to_jsonb(p) - CASE WHEN p.shipped THEN '{owner,defined_at}' ELSE '{}'::text[] END
 		FROM userstore.api_profile p
 	UNION ALL SELECT 'schema', to_jsonb(s) - CASE WHEN s.shipped THEN '{owner,defined_at}' ELSE '{}'::text[] END
@@ -46,8 +47,17 @@ $old->safe_psql('userstore', q{
 	CREATE FUNCTION app.hash(password text, hash text) RETURNS text LANGUAGE sql AS
 		$$ SELECT crypto.crypt(password, coalesce(hash, crypto.gen_salt('bf', 4))) $$;
 	SELECT userstore.attribute_schema_define('{"id": "urn:example:member", "name": "Member", "attributes": [
-		{"name": "name"}, {"name": "password", "format": "password"}]}');
+		{"name": "name"}, {"name": "password", "format": "password"}, {"name": "teams", "multiValued": true, "mutability": "readOnly"}]}');
 	SELECT userstore.user_table_create('app.members', schemas => '{urn:example:member}', password_function => 'app.hash');
+	CREATE TABLE app.teams (name text, member text);
+	INSERT INTO app.teams VALUES ('red', 'ann'), ('blue', 'ann');
+	CREATE FUNCTION app.teams_of(member text) RETURNS jsonb LANGUAGE sql AS
+		$$ SELECT jsonb_agg(t.name ORDER BY t.name) FROM app.teams t WHERE t.member = $1 $$;
+	SELECT userstore.attribute_computed_define('app.members', 'teams', 'app.teams_of(text)');
+	CREATE FUNCTION app.tidy(users regclass, id text, operation text, old jsonb, new jsonb) RETURNS jsonb LANGUAGE sql AS
+		$$ SELECT new || jsonb_build_object('name', initcap(new ->> 'name')) $$;
+	SELECT userstore.user_table_set('app.members', 'before_update', 'app.tidy');
+	SELECT userstore.user_table_set('app.members', 'notify', 'members');
 	GRANT USAGE ON SCHEMA app TO clerk;
 	GRANT SELECT, INSERT, UPDATE ON app.people, app.members TO clerk;
 	SET ROLE clerk;
@@ -61,7 +71,7 @@ $old->safe_psql('userstore', q{
 	SELECT userstore.user_delete('app.people', 'u3');
 });
 my $before = $old->safe_psql('userstore', $everything);
-like($before, qr/^history\|.*^key\|.*^lookup\|.*^member\|.*^member key\|.*^number\|.*^profile\|.*^schema\|.*^table\|.*^user\|/ms,
+like($before, qr/^computed\|.*^history\|.*^key\|.*^lookup\|.*^member\|.*^member key\|.*^number\|.*^profile\|.*^schema\|.*^table\|.*^user\|/ms,
 	'there is something of each kind to dump');
 
 my $dump = "$PostgreSQL::Test::Utils::tmp_check/dump";
@@ -130,10 +140,16 @@ sub goes_on
 			extra_params => ['-q']);
 	};
 	($rc, $out, $err) = $member->('secret');
-	is($out, "t\nann", "$database: a password verifies, also that of a key");
+	is($out, "t\nAnn", "$database: a password verifies, also that of a key");
 	($rc, $out, $err) = $member->('other');
 	is($out, 'f', "$database: another one does not");
 	like($err, qr/used for another request/, "$database: nor does its key");
+	($rc, $out, $err) = $new->psql($database, qq{SET ROLE $role; LISTEN members;
+		SELECT userstore.user_put('app.members', 'bob', '{"name": "bob"}') ->> 'name';
+		SELECT userstore.user_get('app.members', 'ann') -> 'teams'}, extra_params => ['-q']);
+	like($out, qr/^Bob$/m, "$database: functions see what is written");
+	like($out, qr/^\["blue", "red"\]$/m, "$database: and compute what is shown");
+	like($out, qr/"members" .*"version": 1, "operation": "/, "$database: and changes are told");
 	return;
 }
 

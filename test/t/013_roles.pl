@@ -71,12 +71,16 @@ my %calls = (
 	# shows nothing but what the caller has already
 	q{userstore.users_list('app.people')} => $denied,
 	q{userstore.user_matches('app.people', '{}', 'a pr')} => 'f',
+	q{userstore.user_document('app.people', NULL)} => '',
+	q{userstore.user_document_of('app.people', '{}', 1)} => '22023: table "people" has 0 columns with attributes, not 1',
 	q{userstore.user_request('app.people', 'GET', '/users/nobody')} => qq{(403,"{""Content-Type"": ""application/json""}","{""error"": ""permission denied for table people"", ""status"": 403}")},
 	q{userstore.user_request('app.people', 'PUT', '/users/ann', NULL, '{"secret": 3}')} =>
 	  qq{(403,"{""Content-Type"": ""application/json""}","{""error"": ""permission denied for table people"", ""status"": 403}")},
 	q{userstore.users_bulk_put('app.people', '[{"id": "ann"}]', 'k')} => $denied,
 	q{userstore.users_bulk_patch('app.people', '[{"id": "ann"}]', match => 'secret')} => $denied,
 	q{userstore.attribute_lookup_define('app.people', 'a', '[]')} => $not_owner,
+	q{userstore.user_table_set('app.people', 'notify', 'c')} => $not_owner,
+	q{userstore.attribute_computed_define('app.people', 'a', 'pg_catalog.lower(text)')} => $not_owner,
 	q{userstore.user_password_verify('app.secrets', 'ann', 'x')} => '42501: permission denied for table secrets',
 	q{userstore.user_password_verify('app.secrets', 'nobody', 'x')} => '42501: permission denied for table secrets',
 	q{userstore.user_patch('app.secrets', 'ann', '{"password": "x"}')} => '42501: permission denied for table secrets',
@@ -87,6 +91,8 @@ my %calls = (
 	q{userstore.user_view_refresh('app.people')} => $not_owner,
 	q{userstore.user_table_attach('app.people')} => $not_owner,
 	q{userstore.user_table_detach('app.people')} => $not_owner,
+	q{userstore.tenant_grant('app.people', 'A', 'nobody')} => '42809: relation "people" is not a user table with tenants',
+	q{userstore.tenant_revoke('app.people', 'A', 'nobody')} => '42809: relation "people" is not a user table with tenants',
 	q{userstore.user_table_refresh('app.people')} => $not_owner,
 	q{userstore.user_table_create('app.more')} => '42501: permission denied for schema app',
 	q{userstore.user_table_attach('app.people_history')} => '42501: must be owner of table people_history',
@@ -125,7 +131,7 @@ for my $role (qw(clerk nobody))
 			for "INSERT INTO app.$table SELECT * FROM app.$table", "UPDATE app.$table SET version = 1",
 			"DELETE FROM app.$table", "TRUNCATE app.$table";
 	}
-	for my $table (qw(user_table attribute_schema api_profile attribute_lookup attribute_index user_view era))
+	for my $table (qw(user_table attribute_schema api_profile attribute_lookup attribute_computed attribute_index user_view era))
 	{
 		is(as($role, $_), "42501: permission denied for table $table", "$role: $_")
 			for "INSERT INTO userstore.$table DEFAULT VALUES", "DELETE FROM userstore.$table",

@@ -128,6 +128,12 @@ bind_attribute(Filter *filter, const Schema *schema, const Schema *common,
 				   "attribute \"%s\" is not known", shown_name(filter->path, strlen(filter->path)));
 			return;
 		}
+		if (attribute->is_computed)
+		{
+			REFUSE(filter, "Its value is not stored, but made when the user is shown.",
+				   "computed attribute \"%s\" cannot be used", attribute->path);
+			return;
+		}
 		add_attribute_name(filter, attribute);
 		set = &attribute->subs;
 		path += len;

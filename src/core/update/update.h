@@ -85,6 +85,11 @@ extern List *json_patch_take_unstored(Update *update, List *operations, JsonbVal
 extern JsonbValue *json_patch_document(Update *update, JsonbValue *before,
 									   List *operations);
 
+/* adjust.c */
+extern JsonbValue *adjust_document(Validation *validation, const Schema *schema,
+								   const Profile *profile, JsonbValue *before,
+								   JsonbValue *planned, JsonbValue *given);
+
 /* changes.c */
 extern List *changes_between(const Schema *schema, JsonbValue *before,
 							 JsonbValue *after);
