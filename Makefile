@@ -26,6 +26,7 @@ SQL_PARTS = \
 	src/store/drop.sql \
 	src/store/attach.sql \
 	src/store/trigger.sql \
+	src/store/claim.sql \
 	src/store/layout.sql \
 	src/store/state.sql \
 	src/store/tenant.sql \

@@ -95,12 +95,32 @@ SELECT answer($$user_create('keyed', '{}', 'k')$$);
 SELECT answer($$user_patch('keyed', 'k', '{"o": {"l": [{"k": "a", "v": null}, {"k": "b", "v": "1", "m": [{"k": "c", "v": null}, {"k": "d"}]}, {"k": "B", "v": "2"}]}}')$$) FROM generate_series(1, 2);
 SELECT version, changed FROM keyed_history ORDER BY version;
 SELECT answer($$user_patch('keyed', 'k', '{"o": {"l": [{"k": "b", "v": null, "m": null}]}}')$$);
+-- an item that is cleared and then named again stays where it is
+SELECT answer($$user_patch('keyed', 'k', '{"o": {"l": [{"k": "x", "v": null}, {"k": "x", "v": "1"}, {"k": "y"}, {"k": "z", "v": "1"}, {"k": "Z", "v": null}]}}')$$) FROM generate_series(1, 2);
+SELECT max(version) FROM keyed_history;
+SELECT answer($$user_patch('keyed', 'k', '{"o": null}')$$);
 -- an item has a key, whatever stands for none
 SELECT api_profile_define('regress_rm_token', '{"schemas": ["urn:regress:rm:Keyed"], "clear_token": "-"}');
 SELECT answer(format('user_patch(%L, %L, %L, api => %L)', 'keyed', 'k', body, 'regress_rm_token')) FROM unnest(ARRAY['{"o": {"l": [{"k": "-"}]}}', '{"o": {"l": [{"k": "-", "v": "1"}]}}', '{"o": {"l": [{"k": null, "v": "1"}]}}', '{"o": {"l": [{"v": "1"}]}}']) body;
+-- the word clears as null does, so what has no more than its key goes
+SELECT answer(format('user_patch(%L, %L, %L, api => %L)', 'keyed', 'k', body, api)) FROM (VALUES
+	('{"o": {"l": [{"k": "e", "v": "5"}]}}', NULL), ('{"o": {"l": [{"k": "e", "v": "-"}]}}', 'regress_rm_token'), ('{"o": {"l": [{"k": "f", "v": "-"}]}}', 'regress_rm_token')) v (body, api);
+SELECT document FROM keyed;
 SELECT api_profile_drop('regress_rm_token');
 DROP TABLE keyed;
 SELECT attribute_schema_drop('urn:regress:rm:Keyed');
+
+-- of a lookup, too: a cleared value leaves what is displayed to say which, a cleared display says nothing; a name sent twice is refused also where it would say nothing
+SELECT count(*) FROM attribute_schema_define('{"id": "urn:regress:rm:Lookup", "attributes": [{"name": "c", "type": "complex", "lookup": [{"value": "EUR", "displayValue": "Euro"}, {"value": "USD", "displayValue": "Dollar"}],
+	"subAttributes": [{"name": "value"}, {"name": "displayValue"}]}]}');
+SELECT api_profile_define('regress_rm_lookup', '{"schemas": ["urn:regress:rm:Lookup"], "clear_token": "-"}');
+SELECT user_table_create('chosen', api => 'regress_rm_lookup');
+SELECT user_create('chosen', document, id) IS NOT NULL FROM (VALUES ('none', '{}'::jsonb), ('some', '{"c": {"value": "EUR"}}')) v (id, document);
+SELECT c, id, answer(format('user_patch(%L, %L, %L, dry_run => true)', 'chosen', id, jsonb_build_object('c', c))) FROM unnest(ARRAY[
+	'{"value": null, "displayValue": "Dollar"}', '{"value": "-", "displayValue": "Dollar"}', '{"value": "-"}', '{"displayValue": null}', '{"displayValue": "-"}',
+	'{"value": "-", "displayvalue": "Euro", "displayValue": "Dollar"}', '{"value": "USD", "displayvalue": "Euro", "displayValue": "Dollar"}']::jsonb[]) WITH ORDINALITY u (c, n), chosen ORDER BY n, id;
+DROP TABLE chosen;
+SELECT api_profile_drop('regress_rm_lookup'), attribute_schema_drop('urn:regress:rm:Lookup');
 
 -- a message of operations is read as one
 SELECT answer($$user_patch('people', 'd', '{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],

@@ -225,6 +225,7 @@ lookup_sent(const Attribute *attribute, JsonbValue *sent)
 {
 	JsonbValue *value = part_sent(attribute, attribute->lookup->value, sent);
 	JsonbValue *counts = document_new_object();
+	int			displayed = 0;
 
 	if (value == NULL || value->type == jbvNull || !lookup_has_list(attribute))
 		return sent;
@@ -234,6 +235,8 @@ lookup_sent(const Attribute *attribute, JsonbValue *sent)
 						   pair->key.val.string.len) != attribute->lookup->display)
 			document_append(counts, pair->key.val.string.val, pair->key.val.string.len,
 							&pair->value);
+		else if (displayed++ > 0)
+			return sent;		/* twice, which the update refuses */
 	}
 	return counts;
 }

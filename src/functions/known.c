@@ -242,7 +242,7 @@ known_load(Bulk *bulk, BulkItem *items, int from, int to)
 		ValueMap   *map = palloc(sizeof(ValueMap));
 
 		map->index = lfirst(lc);
-		if (map->index->column == NULL)
+		if (map->index->column == NULL && !map->index->is_claimed)
 			continue;			/* the app's own, which the table judges */
 		map->attribute = path_resolve(bulk->api->schema, map->index->path);
 		if (map->attribute == NULL)
@@ -253,19 +253,6 @@ known_load(Bulk *bulk, BulkItem *items, int from, int to)
 	}
 	MemoryContextSwitchTo(old);
 	return true;
-}
-
-static void
-refuse_taken(Bulk *bulk, const char *path, const char *constraint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_UNIQUE_VIOLATION),
-			 errmsg_internal("%s", taken_message(path)),
-			 errdetail_path(path, SCIM_UNIQUENESS),
-			 errhint("%s", taken_hint(path)),
-			 err_generic_string(PG_DIAG_SCHEMA_NAME, bulk->table->schema_name),
-			 err_generic_string(PG_DIAG_TABLE_NAME, bulk->table->name),
-			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));
 }
 
 /* A user gives up one value, in the wave that is said, and has another. */
@@ -333,7 +320,7 @@ known_take_values(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *af
 		/* the table might refuse it for another reason first */
 		if (bulk->table->judges_rows)
 			return false;
-		refuse_taken(bulk, map->index->path, map->index->name);
+		refuse_taken(bulk->table, map->index->path, map->index->name);
 	}
 	foreach(lc, bulk->known->values)
 	{

@@ -53,9 +53,9 @@ typedef struct Listing
  * What to list
  */
 
-/* Where the filter says which id it looks for, or NULL. */
+/* Where the filter says which string or number the attribute of a path is, or NULL. */
 static const Filter *
-find_id(const Filter *filter)
+find_equality(const Filter *filter, const char *path)
 {
 	ListCell   *lc;
 
@@ -63,14 +63,15 @@ find_id(const Filter *filter)
 	{
 		foreach(lc, filter->parts)
 		{
-			const Filter *found = find_id(lfirst(lc));
+			const Filter *found = find_equality(lfirst(lc), path);
 
 			if (found != NULL)
 				return found;
 		}
 	}
 	if (filter->type == FILTER_COMPARE && filter->op == OPERATOR_EQ && filter->attribute != NULL &&
-		strcmp(filter->attribute->path, "id") == 0 && filter->value->type == jbvString)
+		filter->attribute->type != TYPE_DATE_TIME && strcmp(filter->attribute->path, path) == 0 &&
+		(filter->value->type == jbvString || filter->value->type == jbvNumeric))
 		return filter;
 	return NULL;
 }
@@ -86,6 +87,31 @@ add_condition(Listing *listing, const char *expression, const char *operator, Oi
 	listing->parameters[number] = value;
 }
 
+/*
+ * Of a partitioned table, claims tell who has a value; whom the caller sees is
+ * still for the query to say.
+ */
+static void
+use_claim(Listing *listing)
+{
+	ListCell   *lc;
+
+	foreach(lc, listing->table->unique_indexes)
+	{
+		UniqueIndex *index = lfirst(lc);
+		const Filter *equality = index->is_claimed ? find_equality(listing->filter, index->path) : NULL;
+		char	   *key = equality == NULL ? NULL :
+		unique_key(index->type, equality->attribute->case_exact, equality->value);
+		Holder	   *holder;
+
+		if (key == NULL || set_holders(listing->table, index, list_make1(key), &holder) == 0)
+			continue;
+		add_condition(listing, listing->table->layout.id_sql, "=", listing->table->id_type,
+					  holder->id);
+		return;
+	}
+}
+
 /* Let indexes find the users who can match. */
 static void
 use_indexes(Listing *listing)
@@ -97,8 +123,8 @@ use_indexes(Listing *listing)
 	initStringInfo(&listing->condition);
 	if (listing->filter == NULL)
 		return;
-	equality = find_id(listing->filter);
-	if (equality != NULL &&
+	equality = find_equality(listing->filter, "id");
+	if (equality != NULL && equality->value->type == jbvString &&
 		binding_find_id(listing->table, document_cstring(equality->value), &id))
 	{
 		add_condition(listing, listing->table->layout.id_sql, "=", listing->table->id_type, id);
@@ -112,6 +138,8 @@ use_indexes(Listing *listing)
 			add_condition(listing, psprintf("u.%s", quote_identifier(condition->column)),
 						  condition->operator, condition->type, condition->value);
 	}
+	if (listing->nconditions == 0)
+		use_claim(listing);
 }
 
 static void

@@ -155,13 +155,16 @@ read_track_id(Request *request)
 	document_add(request->response_headers, "Zuora-Track-Id", document_string(track_id));
 }
 
-/* PostgreSQL says in DETAIL what is wrong with JSON; characters have none. */
+/*
+ * PostgreSQL says in DETAIL what is wrong with JSON; from version 16 on also
+ * of a character that the encoding lacks.  No encoding has \u0000.
+ */
 static void
 refuse_json(const ErrorData *error)
 {
-	bool		is_character = error->detail == NULL &&
-	(error->sqlerrcode == ERRCODE_UNTRANSLATABLE_CHARACTER ||
-	 error->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED);
+	bool		is_character = (error->sqlerrcode == ERRCODE_UNTRANSLATABLE_CHARACTER ||
+								error->sqlerrcode == ERRCODE_FEATURE_NOT_SUPPORTED) &&
+	(error->detail == NULL || strstr(error->detail, "\\u0000") == NULL);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_USER_BAD_REQUEST),

@@ -604,7 +604,8 @@ user_table_attach(PG_FUNCTION_ARGS)
 				 errhint("A user table has the columns id, document jsonb, version bigint, created_at timestamptz and modified_at timestamptz. Of an app's own table, name the columns that hold attributes in the argument \"columns\", or at least the key as id_column.")));
 	table_close(relation, NoLock);
 	SPI_connect();
-	register_table(users, api, schemas, password_function, layout, tenant_column, tenant_policy, true);
+	register_table(users, api, schemas, password_function, layout, tenant_column, tenant_policy, 0,
+				   true);
 	SPI_finish();
 	PG_RETURN_OID(users);
 }

@@ -15,6 +15,7 @@
 #include "access/sysattr.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
@@ -82,7 +83,7 @@ binding_invalidate(Oid relid)
 		if (binding != NULL &&
 			(relid == InvalidOid || relid == binding->users ||
 			 relid == binding->history || relid == binding->idempotency ||
-			 relid == binding->layout.state ||
+			 relid == binding->layout.state || relid == binding->claims ||
 			 list_member_oid(binding->indexes, relid)))
 		{
 			binding->valid = false;
@@ -215,7 +216,7 @@ add_unique_index(Binding *binding, Oid index, AttrNumber number, JsonbValue *uni
 
 	if (path == NULL)
 		return false;
-	unique = palloc(sizeof(UniqueIndex));
+	unique = palloc0(sizeof(UniqueIndex));
 	unique->name = get_rel_name(index);
 	unique->path = path;
 	unique->column = column;
@@ -449,6 +450,24 @@ has_own_before_trigger(const TriggerDesc *triggers)
 	return false;
 }
 
+/* Partitions may have triggers of their own, or be elsewhere. */
+static void
+find_partitions(Binding *binding)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(binding->users, AccessShareLock, NULL))
+	{
+		Relation	partition = table_open(lfirst_oid(lc), NoLock);
+
+		binding->indexes = lappend_oid(binding->indexes, lfirst_oid(lc));
+		binding->changes_rows |= has_own_before_trigger(partition->trigdesc) ||
+			partition->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
+		binding->follows_rows |= has_own_trigger(partition->trigdesc);
+		table_close(partition, NoLock);
+	}
+}
+
 /*
  * What may become of a row on its way into the table, other than what we know.
  */
@@ -458,11 +477,14 @@ find_judges(Binding *binding, Relation relation)
 	TriggerDesc *triggers = relation->trigdesc;
 	ListCell   *lc;
 
-	/* partitions have triggers of their own */
-	binding->changes_rows = binding->is_attached || relation->rd_rel->relkind != RELKIND_RELATION ||
-		relation->rd_rel->relhassubclass || relation->rd_rules != NULL ||
+	binding->changes_rows = binding->is_attached || relation->rd_rules != NULL ||
 		has_own_before_trigger(triggers);
-	binding->follows_rows = binding->changes_rows || has_own_trigger(triggers);
+	binding->follows_rows = has_own_trigger(triggers);
+	if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		find_partitions(binding);
+	else if (relation->rd_rel->relhassubclass)
+		binding->changes_rows = true;
+	binding->follows_rows |= binding->changes_rows;
 	binding->judges_rows = binding->follows_rows || relation->rd_rel->relrowsecurity ||
 		has_own_check(relation, binding->name) || has_judging_column(binding, relation) ||
 		has_judging_index(relation) || RelationGetFKeyList(relation) != NIL;
@@ -554,6 +576,9 @@ load_binding(Oid users, bool must_be)
 		binding->before_update = function_bind(&hook_kind, registration.before_update);
 	binding->notify = registration.notify;
 	binding->is_attached = registration.layout != NULL;
+	binding->claims = registration.claims;
+	if (OidIsValid(registration.claims))
+		binding->claims_sql = companion_name(registration.claims, binding, "unique");
 	if (OidIsValid(registration.state))
 		(void) companion_name(registration.state, binding, "state");
 	layout_load(&binding->layout, users, binding->users_sql, registration.layout, registration.state,
@@ -567,6 +592,7 @@ load_binding(Oid users, bool must_be)
 	binding->indexed = catalog_indexes(users);
 	find_constraints(binding, relation, registration.unique_columns);
 	find_state_constraints(binding, registration.unique_columns);
+	claims_load(binding, registration.unique_columns);
 	find_judges(binding, relation);
 	relation_close(relation, AccessShareLock);
 

@@ -446,6 +446,8 @@ read_registration(HeapTuple tuple, TupleDesc desc, Registration *registration)
 	registration->state = isnull ? InvalidOid : DatumGetObjectId(value);
 	registration->registered_at =
 		DatumGetTimestampTz(heap_getattr(tuple, Anum_user_table_registered_at, desc, &isnull));
+	value = heap_getattr(tuple, Anum_user_table_claims, desc, &isnull);
+	registration->claims = isnull ? InvalidOid : DatumGetObjectId(value);
 	registration->tenant_column = text_or_null(tuple, Anum_user_table_tenant_column, desc);
 	registration->tenant_policy = text_or_null(tuple, Anum_user_table_tenant_policy, desc);
 }
@@ -506,7 +508,7 @@ catalog_registration_of(Oid relid, Registration *registration)
 	{
 		*registration = *(Registration *) lfirst(lc);
 		if (registration->state == relid || registration->history == relid ||
-			registration->idempotency == relid)
+			registration->idempotency == relid || registration->claims == relid)
 			return true;
 	}
 	return false;

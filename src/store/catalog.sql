@@ -109,7 +109,8 @@ CREATE TABLE userstore.user_table (
 	tenant_column text,
 	tenant_policy text,
 	before_update text,
-	notify text
+	notify text,
+	claims regclass
 );
 COMMENT ON TABLE userstore.user_table IS
 	'registered user tables; written by user_table_create and user_table_attach, cleared when a table is dropped';
@@ -119,7 +120,7 @@ COMMENT ON COLUMN userstore.user_table.idempotency IS 'its companion with idempo
 COMMENT ON COLUMN userstore.user_table.api IS 'the API profile of calls that name none';
 COMMENT ON COLUMN userstore.user_table.schemas IS 'ids of its attribute schemas, the core schema first';
 COMMENT ON COLUMN userstore.user_table.unique_columns IS
-	'attribute path to the generated column that a unique constraint keeps unique';
+	'attribute path to the generated column that a unique constraint keeps unique; true: the table of claims keeps it unique';
 COMMENT ON COLUMN userstore.user_table.password_function IS
 	'function (password text, hash text) returning text that hashes passwords in the manner of crypt(3); NULL means bcrypt by pgcrypto';
 COMMENT ON COLUMN userstore.user_table.before_update IS
@@ -134,6 +135,8 @@ COMMENT ON COLUMN userstore.user_table.state IS
 COMMENT ON COLUMN userstore.user_table.registered_at IS
 	'when it was created or attached; users who were there before are shown as created then, unless a column says when';
 
+COMMENT ON COLUMN userstore.user_table.claims IS
+	'companion of a partitioned table: the values of unique attributes, each once';
 COMMENT ON COLUMN userstore.user_table.tenant_column IS
 	'column that says whose users they are; NULL: the table has one tenant only';
 COMMENT ON COLUMN userstore.user_table.tenant_policy IS

@@ -165,6 +165,8 @@ user_table_dropped(PG_FUNCTION_ARGS)
 			drop_companion(registration->idempotency, cascade);
 			if (OidIsValid(registration->state))
 				drop_companion(registration->state, cascade);
+			if (OidIsValid(registration->claims))
+				drop_companion(registration->claims, cascade);
 		}
 	}
 	SPI_finish();

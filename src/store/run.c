@@ -5,30 +5,71 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_index.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "core/errors.h"
 #include "store/store.h"
 
-char *
+static char *
 taken_message(const char *path)
 {
 	return psprintf("a user with this \"%s\" exists already", path);
 }
 
-char *
+static char *
 taken_hint(const char *path)
 {
 	return psprintf("Send another value of \"%s\", or update the user who has this one.", path);
 }
 
-static bool
-is_named(Oid relid, const ErrorData *error)
+/*
+ * Another user has the value of a unique attribute.
+ */
+void
+refuse_taken(Binding *binding, const char *path, const char *constraint)
 {
-	char	   *name = OidIsValid(relid) ? get_rel_name(relid) : NULL;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg_internal("%s", taken_message(path)),
+			 errdetail_path(path, SCIM_UNIQUENESS),
+			 errhint("%s", taken_hint(path)),
+			 err_generic_string(PG_DIAG_SCHEMA_NAME, binding->schema_name),
+			 err_generic_string(PG_DIAG_TABLE_NAME, binding->name),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));
+}
 
-	return name != NULL && strcmp(error->table_name, name) == 0 &&
-		strcmp(error->schema_name, get_namespace_name(get_rel_namespace(relid))) == 0;
+/* The relation that an error names: the user table, its state table or a partition. */
+static Oid
+named_relation(Binding *binding, const ErrorData *error)
+{
+	Oid			relid = get_relname_relid(error->table_name, get_namespace_oid(error->schema_name, true));
+
+	if (relid == binding->users || relid == binding->layout.state || !OidIsValid(relid))
+		return relid;
+	return get_rel_relispartition(relid) && llast_oid(get_partition_ancestors(relid)) == binding->users ?
+		relid : InvalidOid;
+}
+
+/* Is a constraint the key of a partition of the user table? */
+static bool
+is_key_of(Oid partition, const char *constraint)
+{
+	Oid			index = get_relname_relid(constraint, get_rel_namespace(partition));
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	bool		is_key = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		is_key = ((Form_pg_index) GETSTRUCT(tuple))->indisprimary &&
+			((Form_pg_index) GETSTRUCT(tuple))->indrelid == partition;
+		ReleaseSysCache(tuple);
+	}
+	return is_key;
 }
 
 /*
@@ -40,10 +81,15 @@ static void
 explain_violation(Binding *binding, ErrorData *error)
 {
 	const char *path = NULL;
+	Oid			relid;
 	ListCell   *lc;
 
+	/* our own errors are explained already */
 	if (error->table_name == NULL || error->schema_name == NULL ||
-		(!is_named(binding->users, error) && !is_named(binding->layout.state, error)))
+		(error->hint != NULL && error->detail != NULL && error->detail[0] == '{'))
+		return;
+	relid = named_relation(binding, error);
+	if (!OidIsValid(relid))
 		return;
 	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION || error->constraint_name == NULL)
 	{
@@ -55,6 +101,9 @@ explain_violation(Binding *binding, ErrorData *error)
 	}
 	if (binding->primary_key != NULL &&
 		strcmp(error->constraint_name, binding->primary_key) == 0)
+		path = "id";
+	else if (relid != binding->users && relid != binding->layout.state &&
+			 is_key_of(relid, error->constraint_name))
 		path = "id";
 	foreach(lc, binding->unique_indexes)
 	{

@@ -296,17 +296,18 @@ int
 set_holders(Binding *binding, UniqueIndex *index, List *values, Holder **found)
 {
 	Datum	   *elems = palloc(sizeof(Datum) * Max(list_length(values), 1));
+	Oid			type = index->is_claimed ? TEXTOID : index->type;
 	SavedUser	saved;
 	Datum		arguments[1];
 	ListCell   *lc;
 	int			number;
 
 	foreach(lc, values)
-		elems[foreach_current_index(lc)] = index->type == NUMERICOID ?
+		elems[foreach_current_index(lc)] = type == NUMERICOID ?
 		DirectFunctionCall3(numeric_in, CStringGetDatum(lfirst(lc)),
 							ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)) :
 		CStringGetTextDatum((char *) lfirst(lc));
-	arguments[0] = array_of(index->type, elems, list_length(values));
+	arguments[0] = array_of(type, elems, list_length(values));
 	become_owner(binding->owner, &saved);
 	run(holders_plan(binding, index), arguments, NULL);
 	become_caller_again(&saved);
@@ -316,10 +317,10 @@ set_holders(Binding *binding, UniqueIndex *index, List *values, Holder **found)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
-		Datum		value = result_column(tuple, desc, 2, index->type, NULL);
+		Datum		value = result_column(tuple, desc, 2, type, NULL);
 
 		(*found)[i].id = copy_id(binding, tuple, desc, 1);
-		(*found)[i].value = index->type == NUMERICOID ?
+		(*found)[i].value = type == NUMERICOID ?
 			numeric_normalize(DatumGetNumeric(value)) : TextDatumGetCString(value);
 	}
 	SPI_freetuptable(SPI_tuptable);

@@ -175,6 +175,19 @@ static const Statement statements[STATEMENT_COUNT] = {
 	[STATEMENT_STATE_CLEAR] = {
 		"DELETE FROM {state}"
 	},
+	[STATEMENT_CLAIM_INSERT] = {
+		"INSERT INTO {claims} ({tenant column}attribute, value, user_id) VALUES ({my value}$1, $2, $3)"
+		" ON CONFLICT ({tenant column}attribute, value) DO NOTHING",
+		{TEXTOID, TEXTOID, ID}
+	},
+	[STATEMENT_CLAIM_DELETE] = {
+		"DELETE FROM {claims} AS c WHERE c.attribute OPERATOR(pg_catalog.=) $1"
+		" AND c.value OPERATOR(pg_catalog.=) $2 AND c.user_id OPERATOR(pg_catalog.=) $3{c.mine}",
+		{TEXTOID, TEXTOID, ID}
+	},
+	[STATEMENT_CLAIM_CLEAR] = {
+		"DELETE FROM {claims}"
+	},
 	[STATEMENT_ALL] = {
 		"SELECT " ROW_COLUMNS ", {u.id}{, tenant} FROM {from}"
 	},
@@ -310,6 +323,7 @@ add_word(StringInfo sql, const Binding *binding, const char *word)
 		{"history", binding->history_sql},
 		{"keys", binding->idempotency_sql},
 		{"state", layout->state_sql},
+		{"claims", binding->claims_sql},
 		{"from", layout->from_sql},
 		{"id", quote_identifier(layout->id)},
 		{"key", layout->tenant == NULL ? quote_identifier(layout->id) :
@@ -318,6 +332,7 @@ add_word(StringInfo sql, const Binding *binding, const char *word)
 		{"h.mine", tenant_condition(layout, "h")},
 		{"k.mine", tenant_condition(layout, "k")},
 		{"s.mine", tenant_condition(layout, "s")},
+		{"c.mine", tenant_condition(layout, "c")},
 		{"my column", layout->tenant == NULL ? "" : psprintf("%s, ", quote_identifier(layout->tenant))},
 		{"my value", layout->tenant == NULL ? "" : psprintf("%s, ", layout->tenant_sql)},
 		{"tenant column", layout->tenant == NULL ? "" : TENANT_COLUMN ", "},
@@ -426,13 +441,20 @@ holders_plan(Binding *binding, UniqueIndex *unique)
 {
 	if (unique->holders == NULL)
 	{
-		const char *column = quote_identifier(unique->column);
-		Oid			type = get_array_type(unique->type);
+		const char *column = unique->column != NULL ? quote_identifier(unique->column) : NULL;
+		Oid			type = unique->is_claimed ? TEXTARRAYOID : get_array_type(unique->type);
 
-		unique->holders = prepare(psprintf("SELECT u.id, u.%s FROM %s u WHERE u.%s OPERATOR(pg_catalog.=) ANY ($1)%s",
-										   column, binding->users_sql, column,
-										   tenant_condition(&binding->layout, "u")),
-								  1, &type, true);
+		if (unique->is_claimed)
+			unique->holders = prepare(psprintf("SELECT c.user_id, c.value FROM %s c WHERE c.attribute OPERATOR(pg_catalog.=) %s"
+											   " AND c.value OPERATOR(pg_catalog.=) ANY ($1)%s",
+											   binding->claims_sql, quote_literal_cstr(unique->path),
+											   tenant_condition(&binding->layout, "c")),
+									  1, &type, true);
+		else
+			unique->holders = prepare(psprintf("SELECT u.id, u.%s FROM %s u WHERE u.%s OPERATOR(pg_catalog.=) ANY ($1)%s",
+											   column, binding->users_sql, column,
+											   tenant_condition(&binding->layout, "u")),
+									  1, &type, true);
 	}
 	return unique->holders;
 }

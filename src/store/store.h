@@ -54,7 +54,8 @@ enum
 	Anum_user_table_tenant_column,
 	Anum_user_table_tenant_policy,
 	Anum_user_table_before_update,
-	Anum_user_table_notify
+	Anum_user_table_notify,
+	Anum_user_table_claims
 };
 
 /* Columns of userstore.attribute_lookup. */
@@ -112,6 +113,7 @@ typedef struct Registration
 	JsonbValue *layout;			/* names of columns, or NULL: our own */
 	Oid			state;			/* or InvalidOid */
 	TimestampTz registered_at;
+	Oid			claims;			/* or InvalidOid */
 	char	   *tenant_column;	/* or NULL */
 	char	   *tenant_policy;	/* or NULL */
 } Registration;
@@ -175,6 +177,9 @@ typedef enum BoundStatement
 	STATEMENT_STATE_WRITE_OVER,
 	STATEMENT_STATE_DELETE,
 	STATEMENT_STATE_CLEAR,
+	STATEMENT_CLAIM_INSERT,
+	STATEMENT_CLAIM_DELETE,
+	STATEMENT_CLAIM_CLEAR,
 	STATEMENT_ALL,
 	STATEMENT_DELETE,
 	STATEMENT_HISTORY_INSERT,
@@ -276,6 +281,8 @@ struct Binding
 	char	   *users_sql;		/* qualified and quoted */
 	char	   *history_sql;
 	char	   *idempotency_sql;
+	Oid			claims;			/* or InvalidOid */
+	char	   *claims_sql;
 	Layout		layout;
 	bool		is_attached;	/* an app's own table, with its own columns */
 	Oid			id_type;
@@ -291,7 +298,8 @@ struct Binding
 	char	   *default_api;
 	List	   *schema_ids;
 	List	   *apis;			/* of BoundApi * */
-	List	   *indexes;		/* OIDs: their names are cached too */
+	List	   *indexes;		/* OIDs, with those of partitions: what is
+								 * known of them is cached too */
 	List	   *unique_indexes; /* of UniqueIndex * */
 	JsonbValue *indexed;		/* attribute path → column that finds users */
 	char	   *primary_key;	/* name of its constraint */
@@ -309,8 +317,12 @@ struct UniqueIndex
 {
 	char	   *name;
 	char	   *path;
-	char	   *column;			/* or NULL: values are the app's to compare */
+	char	   *column;			/* or NULL: values are the app's to compare,
+								 * or there are claims */
 	Oid			type;			/* of the column: text or numeric */
+	bool		is_claimed;		/* then these are known: */
+	bool		case_exact;
+	List	   *way;			/* to the attribute */
 	SPIPlanPtr	holders;		/* of holders_plan */
 };
 
@@ -390,7 +402,8 @@ extern void refuse_id_type(Oid type);
 extern bool is_user_table_layout(Oid users, const char **missing);
 extern void register_table(Oid users, const char *api, List *schemas,
 						   const char *password_function, JsonbValue *layout,
-						   const char *tenant_column, const char *tenant_policy, bool adopts);
+						   const char *tenant_column, const char *tenant_policy,
+						   int partitions, bool adopts);
 extern char *password_function_argument(FunctionCallInfo fcinfo, int arg);
 extern List *schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api);
 extern void require_own_table(Oid users, Registration *registration);
@@ -411,6 +424,7 @@ extern Oid	unique_column_type(const Attribute *attribute);
 extern char *unique_comparison(const Schema *schema, const Attribute *attribute);
 extern JsonbValue *sync_unique_columns(Oid users, const char *tenant, List *schema_ids,
 									   const char *api, JsonbValue *known);
+extern Oid	unique_column_type(const Attribute *attribute);
 extern char *unique_expression(const Schema *schema, const Attribute *attribute,
 							   const char *document);
 extern JsonbValue *add_unique_columns(Oid relid, const char *tenant, const Schema *schema,
@@ -420,6 +434,13 @@ extern JsonbValue *add_unique_columns(Oid relid, const char *tenant, const Schem
  * drop.c
  */
 extern void release_table(Oid users);
+
+/*
+ * claim.c
+ */
+extern void claims_load(Binding *binding, JsonbValue *unique_columns);
+extern JsonbValue *claims_sync(Oid users, Oid claims, const char *tenant, List *schema_ids,
+							   const char *api, JsonbValue *known);
 
 /*
  * tenant.c
@@ -451,8 +472,7 @@ extern uint64 run_statement(Binding *binding, BoundStatement statement, Datum *v
 							const char *nulls, bool read_only);
 extern uint64 run_own_write(Binding *binding, BoundStatement statement, Datum *values,
 							const char *nulls);
-extern char *taken_message(const char *path);
-extern char *taken_hint(const char *path);
+extern void refuse_taken(Binding *binding, const char *path, const char *constraint);
 
 /*
  * row.c
@@ -503,6 +523,8 @@ extern Datum table_row_column(Relation relation, HeapTuple tuple, const char *na
 							  Oid *type);
 extern int64 table_row_version(const Layout *layout, Relation relation, HeapTuple tuple);
 extern Datum table_version_datum(Oid type, int64 version);
+extern char *table_row_tenant(Binding *binding, Relation relation, HeapTuple tuple);
+extern Oid	user_table_of(Relation relation);
 extern TimestampTz table_row_modified(const Layout *layout, Relation relation, HeapTuple tuple);
 extern void table_row_read(Binding *binding, Relation relation, HeapTuple tuple,
 						   const StateRow *state, TableRow *row);

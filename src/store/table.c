@@ -14,7 +14,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
-#include "commands/event_trigger.h"
+#include "commands/defrem.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -36,6 +36,13 @@ PG_FUNCTION_INFO_V1(registration_guard);
 #define TRIGGER_CHANGING	"zz_userstore_changing"
 #define TRIGGER_CHANGED		"zz_userstore_changed"
 #define TRIGGER_TRUNCATED	"zz_userstore_truncated"
+#define TRIGGER_CLAIMS		"zz_userstore_claims"
+
+/* Room on each page for the next version of its rows: see HOT updates. */
+#define FILLFACTOR			" WITH (fillfactor = 80)"
+
+/* More would make planning slow. */
+#define MAX_PARTITIONS		1024
 
 /* The parts of a user table's name. */
 typedef struct TableName
@@ -142,6 +149,7 @@ typedef struct Leading
 	const char *id_type;
 	const char *tenant;			/* definition of the column for tenants, or "" */
 	const char *key;			/* that column in a key, or "" */
+	const char *partition_by;	/* or "" */
 } Leading;
 
 static void
@@ -159,7 +167,8 @@ create_history(const char *sql, const Leading *leading)
 			"request_id pg_catalog.text, "
 			"era pg_catalog.int4 NOT NULL, "
 			"transaction_id pg_catalog.xid8 NOT NULL, "
-			"PRIMARY KEY (%suser_id, version))", sql, leading->tenant, leading->id_type, leading->key);
+			"PRIMARY KEY (%suser_id, version))%s", sql, leading->tenant, leading->id_type, leading->key,
+			leading->partition_by);
 	run_ddl("CREATE INDEX ON %s (era, transaction_id)", sql);
 	run_ddl("COMMENT ON TABLE %s IS 'history of a user table of the extension userstore: one row for each version of each user'", sql);
 	run_ddl("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);
@@ -220,6 +229,20 @@ create_state(const char *sql, const Leading *leading)
 	run_ddl("COMMENT ON COLUMN %s.modified_at IS 'when the user last changed; NULL: the table has it'", sql);
 }
 
+static void
+create_claims(const char *sql, const Leading *leading)
+{
+	run_ddl("CREATE TABLE %s (%s"
+			"attribute pg_catalog.text COLLATE \"C\" NOT NULL, "
+			"value pg_catalog.text COLLATE \"C\" NOT NULL, "
+			"user_id %s NOT NULL, "
+			"PRIMARY KEY (%sattribute, value))", sql, leading->tenant, leading->id_type, leading->key);
+	run_ddl("COMMENT ON TABLE %s IS 'values of unique attributes of a partitioned user table of the extension userstore, each once'", sql);
+	run_ddl("COMMENT ON COLUMN %s.attribute IS 'path of the attribute'", sql);
+	run_ddl("COMMENT ON COLUMN %s.value IS 'its value, as it is compared'", sql);
+	run_ddl("COMMENT ON COLUMN %s.user_id IS 'id of the user who has it'", sql);
+}
+
 /* A column of one of our tables. */
 typedef struct KnownColumn
 {
@@ -239,6 +262,13 @@ static const KnownColumn history_columns[] = {
 	{"request_id", TEXTOID},
 	{"era", INT4OID},
 	{"transaction_id", XID8OID},
+	{NULL}
+};
+
+static const KnownColumn claim_columns[] = {
+	{"attribute", TEXTOID},
+	{"value", TEXTOID},
+	{"user_id", InvalidOid},
 	{NULL}
 };
 
@@ -278,6 +308,9 @@ static const Companion idempotency_companion = {
 	"idempotency", create_idempotency, idempotency_columns, {"caller", "key", NULL}
 };
 
+static const Companion claim_companion = {
+	"unique", create_claims, claim_columns, {"attribute", "value", NULL}
+};
 static const Companion state_companion = {
 	"state", create_state, state_columns, {"user_id", NULL}
 };
@@ -305,13 +338,29 @@ missing_column(Oid relid, const KnownColumn *columns, Oid id_type)
 	return NULL;
 }
 
+/* Hash partitions of a table, as many as are said; none for 0. */
+static void
+create_partitions(Oid namespace, const char *table, int partitions, const char *with)
+{
+	char	   *schema = get_namespace_name(namespace);
+
+	for (int i = 0; i < partitions; i++)
+	{
+		char	   *name = ChooseRelationName(table, NULL, psprintf("p%d", i), namespace, false);
+
+		run_ddl("CREATE TABLE %s PARTITION OF %s FOR VALUES WITH (MODULUS %d, REMAINDER %d)%s",
+				qualified(schema, name), qualified(schema, table), partitions, i, with);
+		CommandCounterIncrement();
+	}
+}
+
 /*
  * The companion of a table that is created, or of one that is attached: then
  * one that stands is adopted, if it is what it is called.
  */
 static Oid
 ensure_companion(Oid users, const char *id, const char *tenant, const Companion *companion,
-				 bool adopts)
+				 int partitions, bool adopts)
 {
 	Oid			namespace = get_rel_namespace(users);
 	char	   *name = companion_name(get_rel_name(users), companion->suffix);
@@ -322,7 +371,7 @@ ensure_companion(Oid users, const char *id, const char *tenant, const Companion 
 
 	if (!OidIsValid(relid) || !adopts)
 	{
-		Leading		leading = {format_type_be_qualified(id_type), "", ""};
+		Leading		leading = {format_type_be_qualified(id_type), "", "", ""};
 
 		char	   *sql = qualified(get_namespace_name(namespace), name);
 
@@ -332,7 +381,10 @@ ensure_companion(Oid users, const char *id, const char *tenant, const Companion 
 									  format_type_be_qualified(get_atttype(users, get_attnum(users, tenant))));
 			leading.key = TENANT_COLUMN ", ";
 		}
+		if (partitions > 0)
+			leading.partition_by = " PARTITION BY HASH (user_id)";
 		companion->create(sql, &leading);
+		create_partitions(namespace, name, partitions, "");
 		if (tenant != NULL)
 			run_ddl("COMMENT ON COLUMN %s." TENANT_COLUMN " IS 'whose user it is'", sql);
 		/* it belongs to the owner of the user table, whoever attaches that */
@@ -370,12 +422,12 @@ set_text(const char *text_value, Datum *value, char *isnull)
 static void
 write_registration(Oid users, Oid history, Oid idempotency, const char *api, List *schemas,
 				   JsonbValue *unique_columns, const char *password_function, JsonbValue *layout,
-				   Oid state, const char *tenant_column, const char *tenant_policy)
+				   Oid state, Oid claims, const char *tenant_column, const char *tenant_policy)
 {
-	Oid			types[11] = {REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTARRAYOID, JSONBOID, TEXTOID,
-	JSONBOID, REGCLASSOID, TEXTOID, TEXTOID};
-	Datum		values[11] = {0};
-	char		nulls[] = "           ";
+	Oid			types[12] = {REGCLASSOID, REGCLASSOID, REGCLASSOID, TEXTOID, TEXTARRAYOID, JSONBOID, TEXTOID,
+	JSONBOID, REGCLASSOID, TEXTOID, TEXTOID, REGCLASSOID};
+	Datum		values[12] = {0};
+	char		nulls[] = "            ";
 
 	values[0] = ObjectIdGetDatum(users);
 	values[1] = ObjectIdGetDatum(history);
@@ -392,9 +444,11 @@ write_registration(Oid users, Oid history, Oid idempotency, const char *api, Lis
 	nulls[8] = OidIsValid(state) ? ' ' : 'n';
 	set_text(tenant_column, &values[9], &nulls[9]);
 	set_text(tenant_policy, &values[10], &nulls[10]);
+	values[11] = ObjectIdGetDatum(claims);
+	nulls[11] = OidIsValid(claims) ? ' ' : 'n';
 	(void) catalog_execute("INSERT INTO userstore.user_table (users, history, idempotency, api, schemas, unique_columns,"
-						   " password_function, layout, state, tenant_column, tenant_policy)"
-						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", 11, types, values, nulls);
+						   " password_function, layout, state, tenant_column, tenant_policy, claims)"
+						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)", 12, types, values, nulls);
 	CommandCounterIncrement();
 }
 
@@ -514,32 +568,44 @@ open_state(Oid users, Oid state, const char *tenant)
  */
 void
 register_table(Oid users, const char *api, List *schemas, const char *password_function,
-			   JsonbValue *layout, const char *tenant_column, const char *tenant_policy, bool adopts)
+			   JsonbValue *layout, const char *tenant_column, const char *tenant_policy,
+			   int partitions, bool adopts)
 {
 	char	   *id = layout != NULL ? document_cstring(document_member(layout, "id")) : "id";
-	Oid			past = ensure_companion(users, id, tenant_column, &history_companion, adopts);
-	Oid			keys = ensure_companion(users, id, tenant_column, &idempotency_companion, adopts);
+	Oid			past = ensure_companion(users, id, tenant_column, &history_companion, partitions, adopts);
+	Oid			keys = ensure_companion(users, id, tenant_column, &idempotency_companion, 0, adopts);
 	Oid			state = InvalidOid;
+	Oid			claims = InvalidOid;
 	Registration registration;
 	JsonbValue *unique_columns;
 
 	if (layout == NULL)
 	{
-		unique_columns = sync_unique_columns(users, tenant_column, schemas, api, NULL);
+		if (get_rel_relkind(users) == RELKIND_PARTITIONED_TABLE)
+		{
+			claims = ensure_companion(users, id, tenant_column, &claim_companion, 0, adopts);
+			/* those that stand are made anew */
+			run_ddl("DELETE FROM %s", table_sql(claims));
+			unique_columns = claims_sync(users, claims, tenant_column, schemas, api, NULL);
+			run_ddl("CREATE OR REPLACE TRIGGER " TRIGGER_CLAIMS " AFTER INSERT OR UPDATE OR DELETE ON %s"
+					" FOR EACH ROW EXECUTE FUNCTION userstore.user_claims()", table_sql(users));
+		}
+		else
+			unique_columns = sync_unique_columns(users, tenant_column, schemas, api, NULL);
 		ensure_password_column(users, schemas, api);
 	}
 	else
 	{
 		if (attach_needs_state(layout))
 		{
-			state = ensure_companion(users, id, tenant_column, &state_companion, adopts);
+			state = ensure_companion(users, id, tenant_column, &state_companion, 0, adopts);
 			open_state(users, state, tenant_column);
 		}
 		unique_columns = attach_unique(users, state, tenant_column, schemas, api, layout);
 	}
 	create_triggers(table_sql(users), layout == NULL || attach_has_version(layout), layout != NULL);
 	write_registration(users, past, keys, api, schemas, unique_columns, password_function, layout,
-					   state, tenant_column, tenant_policy);
+					   state, claims, tenant_column, tenant_policy);
 	if (tenant_column != NULL && catalog_registration(users, &registration))
 		tenant_policies(users, &registration, layout != NULL);
 	/* what cannot work must not be registered */
@@ -581,7 +647,8 @@ schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api)
 
 /*
  * user_table_create(users text, api text, schemas text[], id_type regtype,
- *		password_function text, tenant_column text, tenant_policy text)
+ *		password_function text, tenant_column text, tenant_policy text,
+ *		partitions integer)
  */
 Datum
 user_table_create(PG_FUNCTION_ARGS)
@@ -596,6 +663,7 @@ user_table_create(PG_FUNCTION_ARGS)
 	char	   *tenant_column;
 	char	   *tenant_policy;
 	const char *tenant = "";
+	int			partitions;
 	bool		is_serial;
 
 	require_argument(fcinfo, 0, "users");
@@ -604,6 +672,12 @@ user_table_create(PG_FUNCTION_ARGS)
 	password_function = password_function_argument(fcinfo, 4);
 	tenant_column = PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5));
 	tenant_policy = PG_ARGISNULL(6) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(6));
+	partitions = PG_ARGISNULL(7) ? 0 : PG_GETARG_INT32(7);
+	if (!PG_ARGISNULL(7) && (partitions < 1 || partitions > MAX_PARTITIONS))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a user table has 1 to %d partitions", MAX_PARTITIONS),
+				 errhint("Leave the argument \"partitions\" out for a table that is not partitioned.")));
 	name = parse_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	(void) companion_name(name.table, idempotency_companion.suffix);
 	api = text_to_cstring(PG_GETARG_TEXT_PP(1));
@@ -615,7 +689,6 @@ user_table_create(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	sql = qualified(name.schema, name.table);
-	/* room on each page for the next version of its rows: see HOT updates */
 	if (tenant_column != NULL)
 		tenant = quote_identifier(tenant_column);
 	run_ddl("CREATE TABLE %s (%s%s"
@@ -624,13 +697,15 @@ user_table_create(PG_FUNCTION_ARGS)
 			"version pg_catalog.int8 NOT NULL DEFAULT 1, "
 			"created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(), "
 			"modified_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(), "
-			"PRIMARY KEY (%s%sid)) WITH (fillfactor = 80)",
+			"PRIMARY KEY (%s%sid))%s",
 			sql, tenant, tenant_column != NULL ? " pg_catalog.text NOT NULL, " : "",
 			format_type_be_qualified(id_type),
 			is_serial ? " GENERATED BY DEFAULT AS IDENTITY" : "",
-			tenant, tenant_column != NULL ? ", " : "");
+			tenant, tenant_column != NULL ? ", " : "",
+			partitions > 0 ? " PARTITION BY HASH (id)" : FILLFACTOR);
 	CommandCounterIncrement();
 	users = RangeVarGetRelid(makeRangeVar(name.schema, name.table, -1), AccessExclusiveLock, false);
+	create_partitions(get_rel_namespace(users), name.table, partitions, FILLFACTOR);
 	run_ddl("COMMENT ON TABLE %s IS 'users, updated by the functions of the extension userstore'", sql);
 	run_ddl("COMMENT ON COLUMN %s.id IS 'id of the user'", sql);
 	run_ddl("COMMENT ON COLUMN %s.document IS 'attributes of the user, under their schema names'", sql);
@@ -639,7 +714,8 @@ user_table_create(PG_FUNCTION_ARGS)
 	run_ddl("COMMENT ON COLUMN %s.modified_at IS 'when the user last changed'", sql);
 	if (tenant_column != NULL)
 		run_ddl("COMMENT ON COLUMN %s.%s IS 'whose user it is'", sql, tenant);
-	register_table(users, api, schemas, password_function, NULL, tenant_column, tenant_policy, false);
+	register_table(users, api, schemas, password_function, NULL, tenant_column, tenant_policy,
+				   partitions, false);
 	SPI_finish();
 	PG_RETURN_OID(users);
 }
@@ -742,8 +818,11 @@ user_table_refresh(PG_FUNCTION_ARGS)
 									   registration.api, registration.layout);
 	else
 	{
-		unique_columns = sync_unique_columns(registration.users, registration.tenant_column,
-											 registration.schemas, registration.api, registration.unique_columns);
+		unique_columns = OidIsValid(registration.claims) ?
+			claims_sync(registration.users, registration.claims, registration.tenant_column,
+						registration.schemas, registration.api, registration.unique_columns) :
+			sync_unique_columns(registration.users, registration.tenant_column,
+								registration.schemas, registration.api, registration.unique_columns);
 		ensure_password_column(registration.users, registration.schemas, registration.api);
 	}
 	values[0] = ObjectIdGetDatum(registration.users);
@@ -782,7 +861,7 @@ registration_guard(PG_FUNCTION_ARGS)
 {
 	static const AttrNumber user_table_relations[] = {
 		Anum_user_table_users, Anum_user_table_history, Anum_user_table_idempotency,
-		Anum_user_table_state, InvalidAttrNumber
+		Anum_user_table_state, Anum_user_table_claims, InvalidAttrNumber
 	};
 	static const AttrNumber view_relations[] = {
 		Anum_user_view_view, Anum_user_view_users, Anum_user_view_main, InvalidAttrNumber
@@ -813,7 +892,7 @@ registration_guard(PG_FUNCTION_ARGS)
 		Oid			relid = DatumGetObjectId(heap_getattr(trigger->tg_trigtuple, *relations, desc, &isnull));
 		Oid			owner = isnull ? InvalidOid : owner_of(relid);
 
-		if (isnull && *relations == Anum_user_table_state)
+		if (isnull && (*relations == Anum_user_table_state || *relations == Anum_user_table_claims))
 			continue;			/* it has none */
 		if (OidIsValid(owner) ? !caller_owns(owner) : !superuser())
 			ereport(ERROR,

@@ -1,9 +1,10 @@
 CREATE FUNCTION userstore.user_table_create(users text, api text DEFAULT 'plain', schemas text[] DEFAULT NULL, id_type regtype DEFAULT 'text',
-	password_function text DEFAULT NULL, tenant_column text DEFAULT NULL, tenant_policy text DEFAULT NULL)
+	password_function text DEFAULT NULL, tenant_column text DEFAULT NULL, tenant_policy text DEFAULT NULL,
+	partitions integer DEFAULT NULL)
 RETURNS regclass
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION userstore.user_table_create(text, text, text[], regtype, text, text, text) IS
-	'creates a user table and its companions users_history and users_idempotency, owned by the caller; users is the name as SQL writes it, api the profile of calls that name none, schemas the attribute schemas (those of the profile when NULL, the core schema first), id_type text, varchar, uuid, integer or bigint, password_function the name of a function (password text, hash text) returning text that takes the place of pgcrypto''s bcrypt and runs as the owner, tenant_column the name of a column that says whose users they are (NULL: all are one tenant''s), tenant_policy an expression of SQL that says whether the caller may work for the tenant that userstore.tenant selects (NULL: as tenant_grant says); returns the table';
+COMMENT ON FUNCTION userstore.user_table_create(text, text, text[], regtype, text, text, text, integer) IS
+	'creates a user table and its companions users_history and users_idempotency, owned by the caller; users is the name as SQL writes it, api the profile of calls that name none, schemas the attribute schemas (those of the profile when NULL, the core schema first), id_type text, varchar, uuid, integer or bigint, password_function the name of a function (password text, hash text) returning text that takes the place of pgcrypto''s bcrypt and runs as the owner, tenant_column the name of a column that says whose users they are (NULL: all are one tenant''s), tenant_policy an expression of SQL that says whether the caller may work for the tenant that userstore.tenant selects (NULL: as tenant_grant says), partitions the number of hash partitions of users and history (NULL: they are not partitioned), where a companion users_unique keeps attributes unique; returns the table';
 
 CREATE FUNCTION userstore.user_table_detach(users regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';

@@ -6,6 +6,7 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -64,6 +65,35 @@ table_version_datum(Oid type, int64 version)
 	if (type == INT2OID)
 		return Int16GetDatum((int16) version);
 	return type == INT4OID ? Int32GetDatum((int32) version) : Int64GetDatum(version);
+}
+
+/*
+ * Whose user a row is, as text; "" when it has no tenant.
+ */
+char *
+table_row_tenant(Binding *binding, Relation relation, HeapTuple tuple)
+{
+	bool		isnull;
+	Oid			type;
+	Oid			function;
+	bool		is_varlena;
+	Datum		tenant = table_row_column(relation, tuple, binding->layout.tenant, &isnull, &type);
+
+	if (isnull)
+		return "";
+	getTypeOutputInfo(type, &function, &is_varlena);
+	return OidOutputFunctionCall(function, tenant);
+}
+
+/*
+ * The user table that a relation is or, as a partition, belongs to.
+ */
+Oid
+user_table_of(Relation relation)
+{
+	if (!relation->rd_rel->relispartition)
+		return RelationGetRelid(relation);
+	return llast_oid(get_partition_ancestors(RelationGetRelid(relation)));
 }
 
 /*

@@ -156,8 +156,6 @@ append(Binding *binding, Datum id, int64 version, JsonbValue *before, JsonbValue
 		elog(ERROR, "history does not take a version of a user");	/* can't happen */
 }
 
-static char *tenant_of(Binding *binding, Relation relation, HeapTuple tuple);
-
 /* A user whom plain SQL inserted, or gave another id: then with a document in the state table. */
 static void
 row_inserted(Binding *binding, Relation relation, HeapTuple tuple, const StateRow *moved)
@@ -211,9 +209,9 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 	Datum		new_id = table_row_column(relation, new, layout->id, &isnull, &type);
 
 	if (binding->layout.tenant != NULL &&
-		strcmp(tenant_of(binding, relation, old), tenant_of(binding, relation, new)) != 0)
+		strcmp(table_row_tenant(binding, relation, old), table_row_tenant(binding, relation, new)) != 0)
 	{
-		int			nest_level = tenant_select(tenant_of(binding, relation, old));
+		int			nest_level = tenant_select(table_row_tenant(binding, relation, old));
 
 		row_deleted(binding, relation, old, &state);
 		AtEOXact_GUC(true, nest_level);
@@ -241,22 +239,6 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 		(void) state_write(binding, new_id, NULL, &written, false, NULL);
 	append(binding, new_id, after.version, before.document, after.document,
 		   layout->modified != NULL ? after.modified : written.modified, NULL);
-}
-
-/* Whose user a row is: what plain SQL does needs no tenant selected. */
-static char *
-tenant_of(Binding *binding, Relation relation, HeapTuple tuple)
-{
-	bool		isnull;
-	Oid			type;
-	Oid			function;
-	bool		is_varlena;
-	Datum		tenant = table_row_column(relation, tuple, binding->layout.tenant, &isnull, &type);
-
-	if (isnull)
-		return "";
-	getTypeOutputInfo(type, &function, &is_varlena);
-	return OidOutputFunctionCall(function, tenant);
 }
 
 /*
@@ -300,7 +282,7 @@ user_table_changing(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"user_table_changing\" is for BEFORE UPDATE")));
-	binding = binding_find(RelationGetRelid(relation));
+	binding = binding_find(user_table_of(relation));
 	if (binding == NULL)
 		return PointerGetDatum(new);
 	layout = &binding->layout;
@@ -337,7 +319,7 @@ user_table_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = trigger_data(fcinfo, "user_table_changed", true);
 	Relation	relation = trigger->tg_relation;
-	Oid			users = RelationGetRelid(relation);
+	Oid			users = user_table_of(relation);
 	HeapTuple	tuple = trigger->tg_trigtuple;
 	Binding    *binding;
 	StateRow	state;
@@ -352,8 +334,9 @@ user_table_changed(PG_FUNCTION_ARGS)
 	if (binding == NULL)
 		return PointerGetDatum(NULL);
 	SPI_connect();
+	/* what plain SQL does needs no tenant selected */
 	if (binding->layout.tenant != NULL)
-		nest_level = tenant_select(tenant_of(binding, relation, tuple));
+		nest_level = tenant_select(table_row_tenant(binding, relation, tuple));
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		row_inserted(binding, relation, tuple, NULL);
 	else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
@@ -426,6 +409,12 @@ user_table_truncated(PG_FUNCTION_ARGS)
 	SPI_cursor_close(portal);
 	if (OidIsValid(binding->layout.state))
 		state_clear(binding);
+	if (OidIsValid(binding->claims))
+	{
+		become_owner(binding->owner, &saved);
+		(void) run_statement(binding, STATEMENT_CLAIM_CLEAR, NULL, NULL, false);
+		become_caller_again(&saved);
+	}
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }

@@ -20,7 +20,9 @@
 #include "core/errors.h"
 #include "store/store.h"
 
-/* Numbers are the same however they are written; all else is kept as text. */
+/*
+ * Numbers are the same however they are written; all else is kept as text.
+ */
 Oid
 unique_column_type(const Attribute *attribute)
 {

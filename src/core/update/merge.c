@@ -48,6 +48,28 @@ merge_any(JsonbValue *before, JsonbValue *sent)
 }
 
 /*
+ * An object that was sent, with null for each word that clears: what else the
+ * request says there counts as it does beside null.
+ */
+static JsonbValue *
+with_nulls(Update *update, const Attribute *parent, JsonbValue *sent)
+{
+	if (update->clear_token == NULL)
+		return sent;
+	sent = document_copy_top(sent);
+	document_foreach(pair, sent)
+	{
+		Attribute  *attribute = attribute_find(&parent->subs, pair->key.val.string.val,
+											   pair->key.val.string.len);
+
+		if (attribute != NULL && pair->value.type == jbvString &&
+			clears(update, attribute, &pair->value))
+			pair->value.type = jbvNull;
+	}
+	return sent;
+}
+
+/*
  * Merge into a stored complex value, or an item of one.
  */
 JsonbValue *
@@ -57,7 +79,7 @@ merge_object(Update *update, const Attribute *attribute, JsonbValue *before, Jso
 
 	if (attribute->lookup == NULL)
 		return merge_members(update, &attribute->subs, attribute, before, sent);
-	sent = lookup_sent(attribute, sent);
+	sent = lookup_sent(attribute, with_nulls(update, attribute, sent));
 	after = merge_members(update, &attribute->subs, attribute,
 						  lookup_base(attribute, before, sent), sent);
 	lookup_complete(attribute, after);
@@ -132,12 +154,12 @@ merge_new_object(Update *update, const Attribute *attribute, JsonbValue *sent, b
 }
 
 /*
- * Merge one item into the array under its key.  An item of which the request
- * clears all but the key is removed.
+ * Merge one item into the array under its key, and tell whether the request
+ * clears all of it but the key.
  */
 static void
 merge_keyed_item(Update *update, const Attribute *attribute, JsonbValue *array,
-				 JsonbValue *sent)
+				 JsonbValue *sent, bool *cleared)
 {
 	Attribute  *key = attribute->key;
 	SentMembers members = sent_members(update, &attribute->subs, attribute, sent);
@@ -159,46 +181,52 @@ merge_keyed_item(Update *update, const Attribute *attribute, JsonbValue *array,
 			break;
 	}
 	if (at < array->val.array.nElems)
-		after = merge_object(update, attribute, &elems[at], sent);
-	else
-		after = merge_new_object(update, attribute, sent, true);
-	if (leaves_only_key(attribute, after, sent))
 	{
-		if (at < array->val.array.nElems)
-		{
-			memmove(&elems[at], &elems[at + 1],
-					sizeof(JsonbValue) * (array->val.array.nElems - at - 1));
-			array->val.array.nElems--;
-		}
-	}
-	else if (at < array->val.array.nElems)
+		after = merge_object(update, attribute, &elems[at], sent);
 		elems[at] = *after;
+	}
 	else
+	{
+		after = merge_new_object(update, attribute, sent, true);
 		document_push(array, after);
+	}
+	cleared[at] = leaves_only_key(attribute, after, with_nulls(update, attribute, sent));
 }
 
+/*
+ * An item of which the request clears all but the key is removed; at the end,
+ * so that one that it names again stays where it is.
+ */
 static JsonbValue *
 merge_keyed(Update *update, const Attribute *attribute, JsonbValue *before, JsonbValue *sent)
 {
 	JsonbValue *array = document_new_array();
+	JsonbValue *left = document_new_array();
+	bool	   *cleared;
 
 	if (before != NULL && before->type == jbvArray)
 	{
 		for (int i = 0; i < before->val.array.nElems; i++)
 			document_push(array, &before->val.array.elems[i]);
 	}
+	cleared = palloc0(sizeof(bool) * (array->val.array.nElems + sent->val.array.nElems));
 	for (int i = 0; i < sent->val.array.nElems; i++)
 	{
 		JsonbValue *item = &sent->val.array.elems[i];
 
 		CHECK_FOR_INTERRUPTS();
 		if (item->type == jbvObject)
-			merge_keyed_item(update, attribute, array, item);
+			merge_keyed_item(update, attribute, array, item, cleared);
 		else
 			validate_item(&update->validation, attribute, item);
 	}
-	validate_primary(&update->validation, attribute, array);
-	return array->val.array.nElems > 0 ? array : NULL;
+	for (int i = 0; i < array->val.array.nElems; i++)
+	{
+		if (!cleared[i])
+			document_push(left, &array->val.array.elems[i]);
+	}
+	validate_primary(&update->validation, attribute, left);
+	return left->val.array.nElems > 0 ? left : NULL;
 }
 
 static JsonbValue *
