@@ -40,6 +40,9 @@ SQL_PARTS = \
 	src/functions/bulk.sql \
 	src/functions/match.sql \
 	src/functions/list.sql \
+	src/functions/report.sql \
+	src/functions/feed.sql \
+	src/functions/erase.sql \
 	src/functions/request.sql
 SCHEMA_DOCUMENTS = $(sort $(wildcard src/schemas/*.json))
 

@@ -118,6 +118,7 @@ SET ROLE regress_attach;
 -- detached, the table is as it was
 SELECT user_table_detach('auth_user');
 SELECT tgname FROM pg_trigger WHERE tgrelid = 'auth_user'::regclass AND NOT tgisinternal;
+SELECT polname FROM pg_policy WHERE polrelid = 'auth_user_state'::regclass;
 UPDATE auth_user SET email = 'late@example.com' WHERE id = 2;
 SELECT count(*) FROM auth_user_history WHERE user_id = 2 AND document @> '{"emails": [{"value": "late@example.com"}]}';
 DROP TABLE auth_user, auth_user_groups, auth_user_history, auth_user_idempotency, auth_user_state;

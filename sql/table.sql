@@ -450,7 +450,8 @@ CREATE VIEW app_idempotency AS SELECT 1;
 SELECT outcome($$SELECT userstore.user_table_attach('app')$$);
 DROP VIEW app_idempotency;
 CREATE TABLE app_history (user_id int, version int8, operation text, document jsonb, changed text[], changed_at timestamptz,
-    changed_by name, actor text, request_id text, era int4, transaction_id xid8);
+    changed_by name, actor text, request_id text, era int4, transaction_id xid8,
+    feed_position xid8, before jsonb, before_since timestamptz);
 SELECT outcome($$SELECT userstore.user_table_attach('app')$$);  -- ids of another type
 DROP TABLE app_history;
 SELECT to_regclass('app_history'), to_regclass('app_idempotency');

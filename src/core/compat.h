@@ -18,11 +18,16 @@
 #define USERSTORE_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
-/* PostgreSQL 17 keeps the local transaction id of a backend elsewhere. */
+/*
+ * PostgreSQL 17 keeps the local transaction id of a backend elsewhere, and gave
+ * what is shared about transaction ids another name.
+ */
 #if PG_VERSION_NUM >= 170000
 #define MY_LOCAL_TRANSACTION_ID	(MyProc->vxid.lxid)
+#define LATEST_COMPLETED_XID	(TransamVariables->latestCompletedXid)
 #else
 #define MY_LOCAL_TRANSACTION_ID	(MyProc->lxid)
+#define LATEST_COMPLETED_XID	(ShmemVariableCache->latestCompletedXid)
 #endif
 
 /*

@@ -101,6 +101,11 @@ plan_change(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
 		history->changed = lappend(history->changed, pstrdup(lfirst(lc)));
 	history->changed_at = history->version > 1 ? Max(now, newest_at + 1) : now;
 	history->request_id = bulk->call->common.request_id;
+	/* what is not written yet, history will know */
+	history->before = item->creates || !TransactionIdIsValid(item->read.xmin) ? NULL :
+		item->read.document;
+	history->before_version = item->read.version;
+	history->before_since = item->read.created;
 
 	user->exists = true;
 	user->row.document = history->document;

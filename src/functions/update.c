@@ -172,8 +172,13 @@ road_changes(const Road *road, JsonbValue *before, JsonbValue *after, bool new_p
 	return changed;
 }
 
+/*
+ * Append what the update made of the row that was read; that is NULL when the
+ * user was created, and so is before, its document.
+ */
 static void
-append_history(Road *road, const char *operation, JsonbValue *before, bool new_password)
+append_history(Road *road, const char *operation, const UserRow *read, JsonbValue *before,
+			   bool new_password)
 {
 	HistoryEntry entry = {0};
 	TimestampTz newest_at = DT_NOBEGIN;
@@ -185,6 +190,12 @@ append_history(Road *road, const char *operation, JsonbValue *before, bool new_p
 	entry.changed = road_changes(road, before, road->document, new_password);
 	entry.changed_at = road->row.modified;
 	entry.request_id = road->call->request_id;
+	if (read != NULL)
+	{
+		entry.before = read->document;
+		entry.before_version = read->version;
+		entry.before_since = read->created;
+	}
 	if (history_append(road->table, &entry))
 		return;
 
@@ -196,7 +207,10 @@ append_history(Road *road, const char *operation, JsonbValue *before, bool new_p
 	entry.version = next_version(history_newest_version(road->table, road->id, &newest_at));
 	road->row.modified = Max(road->row.modified, newest_at + 1);
 	entry.changed_at = road->row.modified;
-	if (before == NULL)
+	entry.goes_on_elsewhere = true;
+	if (read != NULL)
+		entry.before_since = Max(read->created, newest_at);
+	else
 		road->row.created = road->row.modified;
 	if (road->document != NULL)
 		user_set_version(road->table, road->id, entry.version, &road->row);
@@ -274,7 +288,7 @@ road_document(Road *road, JsonbValue *before)
 	if (before != NULL)
 		keep_common(before, after);
 	unstored_drop(road->schema, after);
-	return layout_settle(&road->table->layout, after);
+	return layout_settle(&road->table->layout, after, before);
 }
 
 /*
@@ -316,7 +330,7 @@ create(Road *road, bool if_none)
 	road->created = true;
 	road->id_text = binding_id_to_text(road->table, road->id);
 	take_written(road, jsonb, document);
-	append_history(road, operation_names[road->call->operation], NULL,
+	append_history(road, operation_names[road->call->operation], NULL, NULL,
 				   road->password.hash != NULL);
 	return true;
 }
@@ -401,16 +415,17 @@ modify(Road *road, const char *operation)
 					&road->row))
 		return false;
 	take_written(road, jsonb, after);
-	append_history(road, operation, before, new_password);
+	append_history(road, operation, &read, before, new_password);
 	return true;
 }
 
 static bool
 delete(Road *road)
 {
-	JsonbValue *before = document_from_jsonb(road->row.document);
+	UserRow		read = road->row;
+	JsonbValue *before = document_from_jsonb(read.document);
 	JsonbValue *after = NULL;
-	int64		version = next_version(road->row.version);
+	int64		version = next_version(read.version);
 
 	if (!road_hook(road, operation_names[OPERATION_DELETE], before, &after, &road->row) ||
 		!user_remove(road->table, road->id, &road->row))
@@ -418,7 +433,7 @@ delete(Road *road)
 	road->document = NULL;
 	road->row.version = version;
 	road->row.modified = Max(GetCurrentTimestamp(), road->row.modified + 1);
-	append_history(road, operation_names[OPERATION_DELETE], before, false);
+	append_history(road, operation_names[OPERATION_DELETE], &read, before, false);
 	return true;
 }
 

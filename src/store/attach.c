@@ -11,6 +11,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -190,6 +191,19 @@ require_id(Relation relation, const char *column, const char *tenant)
 						 quote_identifier(tenant), quote_identifier(column))));
 }
 
+/* An app's table has rows of its own making: each has to be a user's. */
+static void
+require_not_null(Relation relation, const char *column)
+{
+	AttrNumber	number = get_attnum(RelationGetRelid(relation), column);
+
+	if (!TupleDescAttr(RelationGetDescr(relation), number - 1)->attnotnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg("table \"%s\" may have rows without an id", RelationGetRelationName(relation)),
+				 errhint("Set the column %s NOT NULL, or name another as id_column.", column)));
+}
+
 static bool
 is_listed(List *names, const char *name)
 {
@@ -223,29 +237,59 @@ require_fit(const Place *place, const char *column, Oid type)
 {
 	const Attribute *attribute = place->attribute;
 	Oid			base = getBaseType(type);
-	bool		is_json = base == JSONOID || base == JSONBOID;
-	bool		is_number = base == INT2OID || base == INT4OID || base == INT8OID ||
-	base == FLOAT4OID || base == FLOAT8OID || base == NUMERICOID;
+	Oid			element = get_element_type(base);
+	bool		is_list;
+	bool		is_number;
 
-	if (attribute == NULL || is_json)
+	if (attribute == NULL || base == JSONOID || base == JSONBOID)
 		return;
 	if (attribute->type == TYPE_COMPLEX || attribute->type == TYPE_ANY)
 		refuse_column(column, psprintf("Attribute %s has parts of its own, which a column of type jsonb can hold.",
 									   place->path));
-	if (attribute->multi_valued && place->filter == NULL)
-	{
-		if (!OidIsValid(get_element_type(base)))
-			refuse_column(column, psprintf("Attribute %s has several values, which a column of type text[] or jsonb can hold.",
-										   place->path));
-		return;
-	}
-	if (OidIsValid(get_element_type(base)))
+	is_list = attribute->multi_valued && place->filter == NULL;
+	if (is_list && !OidIsValid(element))
+		refuse_column(column, psprintf("Attribute %s has several values, which a column of type text[] or jsonb can hold.",
+									   place->path));
+	if (!is_list && OidIsValid(element))
 		refuse_column(column, psprintf("Attribute %s has a single value.", place->path));
+	if (is_list)
+		base = getBaseType(element);
+	is_number = base == INT2OID || base == INT4OID || base == INT8OID ||
+		base == FLOAT4OID || base == FLOAT8OID || base == NUMERICOID;
 	if ((attribute->type == TYPE_BOOLEAN) != (base == BOOLOID))
 		refuse_column(column, psprintf("Attribute %s is of type %s.", place->path,
 									   attribute_type_name(attribute->type)));
 	if ((attribute->type == TYPE_INTEGER || attribute->type == TYPE_DECIMAL) && !is_number)
 		refuse_column(column, psprintf("Attribute %s is a number.", place->path));
+}
+
+/* Can a column have this value? */
+static void
+require_default(Relation relation, const char *column, JsonbValue *value)
+{
+	AttrNumber	number = get_attnum(RelationGetRelid(relation), column);
+	Form_pg_attribute form = TupleDescAttr(RelationGetDescr(relation), number - 1);
+	MemoryContext context = CurrentMemoryContext;
+	Oid			function;
+	Oid			parameter;
+
+	getTypeInputInfo(form->atttypid, &function, &parameter);
+	PG_TRY();
+	{
+		(void) OidInputFunctionCall(function, layout_constant_text(value), parameter, form->atttypmod);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		error->message = psprintf("the default for column \"%s\" does not fit: %s", column,
+								  error->message);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
 }
 
 /* Each attribute in a column of its own that the API may write. */
@@ -312,6 +356,7 @@ check_columns(Relation relation, const Schema *schema, JsonbValue *layout, const
 		require_writable(relation, column);
 		if (is_listed(used, column))
 			refuse_column(column, "Defaults are for columns that hold no part of a user.");
+		require_default(relation, column, &pair->value);
 		used = lappend(used, column);
 	}
 	for (int i = 0; i < RelationGetNumberOfAttributes(relation); i++)
@@ -529,6 +574,9 @@ check_layout(Relation relation, const char *api, List *schemas, JsonbValue *layo
 	Profile    *profile = catalog_profile(api);
 
 	require_id(relation, part_of(layout, "id"), tenant);
+	require_not_null(relation, part_of(layout, "id"));
+	if (tenant != NULL)
+		require_not_null(relation, tenant);
 	require_type(relation, layout, "document", JSONBOID, JSONOID, JSONBOID);
 	require_type(relation, layout, "version", INT8OID, INT4OID, INT2OID);
 	require_type(relation, layout, "created", TIMESTAMPTZOID, TIMESTAMPOID, TIMESTAMPOID);
@@ -588,6 +636,12 @@ user_table_attach(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a table", RelationGetRelationName(relation))));
+	if (relation->rd_rel->relkind == RELKIND_RELATION &&
+		find_inheritance_children(users, NoLock) != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("other tables inherit from table \"%s\"", RelationGetRelationName(relation)),
+				 errhint("Their rows would be its users, but without its key and its triggers; partitions have both.")));
 	if (names_columns(fcinfo))
 	{
 		layout = read_layout(fcinfo, relation);

@@ -14,7 +14,9 @@
 #include "access/genam.h"
 #include "access/sysattr.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
@@ -237,6 +239,25 @@ note_index(Binding *binding, const char *name, const char *path)
 	binding->unique_indexes = lappend(binding->unique_indexes, unique);
 }
 
+/* The only attribute in these columns (numbers as sysattr.h offsets them), or NULL. */
+static const char *
+only_path(Binding *binding, const Bitmapset *columns)
+{
+	const char *path = NULL;
+	int			number = -1;
+
+	while ((number = bms_next_member(columns, number)) >= 0)
+	{
+		char	   *column = get_attname(binding->users, number + FirstLowInvalidHeapAttributeNumber, true);
+		const char *found = column != NULL ? layout_path_of_column(&binding->layout, column) : NULL;
+
+		if (found != NULL && path != NULL)
+			return NULL;
+		path = found != NULL ? found : path;
+	}
+	return path;
+}
+
 /*
  * A unique index of an app's: note which attribute it is on, if that is one, so
  * that its violation can be explained.
@@ -247,9 +268,7 @@ note_own_index(Binding *binding, Relation relation, Oid index, HeapTuple tuple)
 	Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
 	Bitmapset  *columns = NULL;
 	Relation	opened = index_open(index, AccessShareLock);
-	const char *path = NULL;
-	int			number = -1;
-	int			count = 0;
+	const char *path;
 
 	for (int i = 0; i < form->indnkeyatts; i++)
 	{
@@ -259,22 +278,37 @@ note_own_index(Binding *binding, Relation relation, Oid index, HeapTuple tuple)
 	}
 	pull_varattnos((Node *) RelationGetIndexExpressions(opened), 1, &columns);
 	index_close(opened, AccessShareLock);
-	while ((number = bms_next_member(columns, number)) >= 0)
-	{
-		const char *found = layout_path_of_column(&binding->layout,
-												  get_attname(binding->users,
-															  number + FirstLowInvalidHeapAttributeNumber,
-															  false));
+	path = only_path(binding, columns);
+	if (path != NULL)
+		note_index(binding, get_rel_name(index), path);
+}
 
-		if (found != NULL)
-		{
-			path = found;
-			count++;
-		}
-	}
-	if (count != 1)
+/* A CHECK or foreign key of an app's, likewise. */
+static void
+note_own_constraint(Binding *binding, const char *name)
+{
+	JudgingConstraint *constraint;
+	Oid			oid;
+	const char *path = only_path(binding, get_relation_constraint_attnos(binding->users, name, true, &oid));
+
+	if (path == NULL)
 		return;
-	note_index(binding, get_rel_name(index), path);
+	constraint = palloc(sizeof(JudgingConstraint));
+	constraint->name = pstrdup(name);
+	constraint->path = path;
+	binding->constraints = lappend(binding->constraints, constraint);
+}
+
+static void
+note_own_constraints(Binding *binding, Relation relation)
+{
+	TupleConstr *constr = RelationGetDescr(relation)->constr;
+	ListCell   *lc;
+
+	for (int i = 0; constr != NULL && i < constr->num_check; i++)
+		note_own_constraint(binding, constr->check[i].ccname);
+	foreach(lc, RelationGetFKeyList(relation))
+		note_own_constraint(binding, get_constraint_name(((ForeignKeyCacheInfo *) lfirst(lc))->conoid));
 }
 
 /* The unique columns of the state table. */
@@ -328,6 +362,8 @@ find_constraints(Binding *binding, Relation relation, JsonbValue *unique_columns
 			/* what an app calls unique is compared as the app has it */
 			if (form->indisunique)
 				note_own_index(binding, relation, index, tuple);
+			if (form->indisexclusion)
+				note_own_constraint(binding, get_rel_name(index));
 			binding->compares_rows |= form->indisunique || form->indisexclusion;
 		}
 		else if (AttributeNumberIsValid(unique_column_of(binding, tuple)))
@@ -591,6 +627,8 @@ load_binding(Oid users, bool must_be)
 							registration.layout);
 	binding->indexed = catalog_indexes(users);
 	find_constraints(binding, relation, registration.unique_columns);
+	if (binding->is_attached)
+		note_own_constraints(binding, relation);
 	find_state_constraints(binding, registration.unique_columns);
 	claims_load(binding, registration.unique_columns);
 	find_judges(binding, relation);
@@ -665,6 +703,27 @@ Binding *
 binding_find(Oid users)
 {
 	return open_binding(users, false);
+}
+
+/*
+ * The user table whose row a trigger is about: that of a partition is the one
+ * that was attached.  NULL when there is none any more.
+ */
+Binding *
+binding_find_for(Relation relation)
+{
+	ListCell   *lc;
+
+	if (!relation->rd_rel->relispartition)
+		return binding_find(RelationGetRelid(relation));
+	foreach(lc, get_partition_ancestors(RelationGetRelid(relation)))
+	{
+		Binding    *binding = binding_find(lfirst_oid(lc));
+
+		if (binding != NULL)
+			return binding;
+	}
+	return binding_find(RelationGetRelid(relation));
 }
 
 /*

@@ -599,6 +599,27 @@ catalog_computed(Oid users)
 	return functions;
 }
 
+/* The cluster of an era; 0 when none such has begun. */
+int64
+catalog_era_system(int era)
+{
+	Relation	relation = table_open(catalog_relid(CATALOG_ERA), AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	int64		system = 0;
+	bool		isnull;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(era));
+	scan = systable_beginscan(relation, InvalidOid, false, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		system = DatumGetInt64(heap_getattr(tuple, 2, RelationGetDescr(relation), &isnull));
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return system;
+}
+
 /* The newest era; 0 when none has begun.  Says whether it is this cluster's. */
 static int
 newest_era(bool *is_ours)
@@ -656,4 +677,16 @@ catalog_era(void)
 	}
 	current_era = era;
 	return era;
+}
+
+/*
+ * The era of what would be written now, which does not begin by asking.
+ */
+int
+catalog_present_era(void)
+{
+	bool		is_ours;
+	int			era = newest_era(&is_ours);
+
+	return is_ours ? era : era + 1;
 }

@@ -120,7 +120,7 @@ user_claims(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" was not called as the trigger that user_table_create makes",
 						"user_claims")));
-	binding = binding_find(user_table_of(trigger->tg_relation));
+	binding = binding_find_for(trigger->tg_relation);
 	if (binding == NULL || !OidIsValid(binding->claims))
 		return PointerGetDatum(NULL);
 	tuple = trigger->tg_trigtuple;

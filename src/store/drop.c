@@ -25,11 +25,14 @@ PG_FUNCTION_INFO_V1(user_table_dropped);
 PG_FUNCTION_INFO_V1(user_tables_released);
 
 /*
- * Take away our triggers, whatever they are called by now.
+ * Take away what of a user table would not let the extension go, or not work
+ * without it: our triggers, whatever they are called by now, and the policy of
+ * the state table, which shows nothing then but to its owner.
  */
 void
-release_table(Oid users)
+release_table(const Registration *registration)
 {
+	Oid			users = registration->users;
 	Oid			types[1] = {OIDOID};
 	Datum		values[1];
 	SPITupleTable *names;
@@ -47,6 +50,8 @@ release_table(Oid users)
 	for (uint64 i = 0; i < count; i++)
 		run_ddl("DROP TRIGGER %s ON %s",
 				quote_identifier(SPI_getvalue(names->vals[i], names->tupdesc, 1)), table_sql(users));
+	if (OidIsValid(registration->state) && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(registration->state)))
+		run_ddl("DROP POLICY IF EXISTS " POLICY_VISIBLE " ON %s", table_sql(registration->state));
 }
 
 static Oid
@@ -189,7 +194,6 @@ drops_extension(Node *command)
 	return false;
 }
 
-/* What of a user table would not let the extension go, or not work without it. */
 static void
 release_registered(const Registration *registration)
 {
@@ -199,9 +203,7 @@ release_registered(const Registration *registration)
 	if (relation == NULL)
 		return;
 	become_owner(relation->rd_rel->relowner, &saved);
-	release_table(registration->users);
-	if (OidIsValid(registration->state) && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(registration->state)))
-		run_ddl("DROP POLICY IF EXISTS " POLICY_VISIBLE " ON %s", table_sql(registration->state));
+	release_table(registration);
 	become_caller_again(&saved);
 	relation_close(relation, NoLock);
 }

@@ -7,9 +7,12 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/lwlock.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -17,9 +20,34 @@
 #include "utils/snapmgr.h"
 #include "utils/xid8.h"
 
+#include "core/compat.h"
 #include "store/store.h"
 
-/* Parameters 7 to 11: who changes users, for which request, in which transaction. */
+/* Parameters of the statements that append. */
+#define INSERT_PARAMETERS	15
+
+/*
+ * Where the feed has what is appended now: behind all that ended so far.
+ *
+ * Transaction ids are given when a transaction first writes, so a user may be
+ * changed by a later one before an earlier one.  Positions rise with the
+ * versions of a user: who wrote the version before has ended, or is this
+ * transaction.  And a position is never less than its transaction, so what is
+ * below all transactions that still run is complete.  Only what has ended, and
+ * so is in the WAL, counts: a crash takes nothing of it back.
+ */
+static FullTransactionId
+feed_position(FullTransactionId transaction)
+{
+	FullTransactionId ended;
+
+	LWLockAcquire(ProcArrayLock, LW_SHARED);
+	ended = LATEST_COMPLETED_XID;
+	LWLockRelease(ProcArrayLock);
+	return FullTransactionIdFollows(ended, transaction) ? ended : transaction;
+}
+
+/* Parameters 7 to 12: who changes users, for which request, in which transaction. */
 static void
 set_origin(const char *request_id, NameData *changed_by, Datum *values, char *nulls)
 {
@@ -38,6 +66,26 @@ set_origin(const char *request_id, NameData *changed_by, Datum *values, char *nu
 		nulls[8] = 'n';
 	values[9] = Int32GetDatum(catalog_era());
 	values[10] = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	values[11] = FullTransactionIdGetDatum(feed_position(GetTopFullTransactionId()));
+}
+
+/*
+ * May it be that history does not know a user in this version?  Then it is
+ * looked up.  Users whom plain SQL inserted, or who were there before the table
+ * was attached, have version 1; where an app keeps versions itself, any.
+ */
+bool
+history_may_lack(const Binding *binding, int64 version)
+{
+	return version == 1 || (binding->is_attached && binding->layout.version != NULL);
+}
+
+/* May what the user was before be news to history? */
+static bool
+may_be_news(const Binding *binding, const HistoryEntry *entry)
+{
+	return entry->before != NULL &&
+		(entry->goes_on_elsewhere || history_may_lack(binding, entry->before_version));
 }
 
 /* Gives the number of versions that history did not have. */
@@ -58,6 +106,22 @@ insert(Binding *binding, BoundStatement statement, Datum *values, const char *nu
 }
 
 /*
+ * When a version came about.  An app's column of times may have no fractions of
+ * seconds, or be set by its triggers: history goes on after its newest time all
+ * the same.
+ */
+static TimestampTz
+time_of(Binding *binding, const HistoryEntry *entry)
+{
+	TimestampTz newest_at;
+
+	if (!binding->is_attached || binding->layout.modified == NULL || entry->version == 1 ||
+		history_newest_version(binding, entry->user_id, &newest_at) == 0)
+		return entry->changed_at;
+	return Max(entry->changed_at, newest_at + 1);
+}
+
+/*
  * Append a version.  Gives false when history has that version of the user
  * already.
  */
@@ -65,8 +129,9 @@ bool
 history_append(Binding *binding, const HistoryEntry *entry)
 {
 	NameData	changed_by;
-	Datum		values[11] = {0};
-	char		nulls[] = "           ";
+	Datum		values[INSERT_PARAMETERS] = {0};
+	char		nulls[] = "               ";
+	BoundStatement statement;
 
 	values[0] = entry->user_id;
 	values[1] = Int64GetDatum(entry->version);
@@ -76,12 +141,96 @@ history_append(Binding *binding, const HistoryEntry *entry)
 	else
 		nulls[3] = 'n';
 	values[4] = list_text_array(entry->changed);
-	values[5] = TimestampTzGetDatum(entry->changed_at);
+	values[5] = TimestampTzGetDatum(time_of(binding, entry));
 	set_origin(entry->request_id, &changed_by, values, nulls);
-	if (insert(binding, STATEMENT_HISTORY_INSERT, values, nulls) == 0)
+	statement = STATEMENT_HISTORY_INSERT;
+	if (may_be_news(binding, entry))
+	{
+		statement = STATEMENT_HISTORY_INSERT_BEFORE;
+		values[12] = JsonbPGetDatum(entry->before);
+		values[13] = TimestampTzGetDatum(entry->before_since);
+		values[14] = BoolGetDatum(entry->goes_on_elsewhere);
+	}
+	if (insert(binding, statement, values, nulls) == 0)
 		return false;
 	notify_change(binding, entry);
 	return true;
+}
+
+/* Which of these versions follow one that history does not know?  Or NULL: none. */
+static bool *
+find_news(Binding *binding, HistoryEntry *const *entries, int count)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Datum	   *ids = palloc(sizeof(Datum) * count);
+	int		   *places = palloc(sizeof(int) * count);
+	bool	   *is_news = NULL;
+	SPIPlanPtr	plan;
+	SavedUser	saved;
+	Datum		values[1];
+	int			number = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (!may_be_news(binding, entries[i]))
+			continue;
+		ids[number] = entries[i]->user_id;
+		places[number++] = i;
+	}
+	if (number > 0)
+	{
+		values[0] = array_of(binding->id_type, ids, number);
+		become_owner(binding->owner, &saved);
+		plan = statement_plan(binding, STATEMENT_SET_HISTORY_NONE);
+		plan_by_index(plan);
+		if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "reading the history failed");	/* can't happen */
+		become_caller_again(&saved);
+		MemoryContextSwitchTo(context);
+		if (SPI_processed > 0)
+			is_news = palloc0(sizeof(bool) * count);
+		for (uint64 i = 0; i < SPI_processed; i++)
+			is_news[places[DatumGetInt64(result_column(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
+													   1, INT8OID, NULL)) - 1]] = true;
+		SPI_freetuptable(SPI_tuptable);
+	}
+	pfree(ids);
+	pfree(places);
+	return is_news;
+}
+
+/* An array of what there is for some of the elements. */
+static Datum
+array_with_nulls(Oid type, Datum *elems, bool *nulls, int count)
+{
+	int16		len;
+	bool		byval;
+	char		align;
+	int			lower = 1;
+
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	return PointerGetDatum(construct_md_array(elems, nulls, 1, &count, &lower, type, len, byval, align));
+}
+
+/* Parameters 13 and 14: what users of whom history did not know were before. */
+static void
+set_before(HistoryEntry *const *entries, int count, bool *is_news, Datum *values)
+{
+	Datum	   *elems = palloc0(sizeof(Datum) * count);
+	bool	   *nulls = palloc(sizeof(bool) * count);
+
+	for (int i = 0; i < count; i++)
+	{
+		nulls[i] = !is_news[i];
+		if (is_news[i])
+			elems[i] = JsonbPGetDatum(entries[i]->before);
+	}
+	values[12] = array_with_nulls(JSONBOID, elems, nulls, count);
+	for (int i = 0; i < count; i++)
+		elems[i] = TimestampTzGetDatum(entries[i]->before_since);
+	values[13] = array_with_nulls(TIMESTAMPTZOID, elems, nulls, count);
+	pfree(elems);
+	pfree(nulls);
 }
 
 /*
@@ -94,8 +243,9 @@ history_append_set(Binding *binding, HistoryEntry *const *entries, int count)
 {
 	Datum	   *elems = palloc(sizeof(Datum) * count);
 	NameData	changed_by;
-	Datum		values[11] = {0};
-	char		nulls[] = "           ";
+	Datum		values[INSERT_PARAMETERS] = {0};
+	char		nulls[] = "               ";
+	bool	   *is_news = find_news(binding, entries, count);
 	int			appended;
 
 	for (int i = 0; i < count; i++)
@@ -117,7 +267,10 @@ history_append_set(Binding *binding, HistoryEntry *const *entries, int count)
 	values[4] = array_of(TIMESTAMPTZOID, elems, count);
 	values[5] = CStringGetTextDatum(entries[0]->operation);
 	set_origin(entries[0]->request_id, &changed_by, values, nulls);
-	appended = insert(binding, STATEMENT_SET_HISTORY_INSERT, values, nulls);
+	if (is_news != NULL)
+		set_before(entries, count, is_news, values);
+	appended = insert(binding, is_news != NULL ? STATEMENT_SET_HISTORY_INSERT_BEFORE :
+					  STATEMENT_SET_HISTORY_INSERT, values, nulls);
 	for (int i = 0; i < 5; i++)
 		pfree(DatumGetPointer(values[i]));
 	pfree(elems);

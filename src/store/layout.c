@@ -10,10 +10,16 @@
 
 #include "access/table.h"
 #include "catalog/pg_type.h"
+#include "common/base64.h"
+#include "common/shortest_dec.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/datum.h"
 #include "utils/datetime.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -85,11 +91,12 @@ layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
 	layout->tenant_sql = tenant != NULL ? tenant_selected_sql(users, tenant) : NULL;
 	layout->columns = layout->constants = NIL;
 	layout->state = state;
+	layout->registered = registered;
 	layout->id_sql = psprintf("u.%s", quote_identifier(layout->id));
 	if (names == NULL)
 	{
 		layout->from_sql = psprintf("%s u", users_sql);
-		layout->document_sql = "u.document";
+		layout->document_sql = layout->written_sql = "u.document";
 		layout->version_sql = "u.version";
 		layout->created_sql = "u.created_at";
 		layout->modified_sql = "u.modified_at";
@@ -112,6 +119,7 @@ layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
 	layout->document_sql = layout->document != NULL ?
 		psprintf("coalesce(u.%s::pg_catalog.jsonb, '{}')", quote_identifier(layout->document)) :
 		"coalesce(s.document, '{}')";
+	layout->written_sql = layout->document != NULL ? layout->document_sql : "$2";
 	layout->version_sql = layout->version != NULL ?
 		psprintf("coalesce(u.%s::pg_catalog.int8, 1)", quote_identifier(layout->version)) :
 		"coalesce(s.version, 1)";
@@ -147,28 +155,60 @@ kind_of_type(Oid type)
 	}
 }
 
-/* The default of a column as SQL, or NULL. */
-static char *
-default_of(Relation relation, AttrNumber number)
+/* The default of a column: as SQL, and as a value, if it always is the same. */
+static void
+load_default(AttributeColumn *column, Relation relation)
 {
-	Node	   *expression = build_column_default(relation, number);
-	int			nest_level = NewGUCNestLevel();
-	char	   *sql = NULL;
+	Node	   *expression = build_column_default(relation, column->number);
+	int			nest_level;
 
+	if (expression == NULL)
+		return;
+	nest_level = NewGUCNestLevel();
 	/* names are written in full */
 	(void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	if (expression != NULL)
-		sql = deparse_expression(expression, NIL, false, false);
+	column->default_sql = deparse_expression(expression, NIL, false, false);
 	AtEOXact_GUC(true, nest_level);
-	return sql;
+	expression = eval_const_expressions(NULL, expression);
+	if (IsA(expression, Const) && !((Const *) expression)->constisnull)
+	{
+		Const	   *constant = (Const *) expression;
+
+		column->has_constant = true;
+		column->constant = datumCopy(constant->constvalue, constant->constbyval, constant->constlen);
+	}
+}
+
+/* Has a type strings, and among them an empty one? */
+static bool
+has_blank(Oid type)
+{
+	char		category;
+	bool		is_preferred;
+
+	get_type_category_preferred(getBaseType(type), &category, &is_preferred);
+	return category == TYPCATEGORY_STRING;
+}
+
+/*
+ * A type to cast to, without a modifier: a value that is too long is an error
+ * then, not cut off.  (SQL's "character" is one of a single character.)
+ */
+static char *
+cast_type(Oid type)
+{
+	return format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
 static AttributeColumn *
 load_column(Relation relation, const Schema *schema, const char *path, const char *name)
 {
 	AttributeColumn *column = palloc0(sizeof(AttributeColumn));
+	const Attribute *attribute;
 	Form_pg_attribute form;
+	Oid			base;
+	Oid			shown;
 	Oid			function;
 	bool		is_varlena;
 
@@ -184,22 +224,41 @@ load_column(Relation relation, const Schema *schema, const char *path, const cha
 	column->name = pstrdup(name);
 	column->type = form->atttypid;
 	column->typmod = form->atttypmod;
-	column->kind = kind_of_type(getBaseType(form->atttypid));
-	column->is_string = column->place->attribute != NULL && !column->place->attribute->multi_valued &&
-		column->place->attribute->type != TYPE_BOOLEAN && column->place->attribute->type != TYPE_INTEGER &&
-		column->place->attribute->type != TYPE_DECIMAL && column->place->attribute->type != TYPE_COMPLEX &&
-		column->place->attribute->type != TYPE_ANY;
+	attribute = column->place->attribute;
+	base = getBaseType(form->atttypid);
+	shown = form->atttypid;
+	column->kind = kind_of_type(base);
+	if (column->kind == COLUMN_ARRAY)
+	{
+		shown = get_element_type(base);
+		column->item_kind = kind_of_type(getBaseType(shown));
+	}
+	if (base == BYTEAOID && attribute != NULL && attribute->type == TYPE_BINARY)
+		column->kind = COLUMN_BYTES;
+	column->is_string = attribute != NULL && attribute->type != TYPE_BOOLEAN &&
+		attribute->type != TYPE_INTEGER && attribute->type != TYPE_DECIMAL &&
+		attribute->type != TYPE_COMPLEX && attribute->type != TYPE_ANY;
+	column->has_blank = has_blank(form->atttypid);
 	column->never_null = form->attnotnull;
-	/* without a type modifier: a longer value is an error then, not cut off */
-	column->type_sql = format_type_be_qualified(form->atttypid);
-	column->default_sql = default_of(relation, column->number);
+	column->type_sql = cast_type(form->atttypid);
+	load_default(column, relation);
 	/* what is in UTC is read with its offset, and is inside the same number */
 	getTypeInputInfo(column->kind == COLUMN_TIMESTAMP ? TIMESTAMPTZOID : column->type, &function,
 					 &column->in_param);
 	fmgr_info(function, &column->in);
-	getTypeOutputInfo(column->type, &function, &is_varlena);
+	getTypeOutputInfo(shown, &function, &is_varlena);
 	fmgr_info(function, &column->out);
 	return column;
+}
+
+/* A value for new rows as the column's input function takes it; NULL: null. */
+char *
+layout_constant_text(JsonbValue *value)
+{
+	if (value->type == jbvNull)
+		return NULL;
+	return value->type == jbvString ? document_cstring(value) :
+		JsonbToCString(NULL, &document_to_jsonb(value)->root, 0);
 }
 
 static ConstantColumn *
@@ -214,12 +273,15 @@ load_constant(Oid users, const char *name, JsonbValue *value)
 				 errmsg("column \"%s\" of table \"%s\" does not exist", name, get_rel_name(users)),
 				 errhint("Detach the table and attach it again with the columns that it has.")));
 	constant->name = pstrdup(name);
-	constant->type_sql = format_type_be_qualified(get_atttype(users, number));
-	if (value->type == jbvString)
-		constant->text = document_cstring(value);
-	else if (value->type != jbvNull)
-		constant->text = JsonbToCString(NULL, &document_to_jsonb(value)->root, 0);
+	constant->type_sql = cast_type(get_atttype(users, number));
+	constant->text = layout_constant_text(value);
 	return constant;
+}
+
+static char *
+document_of(Oid users, const char *stored, const char *columns)
+{
+	return psprintf("userstore.user_document_of('%u'::pg_catalog.regclass, %s%s)", users, stored, columns);
 }
 
 /*
@@ -254,8 +316,8 @@ layout_load_columns(Layout *layout, Oid users, const Schema *schema, JsonbValue 
 	initStringInfo(&arguments);
 	foreach(lc, layout->columns)
 		appendStringInfo(&arguments, ", u.%s", quote_identifier(((AttributeColumn *) lfirst(lc))->name));
-	layout->document_sql = psprintf("userstore.user_document_of('%u'::pg_catalog.regclass, %s%s)",
-									users, layout->document_sql, arguments.data);
+	layout->document_sql = document_of(users, layout->document_sql, arguments.data);
+	layout->written_sql = document_of(users, layout->written_sql, arguments.data);
 }
 
 /*
@@ -280,28 +342,104 @@ layout_path_of_column(const Layout *layout, const char *column)
  * From columns to JSON
  */
 
-/* A date, or a point in time in UTC, as RFC 3339 and RFC 7643 write it. */
+/*
+ * A date, or a point in time in UTC, as RFC 3339 and RFC 7643 write it; years
+ * before Christ as PostgreSQL does.
+ */
 static char *
 show_time(Datum value, Oid type)
 {
 	char		buffer[MAXDATELEN + 1];
+	int			len;
 
 	if (type == TIMESTAMPTZOID)
 		type = TIMESTAMPOID;	/* inside it is one in UTC */
 	JsonEncodeDateTime(buffer, value, type, NULL);
 	if (type == DATEOID || !isdigit((unsigned char) buffer[0]))
 		return pstrdup(buffer);
-	return psprintf("%sZ", buffer);
+	len = strcspn(buffer, " ");
+	return psprintf("%.*sZ%s", len, buffer, buffer + len);
+}
+
+/* The same of an attribute that is a dateTime, which dates and infinity are not. */
+static JsonbValue *
+date_time_value(Datum value, Oid type)
+{
+	char	   *shown;
+
+	if (type == DATEOID)
+		shown = show_time(DirectFunctionCall1(date_timestamp, value), TIMESTAMPOID);
+	else
+		shown = show_time(value, type);
+	return is_date_time(shown, strlen(shown)) ? document_string(shown) : NULL;
+}
+
+/* A number with all its digits, whatever the setting extra_float_digits is. */
+static char *
+show_number(FmgrInfo *out, Datum value, Oid type)
+{
+	char	   *shown;
+
+	switch (type)
+	{
+		case FLOAT4OID:
+			shown = palloc(FLOAT_SHORTEST_DECIMAL_LEN);
+			float_to_shortest_decimal_buf(DatumGetFloat4(value), shown);
+			return shown;
+		case FLOAT8OID:
+			shown = palloc(DOUBLE_SHORTEST_DECIMAL_LEN);
+			double_to_shortest_decimal_buf(DatumGetFloat8(value), shown);
+			return shown;
+		default:
+			return OutputFunctionCall(out, value);
+	}
+}
+
+/* NaN and infinity are no numbers of JSON, and no values of an attribute that is one. */
+static JsonbValue *
+number_value(const AttributeColumn *column, const char *shown)
+{
+	JsonbValue *value;
+
+	if (column->is_string)
+		return document_string(shown);
+	if (strpbrk(shown, "Nn") != NULL)
+		return column->place->attribute != NULL && column->place->attribute->type != TYPE_ANY ? NULL :
+			document_string(shown);
+	value = palloc(sizeof(JsonbValue));
+	value->type = jbvNumeric;
+	value->val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(shown),
+															 ObjectIdGetDatum(InvalidOid),
+															 Int32GetDatum(-1)));
+	return value;
 }
 
 static JsonbValue *
-array_value(const AttributeColumn *column, Datum value)
+boolean_value(const AttributeColumn *column, Datum value)
+{
+	if (column->is_string)
+		return document_string(DatumGetBool(value) ? "true" : "false");
+	return document_boolean(DatumGetBool(value));
+}
+
+static JsonbValue *
+bytes_value(Datum value)
+{
+	bytea	   *bytes = DatumGetByteaPP(value);
+	int			room = pg_b64_enc_len(VARSIZE_ANY_EXHDR(bytes));
+	char	   *shown = palloc(room + 1);
+	int			len = pg_b64_encode(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), shown, room);
+
+	shown[len] = '\0';
+	return document_string(shown);
+}
+
+static JsonbValue *
+array_value(AttributeColumn *column, Datum value)
 {
 	ArrayType  *array = DatumGetArrayTypeP(value);
 	JsonbValue *list = document_new_array();
 	Oid			type = ARR_ELEMTYPE(array);
-	Oid			function;
-	bool		is_varlena;
 	int16		len;
 	bool		byval;
 	char		align;
@@ -310,32 +448,31 @@ array_value(const AttributeColumn *column, Datum value)
 	int			count;
 
 	get_typlenbyvalalign(type, &len, &byval, &align);
-	getTypeOutputInfo(type, &function, &is_varlena);
 	deconstruct_array(array, type, len, byval, align, &elems, &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{
-		if (!nulls[i])
-			document_push(list, document_string(OidOutputFunctionCall(function, elems[i])));
+		JsonbValue *item = NULL;
+
+		CHECK_FOR_INTERRUPTS();
+		if (nulls[i])
+			continue;
+		if (column->item_kind == COLUMN_BOOLEAN)
+			item = boolean_value(column, elems[i]);
+		else if (column->item_kind == COLUMN_NUMBER)
+			item = number_value(column, show_number(&column->out, elems[i], getBaseType(type)));
+		else
+			item = document_string(OutputFunctionCall(&column->out, elems[i]));
+		if (item != NULL)
+			document_push(list, item);
 	}
 	return list;
-}
-
-static JsonbValue *
-number_value(const char *text)
-{
-	JsonbValue *value = palloc(sizeof(JsonbValue));
-
-	value->type = jbvNumeric;
-	value->val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
-															 ObjectIdGetDatum(InvalidOid),
-															 Int32GetDatum(-1)));
-	return value;
 }
 
 /* What a column has for an attribute, or NULL for none. */
 static JsonbValue *
 column_value(AttributeColumn *column, Datum value, bool isnull)
 {
+	const Attribute *attribute = column->place->attribute;
 	Oid			base = getBaseType(column->type);
 	JsonbValue *json;
 	char	   *shown;
@@ -345,18 +482,14 @@ column_value(AttributeColumn *column, Datum value, bool isnull)
 	switch (column->kind)
 	{
 		case COLUMN_BOOLEAN:
-			if (column->is_string)
-				return document_string(DatumGetBool(value) ? "true" : "false");
-			return document_boolean(DatumGetBool(value));
+			return boolean_value(column, value);
 		case COLUMN_NUMBER:
-			shown = OutputFunctionCall(&column->out, value);
-			/* NaN and infinity are no numbers of JSON */
-			if (column->is_string || strpbrk(shown, "Nn") != NULL)
-				return document_string(shown);
-			return number_value(shown);
+			return number_value(column, show_number(&column->out, value, base));
 		case COLUMN_DATE:
 		case COLUMN_TIMESTAMP:
 		case COLUMN_TIMESTAMPTZ:
+			if (attribute != NULL && attribute->type == TYPE_DATE_TIME)
+				return date_time_value(value, base);
 			return document_string(show_time(value, base));
 		case COLUMN_JSON:
 			if (base == JSONOID)
@@ -364,6 +497,8 @@ column_value(AttributeColumn *column, Datum value, bool isnull)
 											CStringGetDatum(TextDatumGetCString(value)));
 			json = document_from_jsonb(DatumGetJsonbP(value));
 			return json->type == jbvNull ? NULL : json;
+		case COLUMN_BYTES:
+			return bytes_value(value);
 		case COLUMN_ARRAY:
 			return array_value(column, value);
 		case COLUMN_TEXT:
@@ -371,11 +506,38 @@ column_value(AttributeColumn *column, Datum value, bool isnull)
 			if (base == BPCHAROID)
 				shown[bpchartruelen(shown, strlen(shown))] = '\0';
 			/* who may not leave it out writes "" for no value */
-			if (shown[0] == '\0' && column->never_null)
+			if (shown[0] == '\0' && column->never_null && column->has_blank)
 				return NULL;
 			return document_string(shown);
 	}
 	return NULL;
+}
+
+/* What is empty is no value of an attribute (RFC 7643 section 2.5). */
+static bool
+is_empty(const AttributeColumn *column, JsonbValue *value)
+{
+	if (value == NULL || column->place->attribute == NULL || column->place->attribute->type == TYPE_ANY)
+		return false;
+	return (value->type == jbvArray && value->val.array.nElems == 0) ||
+		(value->type == jbvObject && value->val.object.nPairs == 0);
+}
+
+/* Put the attributes that are in columns into what is stored as such. */
+static JsonbValue *
+compose(const Layout *layout, JsonbValue *rest, JsonbValue **values)
+{
+	JsonbValue *document = document_copy(rest);
+	ListCell   *lc;
+
+	foreach(lc, layout->columns)
+	{
+		AttributeColumn *column = lfirst(lc);
+		JsonbValue *value = values[foreach_current_index(lc)];
+
+		place_set(column->place, document, is_empty(column, value) ? NULL : value);
+	}
+	return document;
 }
 
 /*
@@ -385,17 +547,16 @@ column_value(AttributeColumn *column, Datum value, bool isnull)
 JsonbValue *
 layout_compose(const Layout *layout, JsonbValue *rest, const Datum *values, const bool *nulls)
 {
-	JsonbValue *document = document_copy(rest);
+	JsonbValue **parts = palloc(sizeof(JsonbValue *) * Max(list_length(layout->columns), 1));
 	ListCell   *lc;
 
 	foreach(lc, layout->columns)
 	{
-		AttributeColumn *column = lfirst(lc);
 		int			i = foreach_current_index(lc);
 
-		place_set(column->place, document, column_value(column, values[i], nulls[i]));
+		parts[i] = column_value(lfirst(lc), values[i], nulls[i]);
 	}
-	return document;
+	return compose(layout, rest, parts);
 }
 
 /*
@@ -429,6 +590,32 @@ refuse_value(const AttributeColumn *column, const char *hint)
 			 errhint("%s", hint)));
 }
 
+/* base64, or base64url, as the input function of bytea takes it. */
+static char *
+bytes_text(const AttributeColumn *column, const char *string)
+{
+	int			len = strlen(string);
+	char	   *padded = palloc(len + 4);
+	char	   *bytes = palloc(pg_b64_dec_len(len + 3));
+	char	   *text;
+	int			count;
+
+	if (!is_base64(string, len))
+		refuse_value(column, "Encode the bytes as base64 or base64url.");
+	for (int i = 0; i < len; i++)
+		padded[i] = string[i] == '-' ? '+' : string[i] == '_' ? '/' : string[i];
+	while (len % 4 != 0)
+		padded[len++] = '=';
+	count = pg_b64_decode(padded, len, bytes, pg_b64_dec_len(len));
+	if (count < 0)
+		refuse_value(column, "Encode the bytes as base64 or base64url.");
+	text = palloc(count * 2 + 3);
+
+	strcpy(text, "\\x");
+	text[		2 + hex_encode(bytes, count, text +2)] = '\0';
+	return text;
+}
+
 /* The value of an attribute as the column's input function takes it; NULL for none. */
 static char *
 column_text(const AttributeColumn *column, JsonbValue *value)
@@ -436,7 +623,7 @@ column_text(const AttributeColumn *column, JsonbValue *value)
 	char	   *string;
 
 	if (value == NULL || value->type == jbvNull)
-		return column->never_null && column->kind == COLUMN_TEXT && column->default_sql == NULL ?
+		return column->never_null && column->has_blank && column->default_sql == NULL ?
 			pstrdup("") : NULL;
 	if (column->kind == COLUMN_JSON)
 		return JsonbToCString(NULL, &document_to_jsonb(value)->root, 0);
@@ -449,6 +636,8 @@ column_text(const AttributeColumn *column, JsonbValue *value)
 			/* a blank is no date and no number */
 			if (string[0] == '\0' && column->kind != COLUMN_TEXT)
 				return NULL;
+			if (column->kind == COLUMN_BYTES)
+				return bytes_text(column, string);
 
 			/*
 			 * without its offset from UTC a time has none, whatever the
@@ -473,12 +662,22 @@ column_text(const AttributeColumn *column, JsonbValue *value)
 	return NULL;
 }
 
+/* Both NULL, or both the same? */
+static bool
+same_value(JsonbValue *a, JsonbValue *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return document_equal(a, b);
+}
+
 /*
  * Take a document apart, in memory: gives what is stored as such, and fills in
- * the texts of the columns (NULL: null).
+ * the texts of the columns (NULL: null) and which of them are others than those
+ * of the document before (NULL: there is none).
  */
 JsonbValue *
-layout_split(const Layout *layout, JsonbValue *document, char **texts)
+layout_split(const Layout *layout, JsonbValue *document, JsonbValue *before, char **texts, bool *changed)
 {
 	JsonbValue *rest = document_copy(document);
 	ListCell   *lc;
@@ -486,8 +685,11 @@ layout_split(const Layout *layout, JsonbValue *document, char **texts)
 	foreach(lc, layout->columns)
 	{
 		AttributeColumn *column = lfirst(lc);
+		int			i = foreach_current_index(lc);
+		JsonbValue *value = place_find(column->place, document);
 
-		texts[foreach_current_index(lc)] = column_text(column, place_find(column->place, document));
+		changed[i] = before == NULL || !same_value(value, place_find(column->place, before));
+		texts[i] = changed[i] ? column_text(column, value) : NULL;
 		place_take(column->place, rest);
 	}
 	return rest;
@@ -520,35 +722,55 @@ column_datum(AttributeColumn *column, char *text)
 	return value;
 }
 
+/* What a value will be when it is read again from its column. */
+static JsonbValue *
+settle_value(AttributeColumn *column, JsonbValue *value, JsonbValue *before, bool exists)
+{
+	char	   *text = column_text(column, value);
+
+	if (text !=NULL)
+		return column_value(column, column_datum(column, text), false);
+	if (!column->never_null || column->default_sql == NULL)
+		return NULL;
+	if (column->has_constant)
+		return column_value(column, column->constant, false);
+
+	/*
+	 * A default like now() is for the day on which the user is created: one
+	 * who is there keeps what it was then.
+	 */
+	return exists ? before : NULL;
+}
+
 /*
- * A document as it will be read again: columns have types and precisions of
- * their own.  Without attributes in columns it is the document itself.
+ * A document as it will be read again, given the one before (NULL: there is
+ * none): columns have types, precisions and defaults of their own.  What does
+ * not change is not judged by them.  Without attributes in columns it is the
+ * document itself.
  */
 JsonbValue *
-layout_settle(const Layout *layout, JsonbValue *document)
+layout_settle(const Layout *layout, JsonbValue *document, JsonbValue *before)
 {
-	int			count = list_length(layout->columns);
-	char	  **texts;
-	Datum	   *values;
-	bool	   *nulls;
+	JsonbValue **values;
 	JsonbValue *rest;
 	ListCell   *lc;
 
-	if (count == 0)
+	if (layout->columns == NIL)
 		return document;
-	texts = palloc(sizeof(char *) * count);
-	values = palloc0(sizeof(Datum) * count);
-	nulls = palloc(sizeof(bool) * count);
-	rest = layout_split(layout, document, texts);
+	values = palloc(sizeof(JsonbValue *) * list_length(layout->columns));
+	rest = document_copy(document);
 	foreach(lc, layout->columns)
 	{
-		int			i = foreach_current_index(lc);
+		AttributeColumn *column = lfirst(lc);
+		JsonbValue *value = place_find(column->place, document);
+		JsonbValue *old = before != NULL ? place_find(column->place, before) : NULL;
 
-		nulls[i] = texts[i] == NULL;
-		if (!nulls[i])
-			values[i] = column_datum(lfirst(lc), texts[i]);
+		if (before == NULL || !same_value(value, old))
+			value = settle_value(column, value, old, before != NULL);
+		values[foreach_current_index(lc)] = value;
+		place_take(column->place, rest);
 	}
-	return layout_compose(layout, rest, values, nulls);
+	return compose(layout, rest, values);
 }
 
 /*
@@ -613,6 +835,10 @@ parts_of(const Layout *layout, Oid users, const LayoutValues *values, bool inser
 		/* what is left out of an INSERT has its default */
 		if (column->default_sql != NULL && (inserts || column->never_null))
 			value = psprintf("coalesce(%s, %s)", value, column->default_sql);
+		/* what an update leaves alone stays, also what JSON cannot say */
+		if (!inserts)
+			value = psprintf("CASE WHEN %s[%d] THEN %s ELSE u.%s END", values->changed,
+							 foreach_current_index(lc) + 1, value, quote_identifier(column->name));
 		parts = add_part(parts, column->name, value);
 	}
 	foreach(lc, layout->constants)
@@ -683,6 +909,20 @@ layout_versions_sql(const Layout *layout, Oid users, StringInfo assignments)
 	if (layout->modified != NULL)
 		parts = add_part(parts, layout->modified, time_value(users, layout->modified, "$4"));
 	add_assignments(assignments, parts);
+}
+
+/*
+ * What a write gives of a row: what the table has of it then, and for the rest
+ * these expressions of what was written.
+ */
+void
+layout_written_sql(const Layout *layout, Oid users, const char *document, const char *version,
+				   const char *created, const char *modified, StringInfo expressions)
+{
+	appendStringInfo(expressions, "%s, %s, %s, %s", document,
+					 layout->version != NULL ? layout->version_sql : version,
+					 layout->created != NULL ? layout->created_sql : created,
+					 layout->modified != NULL ? time_sql(users, layout->modified, NULL, modified) : modified);
 }
 
 /*

@@ -28,7 +28,8 @@ typedef enum ColumnKind
 	COLUMN_TIMESTAMP,			/* which is taken to be in UTC */
 	COLUMN_TIMESTAMPTZ,
 	COLUMN_JSON,
-	COLUMN_ARRAY				/* of strings */
+	COLUMN_BYTES,				/* of a binary attribute, which is base64 */
+	COLUMN_ARRAY				/* of numbers, booleans, or else strings */
 } ColumnKind;
 
 /* A column that holds an attribute. */
@@ -38,15 +39,20 @@ typedef struct AttributeColumn
 	char	   *name;
 	AttrNumber	number;
 	ColumnKind	kind;
+	ColumnKind	item_kind;		/* of the elements of an array */
 	bool		is_string;		/* the attribute is, whatever the column is */
+	bool		has_blank;		/* the type has ""; for no value, where NULL
+								 * cannot be */
 	bool		never_null;
 	char	   *type_sql;
 	char	   *default_sql;	/* or NULL */
+	bool		has_constant;	/* which is the default */
+	Datum		constant;
 	Oid			type;
 	int32		typmod;
 	FmgrInfo	in;
 	Oid			in_param;
-	FmgrInfo	out;
+	FmgrInfo	out;			/* of an element, if it is an array */
 } AttributeColumn;
 
 /* A value for new rows, of a column that no attribute is in. */
@@ -71,12 +77,14 @@ typedef struct Layout
 	List	   *constants;		/* of ConstantColumn * */
 	Oid			state;			/* InvalidOid: none */
 	char	   *state_sql;		/* qualified and quoted */
+	TimestampTz registered;		/* since when users are known who were there */
 
 	/* in SQL, of a row u of the table and s of the state table */
 	const char *tenant_sql;		/* the one that is selected */
 	const char *from_sql;
 	const char *id_sql;
 	const char *document_sql;
+	const char *written_sql;	/* the document, as a write with $2 gives it */
 	const char *version_sql;
 	const char *created_sql;
 	const char *modified_sql;
@@ -89,6 +97,7 @@ typedef struct LayoutValues
 	const char *version;
 	const char *modified;		/* a timestamptz */
 	const char *texts;			/* text[]: of the attributes in columns */
+	const char *changed;		/* boolean[]: which of them an update changes */
 } LayoutValues;
 
 /* The columns as a user table's registration names them; NULL: our own. */
@@ -97,13 +106,18 @@ extern void layout_load(Layout *layout, Oid users, const char *users_sql, JsonbV
 extern void layout_load_columns(Layout *layout, Oid users, const Schema *schema, JsonbValue *names);
 extern JsonbValue *layout_compose(const Layout *layout, JsonbValue *rest, const Datum *values,
 								  const bool *nulls);
-extern JsonbValue *layout_split(const Layout *layout, JsonbValue *document, char **texts);
-extern JsonbValue *layout_settle(const Layout *layout, JsonbValue *document);
+extern JsonbValue *layout_split(const Layout *layout, JsonbValue *document, JsonbValue *before,
+								char **texts, bool *changed);
+extern JsonbValue *layout_settle(const Layout *layout, JsonbValue *document, JsonbValue *before);
 extern void layout_insert_sql(const Layout *layout, Oid users, const LayoutValues *values,
 							  StringInfo columns, StringInfo expressions);
 extern void layout_update_sql(const Layout *layout, Oid users, const LayoutValues *values,
 							  StringInfo assignments);
 extern void layout_versions_sql(const Layout *layout, Oid users, StringInfo assignments);
+extern void layout_written_sql(const Layout *layout, Oid users, const char *document,
+							   const char *version, const char *created, const char *modified,
+							   StringInfo expressions);
+extern char *layout_constant_text(JsonbValue *value);
 extern const char *layout_path_of_column(const Layout *layout, const char *column);
 
 #endif							/* USERSTORE_LAYOUT_H */

@@ -32,7 +32,20 @@ require_object_document(Jsonb *document)
 				 errmsg("the document of a user in a user table is not a JSON object")));
 }
 
-/* Take the row that a statement gave. */
+/* Take version and times of the row that a statement gave. */
+static void
+take_times(UserRow *row)
+{
+	HeapTuple	tuple = SPI_tuptable->vals[0];
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+
+	row->version = DatumGetInt64(result_column(tuple, desc, 2, INT8OID, NULL));
+	row->created = DatumGetTimestampTz(result_column(tuple, desc, 3, TIMESTAMPTZOID, NULL));
+	row->modified = DatumGetTimestampTz(result_column(tuple, desc, 4, TIMESTAMPTZOID, NULL));
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Take the whole row. */
 static void
 take_row(UserRow *row, bool with_xmin)
 {
@@ -41,12 +54,9 @@ take_row(UserRow *row, bool with_xmin)
 
 	row->document = DatumGetJsonbPCopy(result_column(tuple, desc, 1, JSONBOID, NULL));
 	require_object_document(row->document);
-	row->version = DatumGetInt64(result_column(tuple, desc, 2, INT8OID, NULL));
-	row->created = DatumGetTimestampTz(result_column(tuple, desc, 3, TIMESTAMPTZOID, NULL));
-	row->modified = DatumGetTimestampTz(result_column(tuple, desc, 4, TIMESTAMPTZOID, NULL));
 	row->xmin = with_xmin ?
 		DatumGetTransactionId(result_column(tuple, desc, 5, XIDOID, NULL)) : InvalidTransactionId;
-	SPI_freetuptable(SPI_tuptable);
+	take_times(row);
 }
 
 /*
@@ -98,49 +108,58 @@ set_hash(const NewPassword *password, Datum *value, char *isnull)
 typedef struct Parts
 {
 	Jsonb	   *document;
+	bool		has_columns;
+	bool		changes_columns;
 	Datum		texts;			/* text[] */
-	bool		has_texts;
+	Datum		changed;		/* boolean[]: which of the columns change */
 } Parts;
 
-static Parts
-parts_of(Binding *binding, Jsonb *document)
+static Datum
+array_with_nulls(Oid type, Datum *elems, bool *nulls, int count)
 {
-	Parts		parts = {document, (Datum) 0, false};
+	int			bound = 1;
+	int16		len;
+	bool		byval;
+	char		align;
+
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	return PointerGetDatum(construct_md_array(elems, nulls, 1, &count, &bound, type, len, byval,
+											  align));
+}
+
+/* The parts of a document that comes after another, or NULL. */
+static Parts
+parts_of(Binding *binding, Jsonb *document, Jsonb *before)
+{
+	Parts		parts = {document};
 	int			count = list_length(binding->layout.columns);
 	char	  **texts;
 	Datum	   *elems;
 	bool	   *nulls;
-	int			bound = 1;
+	bool	   *changed;
 
 	if (count == 0)
 		return parts;
 	texts = palloc(sizeof(char *) * count);
 	elems = palloc0(sizeof(Datum) * count);
 	nulls = palloc(sizeof(bool) * count);
+	changed = palloc(sizeof(bool) * count);
+	parts.has_columns = true;
 	parts.document = document_to_jsonb(layout_split(&binding->layout, document_from_jsonb(document),
-													texts));
+													before != NULL ? document_from_jsonb(before) : NULL,
+													texts, changed));
 	for (int i = 0; i < count; i++)
 	{
 		nulls[i] = texts[i] == NULL;
 		if (!nulls[i])
 			elems[i] = CStringGetTextDatum(texts[i]);
+		parts.changes_columns |= changed[i];
 	}
-	parts.texts = PointerGetDatum(construct_md_array(elems, nulls, 1, &count, &bound, TEXTOID, -1,
-													 false, TYPALIGN_INT));
-	parts.has_texts = true;
+	parts.texts = array_with_nulls(TEXTOID, elems, nulls, count);
+	for (int i = 0; i < count; i++)
+		elems[i] = BoolGetDatum(changed[i]);
+	parts.changed = array_of(BOOLOID, elems, count);
 	return parts;
-}
-
-/* What is in two tables is read again when both are written. */
-static void
-read_written(Binding *binding, Datum id, UserRow *row)
-{
-	if (!user_read(binding, id, READ_FRESH, row))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the user that was written cannot be read in table \"%s\"", binding->name),
-				 errdetail_path("id", NULL),
-				 errhint("A row security policy hides it, or a trigger has deleted it.")));
 }
 
 /*
@@ -153,7 +172,9 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
 			const NewPassword *password, UserRow *row)
 {
 	BoundStatement statement;
-	Parts		parts = parts_of(binding, document);
+	Parts		parts = parts_of(binding, document, NULL);
+	NewState	state = {parts.document, row};
+	bool		has_state = OidIsValid(binding->layout.state);
 	Datum		values[6];
 	char		nulls[] = "      ";
 
@@ -169,22 +190,18 @@ user_insert(Binding *binding, Datum *id, bool has_id, bool if_none, Jsonb *docum
 	values[2] = Int64GetDatum(row->version);
 	values[3] = TimestampTzGetDatum(row->modified);
 	values[4] = parts.texts;
-	nulls[4] = parts.has_texts ? ' ' : 'n';
+	nulls[4] = parts.has_columns ? ' ' : 'n';
 	if (password != NULL)
 		set_hash(password, &values[5], &nulls[5]);
-	if (run_own_write(binding, statement, values, nulls) == 0)
+	row->created = row->modified;
+	if (run_own_write(binding, statement, values, nulls, has_state ? &state : NULL) == 0)
 		return false;
 	*id = result_column(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, binding->id_type, NULL);
 	*id = datumCopy(*id, get_typbyval(binding->id_type), get_typlen(binding->id_type));
-	if (!OidIsValid(binding->layout.state))
-	{
-		take_row(row, false);
-		return true;
-	}
-	SPI_freetuptable(SPI_tuptable);
-	row->created = row->modified;
-	(void) state_write(binding, *id, parts.document, row, true, NULL);
-	read_written(binding, *id, row);
+	take_row(row, false);
+	/* our trigger has done it, if triggers fire */
+	if (has_state && !state.is_written)
+		(void) state_write(binding, *id, parts.document, row, true, NULL);
 	return true;
 }
 
@@ -205,16 +222,10 @@ next_version(int64 version)
 
 /* Does the row itself have to be written, rather than only its state? */
 static bool
-writes_row(Binding *binding, Jsonb *before, const Parts *parts)
+writes_row(const Layout *layout, const Parts *parts)
 {
-	const Layout *layout = &binding->layout;
-	Parts		old;
-
-	if (layout->document != NULL || layout->version != NULL || layout->modified != NULL)
-		return true;
-	old = parts_of(binding, before);
-	return parts->has_texts &&
-		!datumIsEqual(old.texts, parts->texts, false, -1);
+	return parts->changes_columns || layout->document != NULL || layout->version != NULL ||
+		layout->modified != NULL;
 }
 
 /*
@@ -222,8 +233,8 @@ writes_row(Binding *binding, Jsonb *before, const Parts *parts)
  * hold the lock on the row, so once it is ours, what is there stays.
  */
 static bool
-write_both(Binding *binding, Datum id, Datum *values, const char *nulls, const Parts *parts,
-		   const NewPassword *password, const UserRow *before, UserRow *row)
+write_both(Binding *binding, Datum id, Jsonb *document, Datum *values, const char *nulls,
+		   const Parts *parts, const NewPassword *password, const UserRow *before, UserRow *row)
 {
 	Datum		guard[2];
 	UserRow		state = *before;
@@ -237,14 +248,18 @@ write_both(Binding *binding, Datum id, Datum *values, const char *nulls, const P
 	state.modified = DatumGetTimestampTz(values[3]);
 	if (!state_write(binding, id, parts->document, &state, false, &before->version))
 		return false;
-	if (password != NULL || writes_row(binding, before->document, parts))
+	if (password == NULL && !writes_row(&binding->layout, parts))
 	{
-		if (run_own_write(binding, password ? STATEMENT_UPDATE_PASSWORD : STATEMENT_UPDATE, values,
-						  nulls) == 0)
-			refuse_silent_trigger(binding, "UPDATE");
-		SPI_freetuptable(SPI_tuptable);
+		*row = state;
+		row->document = document;
+		return true;
 	}
-	read_written(binding, id, row);
+	if (run_own_write(binding, password ? STATEMENT_UPDATE_PASSWORD : STATEMENT_UPDATE, values,
+					  nulls, NULL) == 0)
+		refuse_silent_trigger(binding, "UPDATE");
+	take_row(row, false);
+	if (binding->layout.created == NULL)
+		row->created = before->created;
 	return true;
 }
 
@@ -261,29 +276,30 @@ bool
 user_write(Binding *binding, Datum id, Jsonb *document, const NewPassword *password,
 		   const UserRow *before, UserRow *row)
 {
-	Parts		parts = parts_of(binding, document);
-	Datum		values[7];
-	char		nulls[] = "       ";
+	Parts		parts = parts_of(binding, document, before->document);
+	Datum		values[8];
+	char		nulls[] = "        ";
 
 	values[0] = id;
 	values[1] = JsonbPGetDatum(parts.document);
 	values[2] = Int64GetDatum(next_version(before->version));
 	values[3] = TimestampTzGetDatum(Max(GetCurrentTimestamp(), before->modified + 1));
 	values[4] = parts.texts;
-	nulls[4] = parts.has_texts ? ' ' : 'n';
+	nulls[4] = nulls[7] = parts.has_columns ? ' ' : 'n';
 	nulls[5] = 'n';
 	if (password != NULL)
 		set_hash(password, &values[5], &nulls[5]);
 	values[6] = TransactionIdGetDatum(before->xmin);
+	values[7] = parts.changed;
 	if (OidIsValid(binding->layout.state))
 	{
-		if (!write_both(binding, id, values, nulls, &parts, password, before, row))
+		if (!write_both(binding, id, document, values, nulls, &parts, password, before, row))
 			return false;
 	}
 	else
 	{
 		if (run_own_write(binding, password ? STATEMENT_UPDATE_PASSWORD : STATEMENT_UPDATE, values,
-						  nulls) == 0)
+						  nulls, NULL) == 0)
 			return false;
 		take_row(row, false);
 	}
@@ -331,20 +347,15 @@ user_set_version(Binding *binding, Datum id, int64 version, UserRow *row)
 	values[1] = Int64GetDatum(version);
 	values[2] = TimestampTzGetDatum(row->created);
 	values[3] = TimestampTzGetDatum(row->modified);
+	row->version = version;
 	if (layout->version != NULL || layout->created != NULL || layout->modified != NULL)
 	{
-		if (run_own_write(binding, STATEMENT_SET_VERSION, values, NULL) == 0)
+		if (run_own_write(binding, STATEMENT_SET_VERSION, values, NULL, NULL) == 0)
 			refuse_silent_trigger(binding, "UPDATE");
-		if (!OidIsValid(layout->state))
-		{
-			take_row(row, false);
-			return;
-		}
-		SPI_freetuptable(SPI_tuptable);
+		take_times(row);
 	}
-	row->version = version;
-	(void) state_write(binding, id, NULL, row, true, NULL);
-	read_written(binding, id, row);
+	if (OidIsValid(layout->state))
+		(void) state_write(binding, id, NULL, row, true, NULL);
 }
 
 /*
@@ -359,7 +370,7 @@ user_remove(Binding *binding, Datum id, const UserRow *before)
 
 	values[0] = id;
 	values[1] = TransactionIdGetDatum(before->xmin);
-	if (run_own_write(binding, STATEMENT_DELETE, values, NULL) == 0)
+	if (run_own_write(binding, STATEMENT_DELETE, values, NULL, NULL) == 0)
 		return false;
 	if (!OidIsValid(binding->layout.state))
 		return true;

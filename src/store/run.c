@@ -72,6 +72,24 @@ is_key_of(Oid partition, const char *constraint)
 	return is_key;
 }
 
+/* The attribute that a constraint of the table, or else its column, is about, or NULL. */
+static const char *
+path_of_violation(Binding *binding, const ErrorData *error)
+{
+	ListCell   *lc;
+
+	if (error->column_name != NULL)
+		return layout_path_of_column(&binding->layout, error->column_name);
+	foreach(lc, binding->constraints)
+	{
+		JudgingConstraint *constraint = lfirst(lc);
+
+		if (error->constraint_name != NULL && strcmp(error->constraint_name, constraint->name) == 0)
+			return constraint->path;
+	}
+	return NULL;
+}
+
 /*
  * What a violated constraint of the user table means for a user.  The SQLSTATE,
  * the constraint and the table stay, since drivers and ORMs know them; a DETAIL
@@ -93,8 +111,9 @@ explain_violation(Binding *binding, ErrorData *error)
 		return;
 	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION || error->constraint_name == NULL)
 	{
-		if (error->column_name != NULL)
-			path = layout_path_of_column(&binding->layout, error->column_name);
+		path = path_of_violation(binding, error);
+		if (path != NULL)
+			error->message = psprintf("attribute \"%s\" does not fit: %s", path, error->message);
 		error->detail = error_detail(path != NULL ? path : error->column_name, SCIM_INVALID_VALUE);
 		error->detail_log = NULL;
 		return;
@@ -160,15 +179,16 @@ run_statement(Binding *binding, BoundStatement statement, Datum *values, const c
 
 /*
  * The same for what writes rows of the user table: our triggers leave those
- * alone.
+ * alone, but for the state (NULL: none) of a user who is inserted.
  */
 uint64
-run_own_write(Binding *binding, BoundStatement statement, Datum *values, const char *nulls)
+run_own_write(Binding *binding, BoundStatement statement, Datum *values, const char *nulls,
+			  NewState *state)
 {
 	OwnWrite	own;
 	volatile uint64 count = 0;
 
-	own_write_begin(&own, binding->users);
+	own_write_begin(&own, binding, state);
 	PG_TRY();
 	{
 		count = run_statement(binding, statement, values, nulls, false);

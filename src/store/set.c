@@ -168,6 +168,37 @@ set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes, 
 }
 
 /*
+ * All users whom the caller can see who were created up to a time, as the
+ * calling query sees them, to be fetched some at a time.
+ */
+Portal
+set_open(Binding *binding, TimestampTz until)
+{
+	MemoryContext context = CurrentMemoryContext;
+	SPIPlanPtr	plan = statement_plan(binding, STATEMENT_PAST_USERS);
+	Datum		values[1];
+	Portal		portal;
+
+	values[0] = TimestampTzGetDatum(until);
+	portal = SPI_cursor_open(NULL, plan, values, NULL, true);
+	MemoryContextSwitchTo(context);
+	return portal;
+}
+
+int
+set_fetch(Binding *binding, Portal portal, int count, FoundRow **found)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int			number;
+
+	SPI_cursor_fetch(portal, true, count);
+	MemoryContextSwitchTo(context);
+	number = SPI_processed;
+	*found = take_rows(binding);
+	return number;
+}
+
+/*
  * Which of these ids are those of users, whether the caller can see them or
  * not?
  */
@@ -243,7 +274,7 @@ set_write(Binding *binding, bool inserts, const NewRow *rows, int count, FoundRo
 		statement = binding->changes_rows ? STATEMENT_SET_INSERT_RETURNING : STATEMENT_SET_INSERT;
 	else
 		statement = binding->changes_rows ? STATEMENT_SET_UPDATE_RETURNING : STATEMENT_SET_UPDATE;
-	own_write_begin(&own, binding->users);
+	own_write_begin(&own, binding, NULL);
 	PG_TRY();
 	{
 		run(statement_plan(binding, statement), values, NULL);

@@ -20,12 +20,13 @@
 #include "store/store.h"
 
 /* More than any statement has parameters. */
-#define MAX_PARAMETERS	12
+#define MAX_PARAMETERS	16
 
 typedef struct Statement
 {
 	const char *text;			/* with words in braces: see add_word() */
 	Oid			types[MAX_PARAMETERS];	/* of its parameters, then InvalidOid */
+	bool		by_index;		/* for plan_by_index: so is what has IDS */
 } Statement;
 
 /* Parameters whose type is that of the table's ids, or an array of it. */
@@ -42,7 +43,10 @@ typedef struct Statement
 	"INSERT INTO {users} AS u " new conflict " RETURNING {written}, {u.id}"
 #define IF_NONE			" ON CONFLICT ({key}) DO NOTHING"
 
-/* $1 id, $2 document, $3 version, $4 time, $5 texts of columns, $6 hash of the password, $7 xmin of the row that was read */
+/*
+ * The same, with $7 xmin of the row that was read, and $8 which of the columns
+ * change
+ */
 #define UPDATE_USER(password) \
 	"UPDATE {users} AS u SET {assignments}" password BY_ID \
 	" AND u.xmin OPERATOR(pg_catalog.=) $7 RETURNING {written}"
@@ -79,7 +83,72 @@ typedef struct Statement
 
 #define HISTORY_COLUMNS \
 	"user_id, version, operation, document, changed, changed_at," \
-	" changed_by, actor, request_id, era, transaction_id"
+	" changed_by, actor, request_id, era, transaction_id, feed_position"
+#define ONCE			" ON CONFLICT ({tenant column}user_id, version) DO NOTHING"
+
+#define HAS_HISTORY(id) \
+	"EXISTS (SELECT FROM {history} p WHERE p.user_id OPERATOR(pg_catalog.=) " id "{p.mine})"
+
+/* Versions, as past.c reads them. */
+#define PAST_COLUMNS \
+	"h.user_id, h.version, h.operation, h.document, h.changed, h.changed_at," \
+	" h.changed_by, h.actor, h.request_id, h.before, h.before_since, h.era, h.transaction_id, h.feed_position"
+
+#define PAST_VERSIONS \
+	"SELECT " PAST_COLUMNS " FROM {history} h WHERE h.user_id OPERATOR(pg_catalog.=) $1{h.mine} ORDER BY h.version"
+
+/*
+ * The states of users at time $1: a version, or what was before the first that
+ * history has.
+ */
+#define PAST_STATES(condition) \
+	"SELECT h.user_id, CASE WHEN NOT s.is_before THEN h.version WHEN EXISTS (SELECT FROM {history} p" \
+	" WHERE p.user_id OPERATOR(pg_catalog.=) h.user_id AND p.version OPERATOR(pg_catalog.=) (h.version OPERATOR(pg_catalog.-) 1){p.mine})" \
+	" THEN 1 ELSE h.version OPERATOR(pg_catalog.-) 1 END," \
+	" CASE WHEN NOT s.is_before THEN h.operation END," \
+	" CASE WHEN s.is_before THEN h.before ELSE h.document END, h.changed," \
+	" CASE WHEN s.is_before THEN h.before_since ELSE h.changed_at END," \
+	" CASE WHEN NOT s.is_before THEN h.changed_by END, CASE WHEN NOT s.is_before THEN h.actor END," \
+	" CASE WHEN NOT s.is_before THEN h.request_id END, NULL::pg_catalog.jsonb, h.before_since, h.era," \
+	" h.transaction_id, h.feed_position" \
+	" FROM (SELECT DISTINCT ON (v.user_id) v.user_id, v.version, v.is_before" \
+	" FROM (SELECT h.user_id, h.version, false FROM {history} h" \
+	" WHERE h.changed_at OPERATOR(pg_catalog.<=) $1{h.mine}" condition \
+	" UNION ALL SELECT h.user_id, h.version, true FROM {history} h" \
+	" WHERE h.before_since OPERATOR(pg_catalog.<=) $1{h.mine}" condition ") v (user_id, version, is_before)" \
+	" ORDER BY v.user_id, v.version DESC, v.is_before) s, {history} h" \
+	" WHERE h.user_id OPERATOR(pg_catalog.=) s.user_id AND h.version OPERATOR(pg_catalog.=) s.version{h.mine}"
+
+/* The newest version of each of some users: is it a deletion, and when was it? */
+#define PAST_NEWEST \
+	"SELECT w.place, n.document IS NULL, n.changed_at FROM pg_catalog.unnest($1) WITH ORDINALITY w (id, place)," \
+	" LATERAL (SELECT h.document, h.changed_at FROM {history} h WHERE h.user_id OPERATOR(pg_catalog.=) w.id{h.mine}" \
+	" ORDER BY h.version DESC LIMIT 1) n"
+
+/* When did the life begin that user $1 had in version $2, and has it ended since? */
+#define PAST_LIFE \
+	"SELECT v.since, EXISTS (SELECT FROM {history} e WHERE e.user_id OPERATOR(pg_catalog.=) $1" \
+	" AND e.version OPERATOR(pg_catalog.>) $2{e.mine} AND (e.document IS NULL OR e.before_since IS NOT NULL))" \
+	" FROM (SELECT h.version, coalesce(h.before_since, h.changed_at) AS since, h.before_since IS NOT NULL" \
+	" OR pg_catalog.lag(h.document IS NULL, 1, true) OVER (ORDER BY h.version) AS begins" \
+	" FROM {history} h WHERE h.user_id OPERATOR(pg_catalog.=) $1 AND h.version OPERATOR(pg_catalog.<=) $2{h.mine}) v" \
+	" WHERE v.begins ORDER BY v.version DESC LIMIT 1"
+
+/*
+ * Changes of transactions that have ended with all that were before them: $1
+ * era of the present, behind $2 era, $3 position, $4 user and $5 version, $6 at
+ * most.
+ */
+#define PAST_CHANGES \
+	"SELECT " PAST_COLUMNS " FROM {history} h" \
+	" WHERE ROW(h.era, h.feed_position) OPERATOR(pg_catalog.<)" \
+	" ROW($1, pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()))" \
+	" AND ROW(h.era, h.feed_position, h.user_id, h.version) OPERATOR(pg_catalog.>) ROW($2, $3, $4, $5){h.mine}" \
+	" ORDER BY h.era, h.feed_position, h.user_id, h.version LIMIT $6"
+
+#define WHICH_ARE_THERE \
+	"SELECT w.place FROM pg_catalog.unnest($1) WITH ORDINALITY w (id, place)" \
+	" WHERE EXISTS (SELECT FROM {users} u WHERE {u.id} OPERATOR(pg_catalog.=) w.id{u.mine})"
 
 #define BY_KEY \
 	" WHERE k.caller OPERATOR(pg_catalog.=) $1 AND k.key OPERATOR(pg_catalog.=) $2{k.mine}"
@@ -134,18 +203,18 @@ static const Statement statements[STATEMENT_COUNT] = {
 	},
 	[STATEMENT_UPDATE] = {
 		UPDATE_USER(""),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID}
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID, BOOLARRAYOID}
 	},
 	[STATEMENT_UPDATE_PASSWORD] = {
 		UPDATE_USER(", {hash} = $6"),
-		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID}
+		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID, BOOLARRAYOID}
 	},
 	[STATEMENT_PASSWORD] = {
 		"SELECT u.{hash} FROM {users} u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
 		{ID, XIDOID}
 	},
 	[STATEMENT_SET_VERSION] = {
-		"UPDATE {users} AS u SET {versions}" BY_ID " RETURNING {written}",
+		"UPDATE {users} AS u SET {versions}" BY_ID " RETURNING {times}",
 		{ID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 	},
 	[STATEMENT_GUARD] = {
@@ -197,9 +266,17 @@ static const Statement statements[STATEMENT_COUNT] = {
 	},
 	[STATEMENT_HISTORY_INSERT] = {
 		"INSERT INTO {history} ({tenant column}" HISTORY_COLUMNS ")"
-		" VALUES ({my value}$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-		" ON CONFLICT ({tenant column}user_id, version) DO NOTHING",
-		{ID, INT8OID, TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID}
+		" VALUES ({my value}$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)" ONCE,
+		{ID, INT8OID, TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID, XID8OID}
+	},
+	/* the look-up is made once, not for each column: OFFSET 0 sees to that */
+	[STATEMENT_HISTORY_INSERT_BEFORE] = {
+		"INSERT INTO {history} ({tenant column}" HISTORY_COLUMNS ", before, before_since)"
+		" SELECT {my value}$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
+		" CASE WHEN b.is_news THEN $13 END, CASE WHEN b.is_news THEN $14 END"
+		" FROM (SELECT $15 OR NOT " HAS_HISTORY("$1") " AS is_news OFFSET 0) b" ONCE,
+		{ID, INT8OID, TEXTOID, JSONBOID, TEXTARRAYOID, TIMESTAMPTZOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID, XID8OID,
+		JSONBOID, TIMESTAMPTZOID, BOOLOID}
 	},
 	[STATEMENT_HISTORY_VERSION] = {
 		"SELECT h.version, h.changed_at FROM {history} h WHERE h.user_id OPERATOR(pg_catalog.=) $1{h.mine}"
@@ -241,10 +318,17 @@ static const Statement statements[STATEMENT_COUNT] = {
 	[STATEMENT_SET_HISTORY_INSERT] = {
 		"INSERT INTO {history} ({tenant column}" HISTORY_COLUMNS ")"
 		" SELECT {my value}n.user_id, n.version, $6, n.document, n.changed::pg_catalog.text[], n.changed_at,"
-		" $7, $8, $9, $10, $11"
-		" FROM unnest($1, $2, $3, $4, $5) AS n (user_id, version, document, changed, changed_at)"
-		" ON CONFLICT ({tenant column}user_id, version) DO NOTHING",
-		{IDS, INT8ARRAYOID, JSONBARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID}
+		" $7, $8, $9, $10, $11, $12"
+		" FROM unnest($1, $2, $3, $4, $5) AS n (user_id, version, document, changed, changed_at)" ONCE,
+		{IDS, INT8ARRAYOID, JSONBARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID, XID8OID}
+	},
+	[STATEMENT_SET_HISTORY_INSERT_BEFORE] = {
+		"INSERT INTO {history} ({tenant column}" HISTORY_COLUMNS ", before, before_since)"
+		" SELECT {my value}n.user_id, n.version, $6, n.document, n.changed::pg_catalog.text[], n.changed_at,"
+		" $7, $8, $9, $10, $11, $12, n.before, n.before_since"
+		" FROM unnest($1, $2, $3, $4, $5, $13, $14) AS n (user_id, version, document, changed, changed_at, before, before_since)" ONCE,
+		{IDS, INT8ARRAYOID, JSONBARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID, XID8OID,
+		JSONBARRAYOID, TIMESTAMPTZARRAYOID}
 	},
 	[STATEMENT_SET_HISTORY_VERSION] = {
 		"SELECT DISTINCT ON (h.user_id) h.version, h.changed_at, h.user_id FROM {history} h"
@@ -252,6 +336,91 @@ static const Statement statements[STATEMENT_COUNT] = {
 		" ORDER BY h.user_id, h.version DESC",
 		{IDS}
 	},
+	[STATEMENT_SET_HISTORY_NONE] = {
+		"SELECT w.place FROM pg_catalog.unnest($1) WITH ORDINALITY w (id, place) WHERE NOT " HAS_HISTORY("w.id"),
+		{IDS}
+	},
+	/* the past: as its owner, or as a caller who may read it */
+	[STATEMENT_PAST_VERSIONS] = {PAST_VERSIONS, {ID}},
+	[STATEMENT_PAST_VERSIONS_GRANTED] = {PAST_VERSIONS, {ID}},
+	[STATEMENT_PAST_STATE] = {
+		PAST_STATES(" AND h.user_id OPERATOR(pg_catalog.=) $2"),
+		{TIMESTAMPTZOID, ID}
+	},
+	[STATEMENT_PAST_STATE_GRANTED] = {
+		PAST_STATES(" AND h.user_id OPERATOR(pg_catalog.=) $2"),
+		{TIMESTAMPTZOID, ID}
+	},
+	[STATEMENT_PAST_STATES] = {PAST_STATES(""), {TIMESTAMPTZOID}},
+	[STATEMENT_PAST_STATES_GRANTED] = {PAST_STATES(""), {TIMESTAMPTZOID}},
+	[STATEMENT_PAST_NEWEST] = {PAST_NEWEST, {IDS}},
+	[STATEMENT_PAST_NEWEST_GRANTED] = {PAST_NEWEST, {IDS}},
+	[STATEMENT_PAST_LIFE] = {PAST_LIFE, {ID, INT8OID}},
+	[STATEMENT_PAST_LIFE_GRANTED] = {PAST_LIFE, {ID, INT8OID}},
+	[STATEMENT_PAST_CHANGES] = {
+		PAST_CHANGES, {INT4OID, INT4OID, XID8OID, ID, INT8OID, INT8OID}, true
+	},
+	[STATEMENT_PAST_CHANGES_GRANTED] = {
+		PAST_CHANGES, {INT4OID, INT4OID, XID8OID, ID, INT8OID, INT8OID}, true
+	},
+	[STATEMENT_PAST_VISIBLE] = {WHICH_ARE_THERE, {IDS}},
+	[STATEMENT_PAST_EXISTING] = {WHICH_ARE_THERE, {IDS}},
+	[STATEMENT_PAST_USERS] = {
+		"SELECT " ROW_COLUMNS ", u.xmin, {u.id} FROM {from} WHERE {created} OPERATOR(pg_catalog.<=) $1{u.mine}",
+		{TIMESTAMPTZOID}
+	},
+	/* what has to be known of those who are erased, before and after */
+	[STATEMENT_HISTORY_DOCUMENTS] = {
+		"SELECT d.document FROM {history} h, LATERAL (VALUES (h.document), (h.before)) d (document)"
+		" WHERE h.user_id OPERATOR(pg_catalog.=) $1{h.mine} AND d.document IS NOT NULL",
+		{ID}
+	},
+	[STATEMENT_HISTORY_ERASE] = {
+		"DELETE FROM {history} AS h WHERE h.user_id OPERATOR(pg_catalog.=) $1 AND h.version OPERATOR(pg_catalog.<) $2{h.mine}",
+		{ID, INT8OID}
+	},
+	[STATEMENT_HISTORY_BLANK] = {
+		"UPDATE {history} AS h SET operation = 'delete', document = NULL, changed = ARRAY[]::pg_catalog.text[], actor = NULL, request_id = NULL,"
+		" before = NULL, before_since = NULL"
+		" WHERE h.user_id OPERATOR(pg_catalog.=) $1 AND h.version OPERATOR(pg_catalog.=) $2{h.mine}"
+		" AND (h.operation OPERATOR(pg_catalog.<>) 'delete' OR h.document IS NOT NULL"
+		" OR h.changed OPERATOR(pg_catalog.<>) ARRAY[]::pg_catalog.text[] OR h.actor IS NOT NULL OR h.request_id IS NOT NULL"
+		" OR h.before IS NOT NULL)",
+		{ID, INT8OID}
+	},
+
+	/*
+	 * $1 time, $2 rows at most.  A version goes when the one after it was
+	 * there by then: it is of no time since.  Of others, what they tell of
+	 * the time before goes: the values of that, and keys in paths.
+	 */
+	[STATEMENT_HISTORY_PURGE] = {
+		"WITH old AS (SELECT {h.tenant}h.user_id, h.version, n.follows FROM {history} h LEFT JOIN LATERAL"
+		" (SELECT true AS follows FROM {history} s WHERE s.user_id OPERATOR(pg_catalog.=) h.user_id{s=h}"
+		" AND s.version OPERATOR(pg_catalog.>) h.version AND s.changed_at OPERATOR(pg_catalog.<=) $1 LIMIT 1) n ON true"
+		" WHERE h.changed_at OPERATOR(pg_catalog.<=) $1 AND (n.follows OR h.before_since IS NOT NULL"
+		" OR pg_catalog.array_to_string(h.changed, '') OPERATOR(pg_catalog.~~) '%[%')"
+		" ORDER BY h.era, h.feed_position LIMIT $2 FOR UPDATE OF h SKIP LOCKED),"
+		" gone AS (DELETE FROM {history} AS d USING old o WHERE o.follows AND d.user_id OPERATOR(pg_catalog.=) o.user_id"
+		" AND d.version OPERATOR(pg_catalog.=) o.version{d=o} RETURNING {d.tenant}d.user_id, d.version),"
+		" keys AS (DELETE FROM {keys} AS k USING gone g WHERE k.user_id OPERATOR(pg_catalog.=) g.user_id"
+		" AND k.version OPERATOR(pg_catalog.=) g.version{k=g} AND k.response IS NULL),"
+		" bare AS (UPDATE {history} AS b SET before = NULL, before_since = NULL, changed = ARRAY(SELECT DISTINCT"
+		" pg_catalog.split_part(c, '[', 1) COLLATE \"C\" FROM pg_catalog.unnest(b.changed) c ORDER BY 1)"
+		" FROM old o WHERE o.follows IS NULL AND b.user_id OPERATOR(pg_catalog.=) o.user_id"
+		" AND b.version OPERATOR(pg_catalog.=) o.version{b=o} RETURNING 1)"
+		" SELECT (SELECT pg_catalog.count(*) FROM gone) OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM bare)",
+		{TIMESTAMPTZOID, INT4OID}
+	},
+	[STATEMENT_KEYS_LOCK] = {"LOCK TABLE {keys} IN ACCESS EXCLUSIVE MODE"},
+	[STATEMENT_KEYS_OF_USER] = {
+		"DELETE FROM {keys} AS k WHERE k.user_id OPERATOR(pg_catalog.=) $1{k.mine}",
+		{ID}
+	},
+	[STATEMENT_KEYS_OF_MANY] = {
+		"SELECT k.caller, k.key, k.response FROM {keys} k WHERE k.user_id IS NULL AND k.response IS NOT NULL{k.mine}"
+	},
+	[STATEMENT_KEY_DELETE] = {"DELETE FROM {keys} AS k" BY_KEY, {TEXTOID, TEXTOID}},
 	[STATEMENT_KEY_READ] = {
 		"SELECT k.fingerprint, k.user_id, k.response, k.expires_at, k.operation, k.version FROM {keys} k" BY_KEY,
 		{TEXTOID, TEXTOID}
@@ -274,7 +443,7 @@ static const Statement statements[STATEMENT_COUNT] = {
 static void add_text(StringInfo sql, const Binding *binding, const char *text);
 
 /* Words for the parts of a single row's statement. */
-static const LayoutValues row_values = {"$2", "$3", "$4", "$5"};
+static const LayoutValues row_values = {"$2", "$3", "$4", "$5", "$8"};
 
 /* The columns of a new row and their values. */
 static void
@@ -328,11 +497,6 @@ add_word(StringInfo sql, const Binding *binding, const char *word)
 		{"id", quote_identifier(layout->id)},
 		{"key", layout->tenant == NULL ? quote_identifier(layout->id) :
 		psprintf("%s, %s", quote_identifier(layout->tenant), quote_identifier(layout->id))},
-		{"u.mine", tenant_condition(layout, "u")},
-		{"h.mine", tenant_condition(layout, "h")},
-		{"k.mine", tenant_condition(layout, "k")},
-		{"s.mine", tenant_condition(layout, "s")},
-		{"c.mine", tenant_condition(layout, "c")},
 		{"my column", layout->tenant == NULL ? "" : psprintf("%s, ", quote_identifier(layout->tenant))},
 		{"my value", layout->tenant == NULL ? "" : psprintf("%s, ", layout->tenant_sql)},
 		{"tenant column", layout->tenant == NULL ? "" : TENANT_COLUMN ", "},
@@ -354,16 +518,26 @@ add_word(StringInfo sql, const Binding *binding, const char *word)
 			return;
 		}
 	}
-	if (strncmp(word, "new", 3) == 0)
+	if (strcmp(word + 1, ".mine") == 0)
+		appendStringInfoString(sql, tenant_condition(layout, pnstrdup(word, 1)));
+	else if (strcmp(word + 1, ".tenant") == 0)
+		appendStringInfo(sql, layout->tenant != NULL ? "%c." TENANT_COLUMN ", " : "", word[0]);
+	else if (word[1] == '=')
+		appendStringInfo(sql, layout->tenant != NULL ?
+						 " AND %c." TENANT_COLUMN " OPERATOR(pg_catalog.=) %c." TENANT_COLUMN : "",
+						 word[0], word[2]);
+	else if (strncmp(word, "new", 3) == 0)
 		add_new(sql, binding, strstr(word, "id") != NULL, strstr(word, "hash") != NULL);
 	else if (strcmp(word, "assignments") == 0)
 		layout_update_sql(layout, binding->users, &row_values, sql);
 	else if (strcmp(word, "versions") == 0)
 		layout_versions_sql(layout, binding->users, sql);
+	else if (strcmp(word, "written") == 0 && layout->state_sql == NULL)
+		add_text(sql, binding, ROW_COLUMNS);
 	else if (strcmp(word, "written") == 0)
-		/* what the state table has of it is read when that is written too */
-		add_text(sql, binding, layout->state_sql == NULL ? ROW_COLUMNS :
-				 "null::pg_catalog.jsonb, 0::pg_catalog.int8, {u.id}, {u.id}");
+		layout_written_sql(layout, binding->users, layout->written_sql, "$3", "$4", "$4", sql);
+	else if (strcmp(word, "times") == 0)
+		layout_written_sql(layout, binding->users, "null::pg_catalog.jsonb", "$2", "$3", "$4", sql);
 	else
 		elog(ERROR, "unexpected word \"%s\" in a statement", word); /* can't happen */
 }
@@ -429,7 +603,8 @@ statement_plan(Binding *binding, BoundStatement number)
 	}
 	initStringInfo(&sql);
 	add_text(&sql, binding, statement->text);
-	binding->plans[number] = prepare(sql.data, ntypes, types, statement->types[0] == IDS);
+	binding->plans[number] = prepare(sql.data, ntypes, types,
+									 statement->types[0] == IDS || statement->by_index);
 	return binding->plans[number];
 }
 
@@ -469,7 +644,7 @@ holders_plan(Binding *binding, UniqueIndex *unique)
 void
 plan_by_index(SPIPlanPtr plan)
 {
-	static const char *const others[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"};
+	static const char *const others[] = {"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"};
 	int			nest_level = NewGUCNestLevel();
 	CachedPlan *cached;
 

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/acl.h"
@@ -145,6 +146,8 @@ extern JsonbValue *catalog_lookups(Oid users);
 extern JsonbValue *catalog_computed(Oid users);
 extern JsonbValue *catalog_indexes(Oid users);
 extern int	catalog_era(void);
+extern int	catalog_present_era(void);
+extern int64 catalog_era_system(int era);
 extern List *text_array_list(Datum array);
 extern Datum list_text_array(List *list);
 extern bool caller_owns(Oid owner);
@@ -183,6 +186,7 @@ typedef enum BoundStatement
 	STATEMENT_ALL,
 	STATEMENT_DELETE,
 	STATEMENT_HISTORY_INSERT,
+	STATEMENT_HISTORY_INSERT_BEFORE,
 	STATEMENT_HISTORY_VERSION,
 	STATEMENT_SET_LOCK,
 	STATEMENT_SET_READ_LOCKED,
@@ -193,7 +197,33 @@ typedef enum BoundStatement
 	STATEMENT_SET_UPDATE,
 	STATEMENT_SET_UPDATE_RETURNING,
 	STATEMENT_SET_HISTORY_INSERT,
+	STATEMENT_SET_HISTORY_INSERT_BEFORE,
 	STATEMENT_SET_HISTORY_VERSION,
+	STATEMENT_SET_HISTORY_NONE,
+	STATEMENT_PAST_VERSIONS,	/* the past: each followed by the same as the
+								 * caller */
+	STATEMENT_PAST_VERSIONS_GRANTED,
+	STATEMENT_PAST_STATE,
+	STATEMENT_PAST_STATE_GRANTED,
+	STATEMENT_PAST_STATES,
+	STATEMENT_PAST_STATES_GRANTED,
+	STATEMENT_PAST_NEWEST,
+	STATEMENT_PAST_NEWEST_GRANTED,
+	STATEMENT_PAST_LIFE,
+	STATEMENT_PAST_LIFE_GRANTED,
+	STATEMENT_PAST_CHANGES,
+	STATEMENT_PAST_CHANGES_GRANTED,
+	STATEMENT_PAST_VISIBLE,
+	STATEMENT_PAST_EXISTING,
+	STATEMENT_PAST_USERS,
+	STATEMENT_HISTORY_DOCUMENTS,
+	STATEMENT_HISTORY_ERASE,
+	STATEMENT_HISTORY_BLANK,
+	STATEMENT_HISTORY_PURGE,
+	STATEMENT_KEYS_LOCK,
+	STATEMENT_KEYS_OF_USER,
+	STATEMENT_KEYS_OF_MANY,
+	STATEMENT_KEY_DELETE,
 	STATEMENT_KEY_READ,
 	STATEMENT_KEY_INSERT,
 	STATEMENT_KEY_UPDATE,
@@ -302,6 +332,7 @@ struct Binding
 								 * known of them is cached too */
 	List	   *unique_indexes; /* of UniqueIndex * */
 	JsonbValue *indexed;		/* attribute path → column that finds users */
+	List	   *constraints;	/* of JudgingConstraint * */
 	char	   *primary_key;	/* name of its constraint */
 	bool		changes_rows;	/* what is written may be made another row */
 	bool		follows_rows;	/* what is written may make triggers write
@@ -311,6 +342,13 @@ struct Binding
 								 * another in ways that we do not know */
 	SPIPlanPtr	plans[STATEMENT_COUNT]; /* NULL: not prepared yet */
 };
+
+/* A constraint of an app's table on a column that holds an attribute. */
+typedef struct JudgingConstraint
+{
+	char	   *name;
+	const char *path;			/* of the attribute */
+} JudgingConstraint;
 
 /* A unique constraint, and the attribute that it keeps unique. */
 struct UniqueIndex
@@ -352,6 +390,7 @@ typedef struct UserRow
 
 extern Binding *binding_open(Oid users);
 extern Binding *binding_find(Oid users);
+extern Binding *binding_find_for(Relation relation);
 extern void binding_invalidate(Oid relid);
 extern void binding_free_retired(void);
 extern const BoundApi *binding_api(Binding *binding, const char *name);
@@ -433,7 +472,7 @@ extern JsonbValue *add_unique_columns(Oid relid, const char *tenant, const Schem
 /*
  * drop.c
  */
-extern void release_table(Oid users);
+extern void release_table(const Registration *registration);
 
 /*
  * claim.c
@@ -468,10 +507,18 @@ extern bool table_has_key(Oid relid, const char *const *columns, bool immediate)
 /*
  * run.c
  */
+/* What a user who is inserted gets in the state table. */
+typedef struct NewState
+{
+	Jsonb	   *document;
+	const UserRow *row;
+	bool		is_written;
+} NewState;
+
 extern uint64 run_statement(Binding *binding, BoundStatement statement, Datum *values,
 							const char *nulls, bool read_only);
 extern uint64 run_own_write(Binding *binding, BoundStatement statement, Datum *values,
-							const char *nulls);
+							const char *nulls, NewState *state);
 extern void refuse_taken(Binding *binding, const char *path, const char *constraint);
 
 /*
@@ -524,7 +571,7 @@ extern Datum table_row_column(Relation relation, HeapTuple tuple, const char *na
 extern int64 table_row_version(const Layout *layout, Relation relation, HeapTuple tuple);
 extern Datum table_version_datum(Oid type, int64 version);
 extern char *table_row_tenant(Binding *binding, Relation relation, HeapTuple tuple);
-extern Oid	user_table_of(Relation relation);
+extern TimestampTz table_row_created(const Layout *layout, Relation relation, HeapTuple tuple);
 extern TimestampTz table_row_modified(const Layout *layout, Relation relation, HeapTuple tuple);
 extern void table_row_read(Binding *binding, Relation relation, HeapTuple tuple,
 						   const StateRow *state, TableRow *row);
@@ -532,14 +579,17 @@ extern void table_row_read(Binding *binding, Relation relation, HeapTuple tuple,
 /*
  * trigger.c
  */
+
+/* A statement that writes rows of a user table. */
 typedef struct OwnWrite
 {
-	Oid			users;
+	Binding    *binding;
 	CommandId	command;
+	NewState   *state;			/* or NULL */
 	struct OwnWrite *outer;
 } OwnWrite;
 
-extern void own_write_begin(OwnWrite *own, Oid users);
+extern void own_write_begin(OwnWrite *own, Binding *binding, NewState *state);
 extern void own_write_end(OwnWrite *own);
 
 /*
@@ -569,8 +619,19 @@ typedef struct HistoryEntry
 	List	   *changed;		/* of char * */
 	TimestampTz changed_at;
 	const char *request_id;
+
+	/*
+	 * What the user was before, or NULL.  It is kept where history does not
+	 * know it: see history_may_lack().  Or the caller knows that history does
+	 * not go on here.
+	 */
+	Jsonb	   *before;
+	int64		before_version;
+	TimestampTz before_since;
+	bool		goes_on_elsewhere;
 } HistoryEntry;
 
+extern bool history_may_lack(const Binding *binding, int64 version);
 extern bool history_append(Binding *binding, const HistoryEntry *entry);
 extern int64 history_newest_version(Binding *binding, Datum user_id,
 									TimestampTz *changed_at);
@@ -591,6 +652,65 @@ extern int	history_newest_versions(Binding *binding, const Datum *ids, int count
  * notify.c
  */
 extern void notify_change(Binding *binding, const HistoryEntry *entry);
+
+/*
+ * past.c: history as callers read it
+ */
+typedef struct Past
+{
+	Binding    *binding;
+	bool		as_owner;		/* the caller may not read history itself */
+	bool		hides;			/* users whom the caller cannot see */
+} Past;
+
+/* A version of a user, or what was before the first that history knows. */
+typedef struct PastVersion
+{
+	Datum		user_id;
+	int64		version;
+	char	   *operation;		/* NULL: before the first version */
+	Jsonb	   *document;		/* NULL: deleted */
+	List	   *changed;		/* of char * */
+	TimestampTz changed_at;
+	char	   *changed_by;		/* or NULL */
+	char	   *actor;			/* or NULL */
+	char	   *request_id;		/* or NULL */
+	Jsonb	   *before;			/* or NULL */
+	int32		era;
+	FullTransactionId transaction_id;
+	FullTransactionId feed_position;
+} PastVersion;
+
+/* Where in the feed a change is. */
+typedef struct FeedPlace
+{
+	int32		era;
+	FullTransactionId position;
+	bool		has_user_id;
+	Datum		user_id;
+	int64		version;
+} FeedPlace;
+
+typedef void (*PastVisitor) (void *arg, PastVersion *version);
+
+extern void past_open(Past *past, Binding *binding);
+extern bool past_shows(const Past *past, Datum id);
+extern int64 past_versions(const Past *past, Datum id, PastVisitor visit, void *arg);
+extern bool past_state(const Past *past, Datum id, TimestampTz at, PastVersion *state,
+					   TimestampTz *created);
+extern void past_states(const Past *past, TimestampTz at, PastVisitor visit, void *arg);
+extern void past_changes(const Past *past, const FeedPlace *after, int64 limit,
+						 PastVisitor visit, void *arg);
+
+/*
+ * erase.c: what the companions know of users goes, as their owner
+ */
+extern void erase_begin(Binding *binding);
+extern List *erase_documents(Binding *binding, Datum id);
+extern int64 erase_history(Binding *binding, Datum id);
+extern int64 erase_keys(Binding *binding, Datum id,
+						bool (*mentions) (void *arg, Jsonb *response), void *arg);
+extern int64 purge_history(Binding *binding, TimestampTz before, int32 limit);
 
 /*
  * set.c: many users at once
@@ -624,6 +744,8 @@ extern void set_lock(Binding *binding, const Datum *ids, int count);
 extern int	set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes,
 							FoundRow **found);
 extern bool set_hides_any(Binding *binding, const Datum *ids, int count);
+extern Portal set_open(Binding *binding, TimestampTz until);
+extern int	set_fetch(Binding *binding, Portal portal, int count, FoundRow **found);
 extern int	set_existing(Binding *binding, const Datum *ids, int count, Datum **found);
 extern int	set_write(Binding *binding, bool inserts, const NewRow *rows, int count,
 					  FoundRow **written);

@@ -32,9 +32,14 @@ PG_FUNCTION_INFO_V1(user_table_detach);
 PG_FUNCTION_INFO_V1(user_table_refresh);
 PG_FUNCTION_INFO_V1(registration_guard);
 
-/* Triggers of one event fire in the order of their names. */
+/*
+ * Triggers of one event fire in the order of their names.  Before a change ours
+ * comes last, to see what the app's have made of the row; after it ours comes
+ * first, before the app's, or PostgreSQL's own for foreign keys, which begin
+ * with RI, change users again.
+ */
 #define TRIGGER_CHANGING	"zz_userstore_changing"
-#define TRIGGER_CHANGED		"zz_userstore_changed"
+#define TRIGGER_CHANGED		"\"00_userstore_changed\""
 #define TRIGGER_TRUNCATED	"zz_userstore_truncated"
 #define TRIGGER_CLAIMS		"zz_userstore_claims"
 
@@ -167,9 +172,12 @@ create_history(const char *sql, const Leading *leading)
 			"request_id pg_catalog.text, "
 			"era pg_catalog.int4 NOT NULL, "
 			"transaction_id pg_catalog.xid8 NOT NULL, "
+			"feed_position pg_catalog.xid8 NOT NULL, "
+			"before pg_catalog.jsonb, "
+			"before_since pg_catalog.timestamptz, "
 			"PRIMARY KEY (%suser_id, version))%s", sql, leading->tenant, leading->id_type, leading->key,
 			leading->partition_by);
-	run_ddl("CREATE INDEX ON %s (era, transaction_id)", sql);
+	run_ddl("CREATE INDEX ON %s (%sera, feed_position)", sql, leading->key);
 	run_ddl("COMMENT ON TABLE %s IS 'history of a user table of the extension userstore: one row for each version of each user'", sql);
 	run_ddl("COMMENT ON COLUMN %s.user_id IS 'id of the user'", sql);
 	run_ddl("COMMENT ON COLUMN %s.version IS 'version of the user that the change made'", sql);
@@ -182,6 +190,9 @@ create_history(const char *sql, const Leading *leading)
 	run_ddl("COMMENT ON COLUMN %s.request_id IS 'the caller''s name for the request'", sql);
 	run_ddl("COMMENT ON COLUMN %s.era IS 'cluster in which transaction_id counts: see userstore.era'", sql);
 	run_ddl("COMMENT ON COLUMN %s.transaction_id IS 'the transaction that changed it'", sql);
+	run_ddl("COMMENT ON COLUMN %s.feed_position IS 'where the feed (users_changes) has it, within the era: the newest transaction by then; never less than transaction_id, nor than that of the version before'", sql);
+	run_ddl("COMMENT ON COLUMN %s.before IS 'attributes before the change, of a user of whom history had no version: whom plain SQL inserted, or who was there before the table was attached; else NULL'", sql);
+	run_ddl("COMMENT ON COLUMN %s.before_since IS 'since when the user was that'", sql);
 }
 
 static void
@@ -262,6 +273,9 @@ static const KnownColumn history_columns[] = {
 	{"request_id", TEXTOID},
 	{"era", INT4OID},
 	{"transaction_id", XID8OID},
+	{"feed_position", XID8OID},
+	{"before", JSONBOID},
+	{"before_since", TIMESTAMPTZOID},
 	{NULL}
 };
 
@@ -491,8 +505,7 @@ ensure_password_column(Oid users, List *schema_ids, const char *api)
 }
 
 /*
- * The triggers that note what plain SQL does: see trigger.c.  They fire last of
- * all, so that they see what the app's have made of a row.  Rows that plain SQL
+ * The triggers that note what plain SQL does: see trigger.c.  Rows that plain SQL
  * inserts into a table of ours begin their history with their first change.
  */
 static void
@@ -792,7 +805,7 @@ user_table_detach(PG_FUNCTION_ARGS)
 	require_argument(fcinfo, 0, "users");
 	require_registration(PG_GETARG_OID(0), &registration);
 	SPI_connect();
-	release_table(registration.users);
+	release_table(&registration);
 	delete_registration(registration.users);
 	SPI_finish();
 	PG_RETURN_VOID();

@@ -6,7 +6,6 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -86,17 +85,6 @@ table_row_tenant(Binding *binding, Relation relation, HeapTuple tuple)
 }
 
 /*
- * The user table that a relation is or, as a partition, belongs to.
- */
-Oid
-user_table_of(Relation relation)
-{
-	if (!relation->rd_rel->relispartition)
-		return RelationGetRelid(relation);
-	return llast_oid(get_partition_ancestors(RelationGetRelid(relation)));
-}
-
-/*
  * When it last changed, as far as the row says; a time without zone is in UTC.
  */
 TimestampTz
@@ -107,6 +95,21 @@ table_row_modified(const Layout *layout, Relation relation, HeapTuple tuple)
 	Datum		value = table_row_column(relation, tuple, layout->modified, &isnull, &type);
 
 	return isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
+}
+
+/*
+ * When the user was created, as far as the row says.
+ */
+TimestampTz
+table_row_created(const Layout *layout, Relation relation, HeapTuple tuple)
+{
+	bool		isnull = true;
+	Oid			type;
+	Datum		value = (Datum) 0;
+
+	if (layout->created != NULL)
+		value = table_row_column(relation, tuple, layout->created, &isnull, &type);
+	return isnull ? layout->registered : DatumGetTimestampTz(value);
 }
 
 /* What is stored as a document: in the row, or in the state table. */

@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -45,11 +46,12 @@ static OwnWrite *own_writes = NULL;
  * it.
  */
 void
-own_write_begin(OwnWrite *own, Oid users)
+own_write_begin(OwnWrite *own, Binding *binding, NewState *state)
 {
 	/* so that no other statement has its command id */
 	CommandCounterIncrement();
-	own->users = users;
+	own->binding = binding;
+	own->state = state;
 	own->command = GetCurrentCommandId(false);
 	own->outer = own_writes;
 	own_writes = own;
@@ -61,15 +63,28 @@ own_write_end(OwnWrite *own)
 	own_writes = own->outer;
 }
 
+/* Is it the user table, or a partition of it? */
 static bool
-is_own(Oid users, CommandId command)
+is_part_of(Relation relation, Oid users)
 {
+	return RelationGetRelid(relation) == users ||
+		(relation->rd_rel->relispartition &&
+		 list_member_oid(get_partition_ancestors(RelationGetRelid(relation)), users));
+}
+
+/* The statement of ours that wrote a row, or NULL. */
+static OwnWrite *
+own_write_of(const TriggerData *trigger, HeapTuple tuple)
+{
+	CommandId	command = TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ?
+	HeapTupleHeaderGetCmax(tuple->t_data) : HeapTupleHeaderGetCmin(tuple->t_data);
+
 	for (OwnWrite *own = own_writes; own != NULL; own = own->outer)
 	{
-		if (own->users == users && own->command == command)
-			return true;
+		if (own->command == command && is_part_of(trigger->tg_relation, own->binding->users))
+			return own;
 	}
-	return false;
+	return NULL;
 }
 
 /*
@@ -123,8 +138,16 @@ attributes_differ(Binding *binding, Relation relation, HeapTuple old, HeapTuple 
  * History
  */
 
+/* What a user was before; no document: it was not there. */
+typedef struct Before
+{
+	JsonbValue *document;
+	int64		version;
+	TimestampTz created;
+} Before;
+
 static void
-append(Binding *binding, Datum id, int64 version, JsonbValue *before, JsonbValue *after,
+append(Binding *binding, Datum id, int64 version, const Before *before, JsonbValue *after,
 	   TimestampTz changed_at, UserRow *written)
 {
 	HistoryEntry entry = {0};
@@ -134,19 +157,29 @@ append(Binding *binding, Datum id, int64 version, JsonbValue *before, JsonbValue
 	entry.version = version;
 	entry.operation = operation;
 	entry.document = after != NULL ? document_to_jsonb(after) : NULL;
-	entry.changed = changes_between(binding_api(binding, NULL)->schema, before, after);
+	entry.changed = changes_between(binding_api(binding, NULL)->schema, before->document, after);
 	entry.changed_at = changed_at;
+	entry.before_version = before->version;
+	entry.before_since = before->created;
+	if (before->document != NULL && history_may_lack(binding, before->version))
+		entry.before = document_to_jsonb(before->document);
 	if (history_append(binding, &entry))
 		return;
 
 	/* one who was deleted comes back: go on after the newest version */
 	entry.version = next_version(history_newest_version(binding, id, &newest_at));
 	entry.changed_at = Max(changed_at, newest_at + 1);
+	entry.goes_on_elsewhere = true;
+	entry.before_since = Max(before->created, newest_at);
+	if (before->document != NULL)
+		entry.before = document_to_jsonb(before->document);
 	if (written != NULL)
 	{
 		SavedUser	saved;
 
-		written->created = written->modified = entry.changed_at;
+		written->modified = entry.changed_at;
+		if (before->document == NULL)
+			written->created = entry.changed_at;
 		become_owner(binding->owner, &saved);
 		user_set_version(binding, id, entry.version, written);
 		become_caller_again(&saved);
@@ -156,14 +189,28 @@ append(Binding *binding, Datum id, int64 version, JsonbValue *before, JsonbValue
 		elog(ERROR, "history does not take a version of a user");	/* can't happen */
 }
 
+/* A row that an app's table has without an id by now is no user. */
+static bool
+has_id(const Layout *layout, Relation relation, HeapTuple tuple)
+{
+	bool		isnull;
+	Oid			type;
+
+	(void) table_row_column(relation, tuple, layout->id, &isnull, &type);
+	return !isnull;
+}
+
 /* A user whom plain SQL inserted, or gave another id: then with a document in the state table. */
 static void
 row_inserted(Binding *binding, Relation relation, HeapTuple tuple, const StateRow *moved)
 {
 	StateRow	state = {1, moved != NULL ? moved->document : NULL};
 	UserRow		written = {0};
+	Before		before = {0};
 	TableRow	row;
 
+	if (!has_id(&binding->layout, relation, tuple))
+		return;
 	table_row_read(binding, relation, tuple, &state, &row);
 	written.version = row.version;
 	written.created = written.modified = GetCurrentTimestamp();
@@ -171,16 +218,19 @@ row_inserted(Binding *binding, Relation relation, HeapTuple tuple, const StateRo
 		(void) state_write(binding, row.id,
 						   state.document != NULL ? state.document : document_to_jsonb(document_new_object()),
 						   &written, true, NULL);
-	append(binding, row.id, row.version, NULL, row.document, written.modified, &written);
+	append(binding, row.id, row.version, &before, row.document, written.modified, &written);
 }
 
 static void
 row_deleted(Binding *binding, Relation relation, HeapTuple tuple, StateRow *state)
 {
+	Before		before;
 	TableRow	row;
 
 	state->version = 1;
 	state->document = NULL;
+	if (!has_id(&binding->layout, relation, tuple))
+		return;
 	if (OidIsValid(binding->layout.state))
 	{
 		bool		isnull;
@@ -191,7 +241,10 @@ row_deleted(Binding *binding, Relation relation, HeapTuple tuple, StateRow *stat
 		state_delete(binding, id);
 	}
 	table_row_read(binding, relation, tuple, state, &row);
-	append(binding, row.id, next_version(row.version), row.document, NULL,
+	before.document = row.document;
+	before.version = row.version;
+	before.created = table_row_created(&binding->layout, relation, tuple);
+	append(binding, row.id, next_version(row.version), &before, NULL,
 		   Max(GetCurrentTimestamp(), row.modified + 1), NULL);
 }
 
@@ -201,12 +254,14 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 	const Layout *layout = &binding->layout;
 	StateRow	state = {1, NULL};
 	UserRow		written = {0};
-	TableRow	before;
+	Before		before;
+	TableRow	row;
 	TableRow	after;
-	bool		isnull;
 	Oid			type;
-	Datum		old_id = table_row_column(relation, old, layout->id, &isnull, &type);
-	Datum		new_id = table_row_column(relation, new, layout->id, &isnull, &type);
+	bool		old_null;
+	bool		new_null;
+	Datum		old_id = table_row_column(relation, old, layout->id, &old_null, &type);
+	Datum		new_id = table_row_column(relation, new, layout->id, &new_null, &type);
 
 	if (binding->layout.tenant != NULL &&
 		strcmp(table_row_tenant(binding, relation, old), table_row_tenant(binding, relation, new)) != 0)
@@ -218,7 +273,8 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 		row_inserted(binding, relation, new, &state);
 		return;
 	}
-	if (!datumIsEqual(old_id, new_id, get_typbyval(binding->id_type), get_typlen(binding->id_type)))
+	if (old_null || new_null ||
+		!datum_image_eq(old_id, new_id, get_typbyval(binding->id_type), get_typlen(binding->id_type)))
 	{
 		/* to those who know users by their ids it is another one */
 		row_deleted(binding, relation, old, &state);
@@ -229,16 +285,37 @@ row_updated(Binding *binding, Relation relation, HeapTuple old, HeapTuple new)
 		return;
 	if (OidIsValid(layout->state))
 		state_read(binding, old_id, &state);
-	table_row_read(binding, relation, old, &state, &before);
+	table_row_read(binding, relation, old, &state, &row);
 	table_row_read(binding, relation, new, &state, &after);
+	before.document = row.document;
+	before.version = row.version;
+	before.created = table_row_created(layout, relation, old);
 	if (layout->version == NULL)
 		after.version = next_version(before.version);
 	written.version = after.version;
-	written.modified = Max(GetCurrentTimestamp(), before.modified + 1);
+	written.modified = Max(GetCurrentTimestamp(), row.modified + 1);
 	if (OidIsValid(layout->state))
 		(void) state_write(binding, new_id, NULL, &written, false, NULL);
-	append(binding, new_id, after.version, before.document, after.document,
-		   layout->modified != NULL ? after.modified : written.modified, NULL);
+	written.created = before.created;
+	append(binding, new_id, after.version, &before, after.document,
+		   layout->modified != NULL ? after.modified : written.modified, &written);
+}
+
+/*
+ * One whom a function of ours inserts: its state is written before triggers of
+ * the app's may change the user again.
+ */
+static void
+own_row_inserted(const OwnWrite *own, Relation relation, HeapTuple tuple)
+{
+	bool		isnull;
+	Oid			type;
+	Datum		id = table_row_column(relation, tuple, own->binding->layout.id, &isnull, &type);
+
+	SPI_connect();
+	(void) state_write(own->binding, id, own->state->document, own->state->row, true, NULL);
+	own->state->is_written = true;
+	SPI_finish();
 }
 
 /*
@@ -282,7 +359,7 @@ user_table_changing(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"user_table_changing\" is for BEFORE UPDATE")));
-	binding = binding_find(user_table_of(relation));
+	binding = binding_find_for(relation);
 	if (binding == NULL)
 		return PointerGetDatum(new);
 	layout = &binding->layout;
@@ -301,8 +378,13 @@ user_table_changing(PG_FUNCTION_ARGS)
 		table_row_modified(layout, relation, new) <= table_row_modified(layout, relation, old))
 	{
 		columns[count] = get_attnum(RelationGetRelid(relation), layout->modified);
-		values[count++] = TimestampTzGetDatum(Max(GetCurrentTimestamp(),
-												  table_row_modified(layout, relation, old) + 1));
+		values[count] = TimestampTzGetDatum(Max(GetCurrentTimestamp(),
+												table_row_modified(layout, relation, old) + 1));
+		/* as precise as the column is */
+		values[count] = DirectFunctionCall2(timestamptz_scale, values[count],
+											Int32GetDatum(TupleDescAttr(RelationGetDescr(relation),
+																		columns[count] - 1)->atttypmod));
+		count++;
 	}
 	if (count == 0)
 		return PointerGetDatum(new);
@@ -319,18 +401,20 @@ user_table_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = trigger_data(fcinfo, "user_table_changed", true);
 	Relation	relation = trigger->tg_relation;
-	Oid			users = user_table_of(relation);
 	HeapTuple	tuple = trigger->tg_trigtuple;
 	Binding    *binding;
+	OwnWrite   *own;
 	StateRow	state;
 	int			nest_level = 0;
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		tuple = trigger->tg_newtuple;
-	if (is_own(users, TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ?
-			   HeapTupleHeaderGetCmax(tuple->t_data) : HeapTupleHeaderGetCmin(tuple->t_data)))
+	own = own_write_of(trigger, tuple);
+	if (own != NULL && own->state != NULL && TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		own_row_inserted(own, relation, tuple);
+	if (own != NULL)
 		return PointerGetDatum(NULL);
-	binding = binding_find(users);
+	binding = binding_find_for(relation);
 	if (binding == NULL)
 		return PointerGetDatum(NULL);
 	SPI_connect();
@@ -383,20 +467,22 @@ user_table_truncated(PG_FUNCTION_ARGS)
 		count = SPI_processed;
 		for (uint64 i = 0; i < count; i++)
 		{
-			Jsonb	   *document;
 			TimestampTz modified;
+			Before		before;
 
 			CHECK_FOR_INTERRUPTS();
 			old = MemoryContextSwitchTo(row_context);
-			document = DatumGetJsonbP(result_column(rows->vals[i], rows->tupdesc, 1, JSONBOID, NULL));
+			before.document = document_from_jsonb(DatumGetJsonbP(result_column(rows->vals[i], rows->tupdesc,
+																			   1, JSONBOID, NULL)));
+			before.version = DatumGetInt64(result_column(rows->vals[i], rows->tupdesc, 2, INT8OID, NULL));
+			before.created = DatumGetTimestampTz(result_column(rows->vals[i], rows->tupdesc, 3, TIMESTAMPTZOID,
+															   NULL));
 			modified = DatumGetTimestampTz(result_column(rows->vals[i], rows->tupdesc, 4, TIMESTAMPTZOID,
 														 NULL));
 			if (binding->layout.tenant != NULL)
 				nest_level = tenant_select(SPI_getvalue(rows->vals[i], rows->tupdesc, 6));
 			append(binding, result_column(rows->vals[i], rows->tupdesc, 5, binding->id_type, NULL),
-				   next_version(DatumGetInt64(result_column(rows->vals[i], rows->tupdesc, 2, INT8OID,
-															NULL))),
-				   document_from_jsonb(document), NULL, Max(GetCurrentTimestamp(), modified + 1), NULL);
+				   next_version(before.version), &before, NULL, Max(GetCurrentTimestamp(), modified + 1), NULL);
 			if (binding->layout.tenant != NULL)
 				AtEOXact_GUC(true, nest_level);
 			MemoryContextSwitchTo(old);

@@ -88,7 +88,7 @@ typedef struct FixedColumn
 	const char *name;
 	const char *sql;
 	const char *comment;
-}			FixedColumn;
+} FixedColumn;
 
 static List *
 add_fixed(List *columns, const char *name, const char *sql, const char *comment)

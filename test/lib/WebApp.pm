@@ -1,8 +1,9 @@
-# The web app of examples/express before a node of a test, and requests to it by
-# curl.
+# The web app of examples/express before a node of a test, or another one, and
+# requests to it by curl.
 #
 #   WebApp->skip_without;                    # skips the test where it cannot run
 #   my $app = WebApp->new($node);            # the database userstore, set up and served
+#   my $app = WebApp->serve($port, qr/^listening .*\n/m, 'node', ...);    # any other
 #   my $answer = $app->request('GET', '/scim/v2/Users');
 #   is($answer->{status}, 200);
 #
@@ -50,8 +51,8 @@ sub skip_without
 sub new
 {
 	my ($class, $node, %environment) = @_;
-	my $self = bless { node => $node, port => PostgreSQL::Test::Cluster::get_free_port() }, $class;
-	my $url = "http://localhost:$self->{port}";
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	my $url = "http://localhost:$port";
 	my $tokens = encode_json(
 		{   $admin => { role => 'people_admin', client => 'directory' },
 			$other => { role => 'people_admin', client => 'other' },
@@ -60,16 +61,23 @@ sub new
 	PostgreSQL::Test::Utils::run_log([ 'psql', '-Xqo', '/dev/null', '-d' => $node->connstr('userstore'), '-v' => "base_url=$url", '-f' => "$home/setup.sql" ])
 	  or die 'setup.sql failed';
 	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'userstore', PGUSER => 'people_web',
-		TOKENS => $tokens, PORT => $self->{port}, HOST => '127.0.0.1', %environment);
-	$self->{url} = $url;
-	$self->{out} = '';
-	$self->{run} = IPC::Run::start([ 'node', "$home/server.js" ], '<', \undef, '>&', \$self->{out});
+		TOKENS => $tokens, PORT => $port, HOST => '127.0.0.1', %environment);
+	return $class->serve($port, qr/^listening .*\n/m, 'node', "$home/server.js");
+}
+
+# serve(PORT, READY, COMMAND...): READY is what it prints when it can be asked
+sub serve
+{
+	my ($class, $port, $ready, @command) = @_;
+	my $self = bless { port => $port, url => "http://localhost:$port", out => '' }, $class;
+
+	$self->{run} = IPC::Run::start(\@command, '<', \undef, '>&', \$self->{out});
 	$self->{pid} = $self->{run}{KIDS}[0]{PID};
 	$running{ $self->{pid} } = 1;
 	for (1 .. 300)
 	{
 		$self->{run}->pump_nb;
-		return $self if $self->{out} =~ s/^listening .*\n//m;
+		return $self if $self->{out} =~ s/$ready//;
 		last if !$self->{run}->pumpable;
 		sleep 0.1;
 	}

@@ -68,6 +68,9 @@ sub statements
 query(q{SELECT userstore.users_bulk_put('people', bodies(10000))});
 is(query(q{SELECT count(*) FROM people WHERE version = 1}), '10000', 'ten thousand users are there');
 
+# Of users of version 1, history is asked what it knows: see below.
+query(q{SELECT userstore.users_bulk_put('people', bodies(10000, n => 1))});
+
 sub compare_statements
 {
 	my ($what, $few, $many) = @_;
@@ -102,6 +105,8 @@ foreach my $function (qw(put patch))
 		map { [ "userstore.users_bulk_$function('people', bodies($_, 1, n => 5))",
 			"SELECT userstore.users_bulk_$function('people', bodies($_, 1, n => 5));" ] } 10, 10000);
 }
+compare_statements('changes users of version 1', map { [ "userstore.users_bulk_put('people', bodies($_, 1, 'first $_', n => 5))",
+	"SELECT userstore.users_bulk_put('people', bodies($_, 1, 'first $_'));" ] } 10, 10000);
 compare_statements('creates', map { [ "userstore.users_bulk_put('people', bodies($_, 1, 'new $_'))" ] } 10, 10000);
 compare_statements('creates and then changes', map { [ "userstore.users_bulk_put('people', bodies($_, 2, 'newer $_'))" ] } 10, 8000);
 compare_statements('creates and changes', map { [ "userstore.users_bulk_put('people', bodies($_, 1, 'newest $_') || bodies($_, 1, n => $_))" ] } 10, 8000);

@@ -13,15 +13,21 @@
 #include "utils/json.h"
 #include "utils/numeric.h"
 
+#include "core/scim/path.h"
 #include "core/update/update.h"
 
 static void compare_members(const AttributeSet *set, const Attribute *parent,
 							JsonbValue *before, JsonbValue *after, List **changes);
 
 static void
-changed(List **changes, char *path)
+changed(List **changes, char *path, JsonbValue *before, JsonbValue *after)
 {
-	*changes = lappend(*changes, path);
+	Change	   *change = palloc(sizeof(Change));
+
+	change->path = path;
+	change->before = before;
+	change->after = after;
+	*changes = lappend(*changes, change);
 }
 
 /* A name that stands in a path without being taken for something else. */
@@ -66,7 +72,7 @@ compare_any(char *path, JsonbValue *before, JsonbValue *after, List **changes)
 		(before != NULL && is_empty_object(before)) ||
 		(after != NULL && is_empty_object(after)))
 	{
-		changed(changes, path);
+		changed(changes, path, before, after);
 		return;
 	}
 	if (before != NULL)
@@ -92,14 +98,14 @@ compare_any(char *path, JsonbValue *before, JsonbValue *after, List **changes)
 	}
 }
 
-/* path[key eq "value"] */
+/* list[name eq "key"] */
 static char *
-item_path(const Attribute *attribute, JsonbValue *key)
+item_path(const char *list, const char *name, JsonbValue *key)
 {
 	StringInfoData path;
 
 	initStringInfo(&path);
-	appendStringInfo(&path, "%s[%s eq ", attribute->path, attribute->key->name);
+	appendStringInfo(&path, "%s[%s eq ", list, name);
 	if (key->type == jbvString)
 		escape_json(&path, document_cstring(key));
 	else if (key->type == jbvNumeric)
@@ -157,25 +163,27 @@ compare_keyed(const Attribute *attribute, JsonbValue *before, JsonbValue *after,
 			JsonbValue *item = &before->val.array.elems[i];
 			JsonbValue *key = document_find(item, attribute->key->name,
 											attribute->key->name_len);
+			JsonbValue *other;
 
 			CHECK_FOR_INTERRUPTS();
-			if (!document_equal(item, item_with_key(attribute, after, key)))
-				changed(changes, item_path(attribute, key));
+			other = item_with_key(attribute, after, key);
+			if (!document_equal(item, other))
+				changed(changes, item_path(attribute->path, attribute->key->name, key), item, other);
 		}
 		for (int i = 0; after != NULL && i < after->val.array.nElems; i++)
 		{
-			JsonbValue *key = document_find(&after->val.array.elems[i],
-											attribute->key->name,
+			JsonbValue *item = &after->val.array.elems[i];
+			JsonbValue *key = document_find(item, attribute->key->name,
 											attribute->key->name_len);
 
 			CHECK_FOR_INTERRUPTS();
 			if (item_with_key(attribute, before, key) == NULL)
-				changed(changes, item_path(attribute, key));
+				changed(changes, item_path(attribute->path, attribute->key->name, key), NULL, item);
 		}
 	}
 	/* no keys to go by, or nothing but the order differs */
 	if (list_length(*changes) == known)
-		changed(changes, pstrdup(attribute->path));
+		changed(changes, pstrdup(attribute->path), before, after);
 }
 
 static bool
@@ -198,14 +206,14 @@ compare_attribute(const Attribute *attribute, JsonbValue *before, JsonbValue *af
 		compare_members(&attribute->subs, attribute, before, after, changes);
 		/* an empty object came or went */
 		if (list_length(*changes) == known)
-			changed(changes, pstrdup(attribute->path));
+			changed(changes, pstrdup(attribute->path), before, after);
 	}
 	else if (attribute->key != NULL)
 		compare_keyed(attribute, before, after, changes);
 	else if (attribute->type == TYPE_ANY && !attribute->multi_valued)
 		compare_any(pstrdup(attribute->path), before, after, changes);
 	else
-		changed(changes, pstrdup(attribute->path));
+		changed(changes, pstrdup(attribute->path), before, after);
 }
 
 static void
@@ -252,21 +260,96 @@ compare_members(const AttributeSet *set, const Attribute *parent, JsonbValue *be
 }
 
 static int
-compare_paths(const ListCell *a, const ListCell *b)
+compare_changes(const ListCell *a, const ListCell *b)
 {
-	return strcmp(lfirst(a), lfirst(b));
+	return strcmp(((Change *) lfirst(a))->path, ((Change *) lfirst(b))->path);
 }
 
 /*
- * The sorted paths (char *) in which two documents differ.  NULL stands for no
- * user: then all that the other one has differs.
+ * What differs between two documents (Change *), sorted by path.  NULL stands
+ * for no user: then all that the other one has differs.
  */
 List *
-changes_between(const Schema *schema, JsonbValue *before, JsonbValue *after)
+changes_with_values(const Schema *schema, JsonbValue *before, JsonbValue *after)
 {
 	List	   *changes = NIL;
 
 	compare_members(&schema->attributes, NULL, before, after, &changes);
-	list_sort(changes, compare_paths);
+	list_sort(changes, compare_changes);
 	return changes;
+}
+
+/*
+ * The same, the paths (char *) alone.
+ */
+List *
+changes_between(const Schema *schema, JsonbValue *before, JsonbValue *after)
+{
+	List	   *changes = changes_with_values(schema, before, after);
+	ListCell   *lc;
+
+	foreach(lc, changes)
+		lfirst(lc) = ((Change *) lfirst(lc))->path;
+	return changes;
+}
+
+/* The item of a list that a path ends with in brackets: see item_path(). */
+static JsonbValue *
+item_at(const Schema *schema, JsonbValue *document, const char *path)
+{
+	const char *bracket = strchr(path, '[');
+	const char *name_end = bracket != NULL ? strstr(bracket, " eq ") : NULL;
+	JsonbValue *array;
+	char	   *list;
+	char	   *name;
+
+	if (name_end == NULL)
+		return NULL;
+	list = pnstrdup(path, bracket - path);
+	name = pnstrdup(bracket + 1, name_end - bracket - 1);
+	array = changed_value(schema, document, list);
+	for (int i = 0; array != NULL && array->type == jbvArray && i < array->val.array.nElems; i++)
+	{
+		JsonbValue *item = &array->val.array.elems[i];
+		JsonbValue *key = document_member(item, name);
+
+		CHECK_FOR_INTERRUPTS();
+		if (key != NULL && IsAJsonbScalar(key) && strcmp(item_path(list, name, key), path) == 0)
+			return item;
+	}
+	return NULL;
+}
+
+/*
+ * The value in a document at a path that changes_between gave once, maybe under
+ * another schema; NULL when there is none.
+ */
+JsonbValue *
+changed_value(const Schema *schema, JsonbValue *document, const char *path)
+{
+	Attribute  *attribute = path_resolve(schema, path);
+	JsonbValue *value;
+
+	check_stack_depth();
+	if (document == NULL)
+		return NULL;
+	if (attribute != NULL)
+		return attribute_value(attribute_way(schema, attribute), document);
+	if (path[0] != '\0' && path[strlen(path) - 1] == ']' &&
+		(value = item_at(schema, document, path)) != NULL)
+		return value;
+	path = path_after_schema(schema, path, &attribute);
+	if (attribute != NULL)
+		document = document_find(document, attribute->name, attribute->name_len);
+	/* what no schema describes may have dots in its name */
+	while ((value = document_find(document, path, strlen(path))) == NULL && document != NULL)
+	{
+		int			len = strcspn(path, ".");
+
+		if (path[len] == '\0')
+			return NULL;
+		document = document_find(document, path, len);
+		path += len + 1;
+	}
+	return value;
 }

@@ -91,8 +91,19 @@ extern JsonbValue *adjust_document(Validation *validation, const Schema *schema,
 								   JsonbValue *planned, JsonbValue *given);
 
 /* changes.c */
+typedef struct Change
+{
+	char	   *path;			/* RFC 7644 section 3.10 */
+	JsonbValue *before;			/* NULL: it had none */
+	JsonbValue *after;
+} Change;
+
+extern List *changes_with_values(const Schema *schema, JsonbValue *before,
+								 JsonbValue *after);
 extern List *changes_between(const Schema *schema, JsonbValue *before,
 							 JsonbValue *after);
+extern JsonbValue *changed_value(const Schema *schema, JsonbValue *document,
+								 const char *path);
 
 /* value.c: for the kinds of update */
 extern SentMembers sent_members(Update *update, const AttributeSet *set,
