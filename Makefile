@@ -18,6 +18,7 @@ PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
 # documents that ship.
 SQL_PARTS = \
 	src/store/catalog.sql \
+	src/functions/values.sql \
 	src/schemas/schemas.sql \
 	src/api/profiles.sql \
 	src/store/define.sql \
@@ -33,6 +34,8 @@ SQL_PARTS = \
 	src/store/lookup.sql \
 	src/store/settings.sql \
 	src/store/computed.sql \
+	src/store/index.sql \
+	src/store/view.sql \
 	src/store/idempotency.sql \
 	src/functions/user.sql \
 	src/functions/bulk.sql \

@@ -38,6 +38,14 @@ ROLLBACK;
 SELECT userstore.user_get('app.people', 'a') - 'meta';
 SELECT userstore.user_patch('app.people', 'a', '{"user_name": "Bea"}') #> '{meta,version}';
 
+-- indexes of lists, and views, are made by its functions
+\set VERBOSITY terse
+SELECT userstore.users_index('app.other', 'tags');
+SELECT userstore.user_view_create('app.people', 'app.people_view');
+DROP EXTENSION userstore;
+\set VERBOSITY default
+SELECT userstore.users_index_drop('app.other', 'tags');
+DROP VIEW app.people_view, app.people_view_user_custom_fields;
 -- dropped
 DROP EXTENSION userstore;
 SELECT oid::regclass FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind = 'r' ORDER BY oid::regclass::text COLLATE "C";

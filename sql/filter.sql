@@ -174,6 +174,11 @@ SELECT * FROM found('userName eq null', 'userName ne null', 'userName eq ""', 'n
 SELECT * FROM found('userName ne "x"', 'count ne 0', 'active ne false', 'name.familyName ne "y"', 'emails.value ne "z"', 'hired ne "2026-01-31T12:00:00Z"');
 SELECT * FROM found('userName lt "a"', 'count lt 1', 'not (count lt 1)', 'userName co ""', 'userName gt null', 'userName co null', 'count ge null');
 
+-- a list where the schema has a single value: of another type, so nothing but "ne" is true of it
+DELETE FROM things;
+INSERT INTO things (id, document) VALUES ('list', '{"userName": ["Ann"], "name": [{"familyName": "Lee"}], "count": [5], "emails": {"value": "x"}, "extra": [{"k": [1]}]}');
+SELECT * FROM found('userName eq "ann"', 'userName ne "ann"', 'userName pr', 'not (userName eq "ann")', 'userName eq null', 'name.familyName eq "lee"', 'name[familyName eq "lee"]', 'name.familyName ne "x"', 'count eq 5', 'emails.value eq "x"', 'emails[value eq "x"]', 'extra.k eq 1');
+
 --
 -- Combining
 --
@@ -284,7 +289,7 @@ END $$;
 SELECT f, ask(f) FROM unnest(ARRAY['userName eq "ANN"', 'userName eq', 'userName eq "ANN"', 'nobody pr', 'userName eq "bob"', 'nobody pr', 'userName eq "ANN"']) WITH ORDINALITY AS u(f, n) ORDER BY n;
 -- NULL asks for nothing
 SELECT user_matches('things', NULL, 'userName pr'), user_matches('things', '{}', NULL), user_matches(NULL, '{}', 'userName pr');
--- what is no document of a user
+-- what is no document of a user has no attributes
 SELECT user_matches('things', '[]', 'userName pr'), user_matches('things', '"x"', 'userName ne "x"'), user_matches('things', '[{"userName": "x"}]', 'userName eq "x"');
 -- a table that is none of ours
 CREATE TABLE other (id text, document jsonb);

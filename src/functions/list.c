@@ -3,23 +3,22 @@
  *	  users_list: the users that match a filter, page by page (RFC 7644 section
  *	  3.4.2).
  *
- * PostgreSQL finds the rows and sorts them, by the index of a unique attribute
- * where the filter says what that is equal to; the filter is evaluated here.
+ * PostgreSQL finds the rows and sorts them, by the indexes of attributes that
+ * the filter speaks of; the filter is evaluated here.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
 
 #include "core/errors.h"
 #include "core/scim/common.h"
 #include "core/scim/filter.h"
 #include "core/scim/path.h"
 #include "functions/functions.h"
+#include "store/index.h"
 
 PG_FUNCTION_INFO_V1(users_list);
 
@@ -41,9 +40,10 @@ typedef struct Listing
 	Filter	   *filter;			/* or NULL: all users */
 	Selection	selection;
 	char	   *order;			/* of SQL */
-	char	   *condition;		/* of SQL, with a parameter, or "" */
-	Oid			parameter_type;
-	Datum		parameter;
+	StringInfoData condition;	/* of SQL, with parameters, or "" */
+	int			nconditions;
+	Oid			parameter_types[MAX_INDEX_CONDITIONS];
+	Datum		parameters[MAX_INDEX_CONDITIONS];
 	ListPage	page;
 	int64		found;			/* users who match, so far */
 	MemoryContext row;			/* for one row */
@@ -53,7 +53,7 @@ typedef struct Listing
  * What to list
  */
 
-/* Where the filter says what the attribute of a path is equal to, or NULL. */
+/* Where the filter says which string or number the attribute of a path is, or NULL. */
 static const Filter *
 find_equality(const Filter *filter, const char *path)
 {
@@ -70,63 +70,76 @@ find_equality(const Filter *filter, const char *path)
 		}
 	}
 	if (filter->type == FILTER_COMPARE && filter->op == OPERATOR_EQ && filter->attribute != NULL &&
-		strcmp(filter->attribute->path, path) == 0 && filter->value->type != jbvNull)
+		filter->attribute->type != TYPE_DATE_TIME && strcmp(filter->attribute->path, path) == 0 &&
+		(filter->value->type == jbvString || filter->value->type == jbvNumeric))
 		return filter;
 	return NULL;
 }
 
 static void
-look_up(Listing *listing, const char *expression, Oid type, Datum value)
+add_condition(Listing *listing, const char *expression, const char *operator, Oid type, Datum value)
 {
-	listing->condition = psprintf("%s OPERATOR(pg_catalog.=) $1", expression);
-	listing->parameter_type = type;
-	listing->parameter = value;
+	int			number = listing->nconditions++;
+
+	appendStringInfo(&listing->condition, "%s%s OPERATOR(pg_catalog.%s) $%d",
+					 number == 0 ? "" : " AND ", expression, operator, number + 1);
+	listing->parameter_types[number] = type;
+	listing->parameters[number] = value;
 }
 
-/* Let an index find the only user who can match. */
+/*
+ * Of a partitioned table, claims tell who has a value; whom the caller sees is
+ * still for the query to say.
+ */
 static void
-use_index(Listing *listing)
+use_claim(Listing *listing)
+{
+	ListCell   *lc;
+
+	foreach(lc, listing->table->unique_indexes)
+	{
+		UniqueIndex *index = lfirst(lc);
+		const Filter *equality = index->is_claimed ? find_equality(listing->filter, index->path) : NULL;
+		char	   *key = equality == NULL ? NULL :
+		unique_key(index->type, equality->attribute->case_exact, equality->value);
+		Holder	   *holder;
+
+		if (key == NULL || set_holders(listing->table, index, list_make1(key), &holder) == 0)
+			continue;
+		add_condition(listing, listing->table->layout.id_sql, "=", listing->table->id_type,
+					  holder->id);
+		return;
+	}
+}
+
+/* Let indexes find the users who can match. */
+static void
+use_indexes(Listing *listing)
 {
 	const Filter *equality;
 	ListCell   *lc;
 	Datum		id;
 
-	listing->condition = "";
+	initStringInfo(&listing->condition);
 	if (listing->filter == NULL)
 		return;
 	equality = find_equality(listing->filter, "id");
 	if (equality != NULL && equality->value->type == jbvString &&
 		binding_find_id(listing->table, document_cstring(equality->value), &id))
 	{
-		look_up(listing, listing->table->layout.id_sql, listing->table->id_type, id);
+		add_condition(listing, listing->table->layout.id_sql, "=", listing->table->id_type, id);
 		return;
 	}
-	foreach(lc, listing->table->unique_indexes)
+	foreach(lc, index_conditions(listing->table, listing->api, listing->filter))
 	{
-		UniqueIndex *index = lfirst(lc);
-		char	   *key;
+		IndexCondition *condition = lfirst(lc);
 
-		equality = index->column != NULL || index->is_claimed ?
-			find_equality(listing->filter, index->path) : NULL;
-		if (equality == NULL)
-			continue;
-		key = unique_key(index->type, equality->attribute->case_exact, equality->value);
-		if (key == NULL)
-			continue;
-		if (index->is_claimed)
-		{
-			Holder	   *holder;
-
-			/* whom the caller sees is still for the query to say */
-			if (set_holders(listing->table, index, list_make1(key), &holder) > 0)
-				look_up(listing, listing->table->layout.id_sql, listing->table->id_type, holder->id);
-			return;
-		}
-		look_up(listing, psprintf("u.%s", quote_identifier(index->column)), index->type, index->type == NUMERICOID ?
-				DirectFunctionCall3(numeric_in, CStringGetDatum(key), ObjectIdGetDatum(InvalidOid),
-									Int32GetDatum(-1)) : CStringGetTextDatum(key));
-		return;
+		if (binding_may_read(listing->table, condition->column))
+			add_condition(listing, psprintf("u.%s", quote_identifier(condition->column)),
+						  condition->operator, condition->type, condition->value);
 	}
+	if (listing->nconditions == 0)
+		use_claim(listing);
 }
 
 static void
@@ -307,7 +320,6 @@ static void
 go_through(Listing *listing)
 {
 	MemoryContext context = CurrentMemoryContext;
-	bool		has_parameter = listing->condition[0] != '\0';
 	ListPage   *page = &listing->page;
 	const Layout *layout = &listing->table->layout;
 	StringInfoData query;
@@ -318,16 +330,16 @@ go_through(Listing *listing)
 	appendStringInfo(&query, "SELECT %s, %s, %s, %s, %s FROM %s WHERE %s%s ORDER BY %s",
 					 layout->document_sql, layout->version_sql, layout->created_sql,
 					 layout->modified_sql, layout->id_sql, layout->from_sql,
-					 has_parameter ? listing->condition : "true", tenant_condition(layout, "u"),
-					 listing->order);
+					 listing->nconditions > 0 ? listing->condition.data : "true",
+					 tenant_condition(layout, "u"), listing->order);
 	/* one more than the page has tells whether there are more */
 	if (listing->filter == NULL)
 		appendStringInfo(&query, " OFFSET " INT64_FORMAT " LIMIT " INT64_FORMAT, page->start - 1,
 						 page->limit + 1);
-	plan = SPI_prepare(query.data, has_parameter ? 1 : 0, &listing->parameter_type);
+	plan = SPI_prepare(query.data, listing->nconditions, listing->parameter_types);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s: %s", SPI_result_code_string(SPI_result), query.data);	/* can't happen */
-	portal = SPI_cursor_open(NULL, plan, &listing->parameter, NULL, true);
+	portal = SPI_cursor_open(NULL, plan, listing->parameters, NULL, true);
 	/* of all users, those before the page are passed over by PostgreSQL */
 	if (listing->filter == NULL)
 		listing->found = page->start - 1;
@@ -375,7 +387,7 @@ list_users(const ListCall *call)
 		listing.filter = listing.shape->read_filter(profile, request->filter);
 		filter_bind(listing.filter, listing.api->schema, common_schema(), NULL);
 	}
-	use_index(&listing);
+	use_indexes(&listing);
 	set_order(&listing, request->sort_keys);
 	select_shown(&listing.selection, listing.api->schema, &request->shown);
 	listing.page.start = Max(request->start, 1);

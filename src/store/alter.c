@@ -64,7 +64,7 @@ rename_in_layout(JsonbValue *layout, const char *from, const char *to)
 
 /* With a column, that of the tables which inherit it is renamed. */
 static void
-follow_renaming(const RenameStmt * command)
+follow_renaming(const RenameStmt *command)
 {
 	Oid			relid = RangeVarGetRelid(command->relation, NoLock, true);
 	List	   *relids;

@@ -423,6 +423,9 @@ has_judging_column(Binding *binding, Relation relation)
 
 			is_ours |= unique->column != NULL && strcmp(NameStr(column->attname), unique->column) == 0;
 		}
+		document_foreach(pair, binding->indexed)
+			is_ours |= document_is_string(&pair->value, NameStr(column->attname)) &&
+			column->attgenerated != '\0' && !column->attnotnull;
 		if ((column->attnotnull || column->attgenerated != '\0') && !column->attisdropped && !is_ours)
 			return true;
 	}
@@ -622,6 +625,7 @@ load_binding(Oid users, bool must_be)
 	if (binding->is_attached)
 		layout_load_columns(&binding->layout, users, binding_api(binding, NULL)->schema,
 							registration.layout);
+	binding->indexed = catalog_indexes(users);
 	find_constraints(binding, relation, registration.unique_columns);
 	if (binding->is_attached)
 		note_own_constraints(binding, relation);
@@ -749,7 +753,7 @@ binding_api(Binding *binding, const char *name)
 	context = AllocSetContextCreate(CurrentMemoryContext, "userstore api",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
-	api = palloc(sizeof(BoundApi));
+	api = palloc0(sizeof(BoundApi));
 	api->profile = catalog_profile(name);
 	default_profile = strcmp(name, binding->default_api) == 0 ? api->profile :
 		catalog_profile(binding->default_api);
@@ -985,6 +989,15 @@ binding_require_password(Binding *binding, AclMode mode)
 		if ((mode & bit) != 0)
 			require_privilege(binding, bit, &touched);
 	}
+}
+
+/* May the caller read a column? */
+bool
+binding_may_read(Binding *binding, const char *column)
+{
+	return pg_class_aclcheck(binding->users, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		pg_attribute_aclcheck(binding->users, get_attnum(binding->users, column), GetUserId(),
+							  ACL_SELECT) == ACLCHECK_OK;
 }
 
 /* May row security hide users from the caller? */

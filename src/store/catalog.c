@@ -41,6 +41,8 @@ static const char *const catalog_names[CATALOG_COUNT] = {
 	[CATALOG_ATTRIBUTE_LOOKUP] = "attribute_lookup",
 	[CATALOG_TENANT_GRANT] = "tenant_grant",
 	[CATALOG_ATTRIBUTE_COMPUTED] = "attribute_computed",
+	[CATALOG_ATTRIBUTE_INDEX] = "attribute_index",
+	[CATALOG_USER_VIEW] = "user_view",
 	[CATALOG_ERA] = "era",
 };
 
@@ -540,6 +542,36 @@ catalog_lookups(Oid users)
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
 	return lookups;
+}
+
+/*
+ * The indexed attributes of a user table: an object that maps their paths to
+ * columns.
+ */
+JsonbValue *
+catalog_indexes(Oid users)
+{
+	Relation	relation = table_open(catalog_relid(CATALOG_ATTRIBUTE_INDEX), AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(relation);
+	JsonbValue *indexes = document_new_object();
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_attribute_index_users, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(users));
+	scan = systable_beginscan(relation, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		char	   *path = TextDatumGetCString(heap_getattr(tuple, Anum_attribute_index_path, desc, &isnull));
+		Name		column = DatumGetName(heap_getattr(tuple, Anum_attribute_index_column_name, desc, &isnull));
+
+		document_append(indexes, path, strlen(path), document_string(pstrdup(NameStr(*column))));
+	}
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return indexes;
 }
 
 /*

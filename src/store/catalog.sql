@@ -227,7 +227,7 @@ CREATE TRIGGER catalog_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON u
 CREATE FUNCTION userstore.registration_guard() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.registration_guard() IS
-	'trigger of userstore.user_table, attribute_lookup, attribute_computed and tenant_grant: only who owns a table and its companions may register them, say what its attributes are or grant its tenants';
+	'trigger of userstore.user_table, attribute_lookup, attribute_computed, tenant_grant, attribute_index and user_view: only who owns a table and its companions may register them, say what its attributes are, grant its tenants, or register indexes and views';
 
 CREATE TRIGGER registration_guard BEFORE INSERT ON userstore.user_table
 	FOR EACH ROW EXECUTE FUNCTION userstore.registration_guard();

@@ -9,6 +9,7 @@
 #include "access/relation.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
@@ -110,6 +111,23 @@ drop_companion(Oid relid, bool cascade)
 	become_caller_again(&saved);
 }
 
+/* Views are gone: so is what is known of them, and of those that belong to them. */
+static void
+forget_views(List *dropped)
+{
+	Oid			types[1] = {REGCLASSARRAYOID};
+	Datum	   *elems = palloc(sizeof(Datum) * list_length(dropped));
+	Datum		values[1];
+	ListCell   *lc;
+
+	foreach(lc, dropped)
+		elems[foreach_current_index(lc)] = ObjectIdGetDatum(lfirst_oid(lc));
+	values[0] = PointerGetDatum(construct_array(elems, list_length(dropped), REGCLASSOID,
+												sizeof(Oid), true, TYPALIGN_INT));
+	(void) catalog_execute("DELETE FROM userstore.user_view WHERE view OPERATOR(pg_catalog.=) ANY ($1)"
+						   " OR main OPERATOR(pg_catalog.=) ANY ($1)", 1, types, values, NULL);
+}
+
 static bool
 is_cascade(Node *command)
 {
@@ -139,7 +157,7 @@ user_table_dropped(PG_FUNCTION_ARGS)
 	SPI_connect();
 	if (SPI_execute("SELECT o.objid, o.objsubid FROM pg_catalog.pg_event_trigger_dropped_objects() o"
 					" WHERE o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
-					" AND o.object_type OPERATOR(pg_catalog.=) ANY ('{table,table column}')",
+					" AND o.object_type OPERATOR(pg_catalog.=) ANY ('{table,table column,view}')",
 					false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "reading the dropped objects failed");	/* can't happen */
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -156,6 +174,7 @@ user_table_dropped(PG_FUNCTION_ARGS)
 	}
 	if (dropped != NIL || narrowed != NIL)
 	{
+		forget_views(dropped);
 		foreach(lc, catalog_registrations())
 		{
 			Registration *registration = lfirst(lc);

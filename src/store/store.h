@@ -33,6 +33,8 @@ typedef enum Catalog
 	CATALOG_ATTRIBUTE_LOOKUP,
 	CATALOG_TENANT_GRANT,
 	CATALOG_ATTRIBUTE_COMPUTED,
+	CATALOG_ATTRIBUTE_INDEX,
+	CATALOG_USER_VIEW,
 	CATALOG_ERA
 } Catalog;
 #define CATALOG_COUNT	(CATALOG_ERA + 1)
@@ -81,6 +83,22 @@ enum
 	Anum_attribute_computed_function
 };
 
+/* Columns of userstore.attribute_index. */
+enum
+{
+	Anum_attribute_index_users = 1,
+	Anum_attribute_index_path,
+	Anum_attribute_index_column_name
+};
+
+/* Columns of userstore.user_view. */
+enum
+{
+	Anum_user_view_view = 1,
+	Anum_user_view_users,
+	Anum_user_view_main
+};
+
 /* A row of userstore.user_table. */
 typedef struct Registration
 {
@@ -126,6 +144,7 @@ extern List *catalog_registrations(void);
 extern bool catalog_registration_of(Oid relid, Registration *registration);
 extern JsonbValue *catalog_lookups(Oid users);
 extern JsonbValue *catalog_computed(Oid users);
+extern JsonbValue *catalog_indexes(Oid users);
 extern int	catalog_era(void);
 extern int	catalog_present_era(void);
 extern int64 catalog_era_system(int era);
@@ -270,6 +289,8 @@ typedef struct BoundApi
 	const Profile *profile;
 	const Schema *schema;
 	List	   *computed;		/* see computed.c */
+	List	   *index_columns;	/* see condition.c */
+	bool		has_index_columns;	/* they have been looked for */
 } BoundApi;
 
 /*
@@ -311,6 +332,7 @@ struct Binding
 	List	   *indexes;		/* OIDs, with those of partitions: what is
 								 * known of them is cached too */
 	List	   *unique_indexes; /* of UniqueIndex * */
+	JsonbValue *indexed;		/* attribute path → column that finds users */
 	List	   *constraints;	/* of JudgingConstraint * */
 	char	   *primary_key;	/* name of its constraint */
 	bool		changes_rows;	/* what is written may be made another row */
@@ -379,6 +401,7 @@ extern char *binding_id_to_text(Binding *binding, Datum id);
 extern bool binding_generate_id(Binding *binding, Datum *id);
 extern void binding_require_privileges(Binding *binding, AclMode mode);
 extern void binding_require_password(Binding *binding, AclMode mode);
+extern bool binding_may_read(Binding *binding, const char *column);
 extern bool binding_hides_rows(Binding *binding);
 extern bool is_our_trigger(const Trigger *trigger);
 extern bool binding_may_refuse_insert(Binding *binding);
@@ -423,10 +446,21 @@ extern void register_table(Oid users, const char *api, List *schemas,
 						   int partitions, bool adopts);
 extern char *password_function_argument(FunctionCallInfo fcinfo, int arg);
 extern List *schemas_argument(FunctionCallInfo fcinfo, int arg, const char *api);
+extern void require_own_table(Oid users, Registration *registration);
+extern void require_registration(Oid users, Registration *registration);
+
+/*
+ * generated.c
+ */
+extern char *snake_name(const char *path);
+extern char *attribute_column(const char *prefix, const char *path, int number);
+extern int	begin_plain_names(void);
+extern bool column_is_generated(Oid users, AttrNumber number, Oid type, const char *expression);
 
 /*
  * unique.c
  */
+extern Oid	unique_column_type(const Attribute *attribute);
 extern char *unique_comparison(const Schema *schema, const Attribute *attribute);
 extern JsonbValue *sync_unique_columns(Oid users, const char *tenant, List *schema_ids,
 									   const char *api, JsonbValue *known);

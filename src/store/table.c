@@ -25,7 +25,7 @@
 #include "utils/varlena.h"
 
 #include "core/errors.h"
-#include "store/store.h"
+#include "store/index.h"
 
 PG_FUNCTION_INFO_V1(user_table_create);
 PG_FUNCTION_INFO_V1(user_table_detach);
@@ -782,7 +782,11 @@ is_user_table_layout(Oid users, const char **missing)
 	return *missing == NULL;
 }
 
-static void
+/*
+ * The registration of a table that is to be changed, whose owner the caller must
+ * be; nobody else may write until the transaction ends.
+ */
+void
 require_registration(Oid users, Registration *registration)
 {
 	require_table_owner(users);
@@ -840,6 +844,8 @@ user_table_refresh(PG_FUNCTION_ARGS)
 	values[1] = JsonbPGetDatum(document_to_jsonb(unique_columns));
 	(void) catalog_execute("UPDATE userstore.user_table SET unique_columns = $2"
 						   " WHERE users OPERATOR(pg_catalog.=) $1", 2, types, values, NULL);
+	CommandCounterIncrement();
+	sync_indexes(registration.users);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -859,11 +865,11 @@ owner_of(Oid relid)
 }
 
 /*
- * Row trigger on the registrations, lookup lists and computed attributes.  The owner of a database
- * may insert them, to restore a dump; but what registrations name is dropped
- * when somebody drops the user table, and lists decide what its users may have,
- * so it has to be the inserter's own.  Our functions insert as the catalog's
- * owner, after checks of their own.
+ * Row trigger on the registrations, lookup lists and all else that is known of a
+ * table.  The owner of a database may insert them, to restore a dump; but what
+ * registrations name is dropped when somebody drops the user table, and lists
+ * decide what its users may have, so it has to be the inserter's own.  Our
+ * functions insert as the catalog's owner, after checks of their own.
  */
 Datum
 registration_guard(PG_FUNCTION_ARGS)
@@ -871,6 +877,9 @@ registration_guard(PG_FUNCTION_ARGS)
 	static const AttrNumber user_table_relations[] = {
 		Anum_user_table_users, Anum_user_table_history, Anum_user_table_idempotency,
 		Anum_user_table_state, Anum_user_table_claims, InvalidAttrNumber
+	};
+	static const AttrNumber view_relations[] = {
+		Anum_user_view_view, Anum_user_view_users, Anum_user_view_main, InvalidAttrNumber
 	};
 	static const AttrNumber other_relations[] = {Anum_attribute_lookup_users, InvalidAttrNumber};
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
@@ -883,12 +892,15 @@ registration_guard(PG_FUNCTION_ARGS)
 		((catalog = RelationGetRelid(trigger->tg_relation)) != catalog_relid(CATALOG_USER_TABLE) &&
 		 catalog != catalog_relid(CATALOG_ATTRIBUTE_LOOKUP) &&
 		 catalog != catalog_relid(CATALOG_ATTRIBUTE_COMPUTED) &&
-		 catalog != catalog_relid(CATALOG_TENANT_GRANT)))
+		 catalog != catalog_relid(CATALOG_TENANT_GRANT) &&
+		 catalog != catalog_relid(CATALOG_ATTRIBUTE_INDEX) &&
+		 catalog != catalog_relid(CATALOG_USER_VIEW)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"registration_guard\" was not called as a trigger of a table of userstore")));
 	desc = RelationGetDescr(trigger->tg_relation);
-	relations = catalog == catalog_relid(CATALOG_USER_TABLE) ? user_table_relations : other_relations;
+	relations = catalog == catalog_relid(CATALOG_USER_TABLE) ? user_table_relations :
+		catalog == catalog_relid(CATALOG_USER_VIEW) ? view_relations : other_relations;
 	for (; *relations != InvalidAttrNumber; relations++)
 	{
 		bool		isnull;

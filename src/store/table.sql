@@ -14,4 +14,4 @@ COMMENT ON FUNCTION userstore.user_table_detach(regclass) IS
 CREATE FUNCTION userstore.user_table_refresh(users regclass) RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION userstore.user_table_refresh(regclass) IS
-	'gives a user table the columns and constraints of attributes that its schemas now call unique, takes away those of attributes that no longer are, and adds the column for passwords when there now is one; locks and rewrites the table; for the table''s owner';
+	'gives a user table the columns and constraints of attributes that its schemas now call unique, takes away those of attributes that no longer are, makes the indexes of users_index anew where attributes are compared otherwise now, and adds the column for passwords when there now is one; locks and rewrites the table; for the table''s owner';

@@ -20,6 +20,9 @@ my $everything = q{
 	UNION ALL SELECT 'table', to_jsonb(t) FROM userstore.user_table t
 	UNION ALL SELECT 'lookup', to_jsonb(l) FROM userstore.attribute_lookup l
 	UNION ALL SELECT 'computed', to_jsonb(c) FROM userstore.attribute_computed c
+	UNION ALL SELECT 'index', to_jsonb(i) FROM userstore.attribute_index i
+	UNION ALL SELECT 'view', to_jsonb(v) FROM userstore.user_view v
+	UNION ALL SELECT 'shown', to_jsonb(v) FROM app.people_view v
 	UNION ALL SELECT 'profile', to_jsonb(p) - CASE WHEN p.shipped THEN '{owner,defined_at}' ELSE '{}'::text[] END
 		FROM userstore.api_profile p
 	UNION ALL SELECT 'schema', to_jsonb(s) - CASE WHEN s.shipped THEN '{owner,defined_at}' ELSE '{}'::text[] END
@@ -42,6 +45,8 @@ $old->safe_psql('userstore', q{
 	SELECT userstore.api_profile_define('mine', '{"schemas": ["urn:example:dump"], "put_creates": true}');
 	SELECT userstore.user_table_create('app.people', api => 'mine');
 	SELECT userstore.attribute_lookup_define('app.people', 'status', '[{"value": 1, "displayValue": "One"}]');
+	SELECT userstore.users_index('app.people', a) FROM unnest('{roles,status.value}'::text[]) a;
+	SELECT userstore.user_view_create('app.people', 'app.people_view');
 	SELECT userstore.user_table_create('app.numbers', id_type => 'bigint');
 	SELECT userstore.user_create('app.numbers', '{"n": 1}');
 	CREATE FUNCTION app.hash(password text, hash text) RETURNS text LANGUAGE sql AS
@@ -71,7 +76,7 @@ $old->safe_psql('userstore', q{
 	SELECT userstore.user_delete('app.people', 'u3');
 });
 my $before = $old->safe_psql('userstore', $everything);
-like($before, qr/^computed\|.*^history\|.*^key\|.*^lookup\|.*^member\|.*^member key\|.*^number\|.*^profile\|.*^schema\|.*^table\|.*^user\|/ms,
+like($before, qr/^computed\|.*^history\|.*^index\|.*^key\|.*^lookup\|.*^member\|.*^member key\|.*^number\|.*^profile\|.*^schema\|.*^shown\|.*^table\|.*^user\|.*^view\|/ms,
 	'there is something of each kind to dump');
 
 my $dump = "$PostgreSQL::Test::Utils::tmp_check/dump";
@@ -150,6 +155,12 @@ sub goes_on
 	like($out, qr/^Bob$/m, "$database: functions see what is written");
 	like($out, qr/^\["blue", "red"\]$/m, "$database: and compute what is shown");
 	like($out, qr/"members" .*"version": 1, "operation": "/, "$database: and changes are told");
+	like($new->safe_psql($database, q{SET enable_seqscan = off;
+		EXPLAIN SELECT FROM app.people WHERE userstore.user_matches('app.people', document, 'roles eq "é"')}),
+		qr/people_index_roles_idx/, "$database: indexes find users");
+	$new->safe_psql($database, q{SELECT userstore.user_view_refresh('app.people')});
+	is($new->safe_psql($database, q{SELECT login FROM app.people_view JOIN app.people_view_roles USING (id) WHERE value = '"' AND id = 'u1'}), 'Login 1',
+		"$database: and views show them");
 	return;
 }
 
@@ -189,6 +200,8 @@ $new->safe_psql('postgres', 'CREATE DATABASE tables');
 $new->safe_psql('tables', q{CREATE EXTENSION userstore; CREATE SCHEMA app AUTHORIZATION keeper;
 	GRANT USAGE ON SCHEMA app TO clerk});
 restore_sql('tables', "$dump.tables");
+like($new->safe_psql('tables', q{SELECT userstore.attribute_values(document, '{roles}', true) = index_roles FROM app.people WHERE id = 'u1'}), qr/^t$/,
+	'tables: generated columns are computed again');
 my $oids = q{SELECT string_agg(oid::text, ' ' ORDER BY oid) FROM pg_class WHERE relnamespace = 'app'::regnamespace};
 my $stood = $new->safe_psql('tables', $oids);
 is($new->safe_psql('tables', q{

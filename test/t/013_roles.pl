@@ -92,6 +92,10 @@ my %calls = (
 	q{userstore.user_password_verify('app.secrets', 'nobody', 'x')} => '42501: permission denied for table secrets',
 	q{userstore.user_patch('app.secrets', 'ann', '{"password": "x"}')} => '42501: permission denied for table secrets',
 	q{userstore.idempotency_purge('app.people')} => $not_owner,
+	q{userstore.users_index('app.people', 'a')} => $not_owner,
+	q{userstore.users_index_drop('app.people', 'a')} => $not_owner,
+	q{userstore.user_view_create('app.people', 'v')} => $not_owner,
+	q{userstore.user_view_refresh('app.people')} => $not_owner,
 	q{userstore.user_erase('app.people', 'ann')} => $not_owner,
 	q{userstore.user_erase('app.people', 'nobody')} => $not_owner,
 	q{userstore.user_history_purge('app.people', now())} => $not_owner,
@@ -137,7 +141,7 @@ for my $role (qw(clerk nobody))
 			for "INSERT INTO app.$table SELECT * FROM app.$table", "UPDATE app.$table SET version = 1",
 			"DELETE FROM app.$table", "TRUNCATE app.$table";
 	}
-	for my $table (qw(user_table attribute_schema api_profile attribute_lookup attribute_computed era))
+	for my $table (qw(user_table attribute_schema api_profile attribute_lookup attribute_computed attribute_index user_view era))
 	{
 		is(as($role, $_), "42501: permission denied for table $table", "$role: $_")
 			for "INSERT INTO userstore.$table DEFAULT VALUES", "DELETE FROM userstore.$table",

@@ -4,7 +4,8 @@
  *
  * Of a multi-valued attribute one value that matches is enough (RFC 7644
  * section 3.4.2.2).  An attribute without a value matches "ne", the comparison
- * with null by "eq", and nothing else.
+ * with null by "eq", and nothing else.  So does a value of another type than the
+ * attribute's, such as a list where the schema has a single value.
  */
 #include "postgres.h"
 
@@ -22,7 +23,7 @@
 #include "core/scim/path.h"
 #include "core/scim/scalar.h"
 
-static bool matches_at(const Filter *filter, ListCell *step, JsonbValue *value);
+static bool matches_at(const Filter *filter, int step, JsonbValue *value);
 
 /*
  * Binding
@@ -56,6 +57,20 @@ is_order(FilterOperator op)
 	return op >= OPERATOR_GT && op <= OPERATOR_LE;
 }
 
+/* The next name on the way to the attribute, and whether it may be a list. */
+static void
+add_name(Filter *filter, const char *name, bool is_list)
+{
+	filter->names = lappend(filter->names, unconstify(char *, name));
+	filter->lists = lappend_int(filter->lists, is_list);
+}
+
+static void
+add_attribute_name(Filter *filter, const Attribute *attribute)
+{
+	add_name(filter, attribute->name, attribute->multi_valued || attribute->type == TYPE_ANY);
+}
+
 /* Names that no schema knows: any will do. */
 static void
 bind_names(Filter *filter, const char *path)
@@ -68,7 +83,7 @@ bind_names(Filter *filter, const char *path)
 		end = strchr(name, '.');
 		if (end != NULL)
 			*end++ = '\0';
-		filter->names = lappend(filter->names, name);
+		add_name(filter, name, true);
 	}
 }
 
@@ -93,7 +108,7 @@ bind_attribute(Filter *filter, const Schema *schema, const Schema *common,
 		path = path_after_schema(schema, path, &attribute);
 	if (attribute != NULL)
 	{
-		filter->names = lappend(filter->names, unconstify(char *, attribute->name));
+		add_attribute_name(filter, attribute);
 		set = &attribute->subs;
 	}
 	while (*path != '\0' || attribute == NULL)
@@ -119,7 +134,7 @@ bind_attribute(Filter *filter, const Schema *schema, const Schema *common,
 				   "computed attribute \"%s\" cannot be used", attribute->path);
 			return;
 		}
-		filter->names = lappend(filter->names, unconstify(char *, attribute->name));
+		add_attribute_name(filter, attribute);
 		set = &attribute->subs;
 		path += len;
 		if (*path == '.')
@@ -141,7 +156,7 @@ bind_default_value(Filter *filter)
 	if (value == NULL || value->type == TYPE_COMPLEX)
 		REFUSE(filter, "Name one of its sub-attributes.",
 			   "attribute \"%s\" is complex and cannot be compared", filter->attribute->path);
-	filter->names = lappend(filter->names, unconstify(char *, value->name));
+	add_attribute_name(filter, value);
 	filter->attribute = value;
 }
 
@@ -160,8 +175,8 @@ refuse_value(const Filter *filter, const char *hint)
 		   filter->attribute->path, attribute_type_name(filter->attribute->type));
 }
 
-static bool
-read_instant(const JsonbValue *value, int64 *instant)
+bool
+filter_instant(const JsonbValue *value, int64 *instant)
 {
 	MemoryContext context = CurrentMemoryContext;
 	char	   *text;
@@ -195,8 +210,9 @@ read_instant(const JsonbValue *value, int64 *instant)
 	return is_read;
 }
 
-static char *
-fold(const JsonbValue *string)
+/* As strings are compared that are the same in any case. */
+char *
+filter_fold(const JsonbValue *string)
 {
 	return str_tolower(string->val.string.val, string->val.string.len, DEFAULT_COLLATION_OID);
 }
@@ -272,7 +288,7 @@ bind_comparison(Filter *filter)
 				refuse_value(filter, "Write a number, without quotes.");
 			break;
 		case TYPE_DATE_TIME:
-			if (!is_part_of_string(filter->op) && !read_instant(value, &filter->instant))
+			if (!is_part_of_string(filter->op) && !filter_instant(value, &filter->instant))
 				refuse_value(filter, "Write a date and time as \"2026-01-31T12:00:00Z\".");
 			break;
 		case TYPE_BINARY:
@@ -284,7 +300,7 @@ bind_comparison(Filter *filter)
 			if (value->type != jbvString)
 				refuse_value(filter, "Write a string in double quotes.");
 			if (attribute->type == TYPE_STRING && !attribute->case_exact)
-				filter->folded = fold(value);
+				filter->folded = filter_fold(value);
 			break;
 		case TYPE_COMPLEX:
 		case TYPE_ANY:
@@ -407,14 +423,14 @@ string_matches(const Filter *filter, const JsonbValue *value)
 
 	if (attribute != NULL && attribute->type == TYPE_DATE_TIME && !is_part_of_string(filter->op))
 	{
-		if (!read_instant(value, &instant))
+		if (!filter_instant(value, &instant))
 			return filter->op == OPERATOR_NE;
 		return order_matches(filter->op, instant < filter->instant ? -1 : instant > filter->instant);
 	}
 	if (filter->folded == NULL)
 		return strings_match(filter->op, value->val.string.val, value->val.string.len,
 							 wanted->val.string.val, wanted->val.string.len);
-	folded = fold(value);
+	folded = filter_fold(value);
 	result = strings_match(filter->op, folded, strlen(folded), filter->folded,
 						   strlen(filter->folded));
 	pfree(folded);
@@ -501,14 +517,14 @@ end_matches(const Filter *filter, JsonbValue *value)
 }
 
 /*
- * Go on from a value on the path; step is the next name, or NULL at the end.
- * Values of lists are asked one by one.
+ * Go on from a value on the path; step counts the names behind it.  Values of
+ * lists are asked one by one.
  */
 static bool
-matches_at(const Filter *filter, ListCell *step, JsonbValue *value)
+matches_at(const Filter *filter, int step, JsonbValue *value)
 {
 	check_stack_depth();
-	if (value->type == jbvArray)
+	if (value->type == jbvArray && step > 0 && list_nth_int(filter->lists, step - 1))
 	{
 		for (int i = 0; i < value->val.array.nElems; i++)
 		{
@@ -517,10 +533,10 @@ matches_at(const Filter *filter, ListCell *step, JsonbValue *value)
 		}
 		return value->val.array.nElems == 0 && nothing_matches(filter);
 	}
-	if (step == NULL)
+	if (step == list_length(filter->names))
 		return value->type == jbvNull ? nothing_matches(filter) : end_matches(filter, value);
-	value = document_member(value, lfirst(step));
-	return value != NULL ? matches_at(filter, lnext(filter->names, step), value) :
+	value = document_member(value, list_nth(filter->names, step));
+	return value != NULL ? matches_at(filter, step + 1, value) :
 		nothing_matches(filter);
 }
 
@@ -554,7 +570,7 @@ filter_matches(const Filter *filter, JsonbValue *document)
 		case FILTER_NOT:
 			return !filter_matches(linitial(filter->parts), document);
 		default:
-			return matches_at(filter, list_head(filter->names), document);
+			return matches_at(filter, 0, document);
 	}
 }
 

@@ -56,6 +56,7 @@ struct Filter
 	/* once it is bound to a schema */
 	List	   *names;			/* of char *, from the top of what it is
 								 * applied to */
+	List	   *lists;			/* of int, for each name: may it be a list? */
 	const Attribute *attribute; /* at their end, or what any name below is of;
 								 * NULL without a schema */
 	char	   *folded;			/* the value, if it is a string in any case */
@@ -96,6 +97,8 @@ extern Filter *query_parse(const char *text);
 /* filter.c */
 extern void filter_bind(Filter *filter, const Schema *schema, const Schema *common,
 						const Attribute *parent);
+extern char *filter_fold(const JsonbValue *string);
+extern bool filter_instant(const JsonbValue *value, int64 *instant);
 extern bool filter_matches(const Filter *filter, JsonbValue *document);
 extern JsonbValue *filter_item(const Filter *filter);
 
