@@ -162,7 +162,9 @@ SELECT count(*), string_agg(wrong(f), '; ') FROM (
 	UNION ALL SELECT format('%s %s %s', a, o, v) FROM unnest(ARRAY['number', 'count', 'weight']) a, unnest(ARRAY['eq', 'ne', 'gt', 'ge', 'lt', 'le']) o, unnest(ARRAY['7', '7.0', '0', '-1', '1e400', '142.857142857142857143']) v
 	UNION ALL SELECT format('active %s %s', o, v) FROM unnest(ARRAY['eq', 'ne']) o, unnest(ARRAY['true', 'false', 'null']) v
 	UNION ALL SELECT format('%s %s "%s"', a, o, v) FROM unnest(ARRAY['hired', 'since']) a, unnest(ARRAY['eq', 'ne', 'sw', 'gt', 'ge', 'lt', 'le']) o, unnest(ARRAY['2020-01-08T00:00:00Z', '2020-01-08T01:00:00+01:00', '2020-01-01T01:00:00Z']) v
-	UNION ALL SELECT * FROM unnest(ARRAY['emails[value eq "u7@example.com"]', 'emails[value eq "u7@example.com" and type eq "home"]', 'name[familyName eq "family7"]'])) f;
+	UNION ALL SELECT * FROM unnest(ARRAY['emails[value eq "u7@example.com"]', 'emails[value eq "u7@example.com" and type eq "home"]', 'name[familyName eq "family7"]'])) f(f)
+	-- a part of them; test/long/index.pl tries many more
+	WHERE length(f) % 13 = 4;
 RESET enable_seqscan;
 -- as a value it is what it was, with and without a document
 SELECT user_matches('things', document, 'title eq "title 7"'), user_matches('things', document || '{}', 'title eq "title 7"'), count(*) FROM things GROUP BY 1, 2 ORDER BY 1;
