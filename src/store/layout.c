@@ -605,7 +605,7 @@ bytes_text(const AttributeColumn *column, const char *string)
 	int			len = strlen(string);
 	char	   *padded = palloc(len + 4);
 	char	   *bytes = palloc(pg_b64_dec_len(len + 3));
-	char	   *text;
+	char	   *hex;
 	int			count;
 
 	if (!is_base64(string, len))
@@ -617,11 +617,11 @@ bytes_text(const AttributeColumn *column, const char *string)
 	count = pg_b64_decode(padded, len, bytes, pg_b64_dec_len(len));
 	if (count < 0)
 		refuse_value(column, "Encode the bytes as base64 or base64url.");
-	text = palloc(count * 2 + 3);
-
-	strcpy(text, "\\x");
-	text[		2 + hex_encode(bytes, count, text +2)] = '\0';
-	return text;
+	hex = palloc(count * 2 + 3);
+	hex[0] = '\\';
+	hex[1] = 'x';
+	hex[2 + hex_encode(bytes, count, hex + 2)] = '\0';
+	return hex;
 }
 
 /* The value of an attribute as the column's input function takes it; NULL for none. */
