@@ -38,6 +38,8 @@
 
 PG_FUNCTION_INFO_V1(user_document_of);
 
+static char *show_time(Datum value, Oid type);
+
 /*
  * What a layout is made of
  */
@@ -103,8 +105,7 @@ layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
 		return;
 	}
 	since = psprintf("%s::pg_catalog.timestamptz",
-					 quote_literal_cstr(DatumGetCString(DirectFunctionCall1(timestamptz_out,
-																			TimestampTzGetDatum(registered)))));
+					 quote_literal_cstr(show_time(TimestampTzGetDatum(registered), TIMESTAMPTZOID)));
 	if (OidIsValid(state))
 	{
 		layout->state_sql = quote_qualified_identifier(get_namespace_name(get_rel_namespace(state)),
@@ -159,15 +160,24 @@ kind_of_type(Oid type)
 static void
 load_default(AttributeColumn *column, Relation relation)
 {
+	static const char *const settings[][2] = {
+		{"search_path", "pg_catalog"}, {"DateStyle", "ISO, YMD"}, {"IntervalStyle", "postgres"},
+		{"extra_float_digits", "1"},
+	};
 	Node	   *expression = build_column_default(relation, column->number);
 	int			nest_level;
 
 	if (expression == NULL)
 		return;
 	nest_level = NewGUCNestLevel();
-	/* names are written in full */
-	(void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+
+	/*
+	 * names are written in full, and constants so that they can be read under
+	 * any settings
+	 */
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	column->default_sql = deparse_expression(expression, NIL, false, false);
 	AtEOXact_GUC(true, nest_level);
 	expression = eval_const_expressions(NULL, expression);
