@@ -124,7 +124,9 @@ UPDATE app SET doc = '7' WHERE id = 4;
 DELETE FROM app WHERE id = 3;
 SELECT user_id, version, operation, changed, document FROM app_history ORDER BY user_id, version;
 SELECT user_get('app', '1') - 'meta', user_get('app', '2') - 'meta';
+\set VERBOSITY terse
 SELECT user_get('app', '4');
+\set VERBOSITY default
 DROP TABLE app;
 
 RESET ROLE;
