@@ -147,6 +147,23 @@ RESET extra_float_digits;
 DROP TABLE app;
 
 --
+-- A default that calls a function of the owner's is for who inserts, not for who reads or changes
+--
+CREATE FUNCTION told() RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'called by %', current_user; END $$;
+CREATE TABLE app (id int PRIMARY KEY, name text, lang varchar(9) NOT NULL DEFAULT told(), code char(3) NOT NULL DEFAULT lower('X') || 'y');
+INSERT INTO app VALUES (1, 'Ann', 'en');
+SELECT user_table_attach('app', columns => '{"name": "name", "lang": "lang", "code": "code"}');
+RESET ROLE;
+SELECT user_get('app', '1') - 'meta';
+SELECT user_put('app', '1', '{"name": "Anna"}') - 'meta';
+SELECT user_patch('app', '1', '{"code": "z"}') -> 'code';
+SELECT user_patch('app', '1', '{"code": null}') -> 'code';
+SET ROLE regress_attach_values;
+SELECT failure($$SELECT user_put('app', '2', '{}')$$);
+SELECT user_put('app', '2', '{"lang": "de"}') - 'meta';
+DROP TABLE app;
+
+--
 -- Attributes of schemas have types, which are those of requests too
 --
 SELECT attribute_schema_define('{"id": "urn:regress:attach:Values", "attributes": [{"name": "start", "type": "dateTime"}, {"name": "cert", "type": "binary"}, {"name": "score", "type": "decimal"},

@@ -9,10 +9,12 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "common/base64.h"
 #include "common/shortest_dec.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 #include "rewrite/rewriteHandler.h"
@@ -156,6 +158,25 @@ kind_of_type(Oid type)
 	}
 }
 
+static bool
+is_owners(Oid function, void *context)
+{
+	return function >= FirstUnpinnedObjectId;
+}
+
+/*
+ * Does an expression call functions other than PostgreSQL's own?  Who only reads
+ * a table does not call those that its owner has put into defaults.
+ */
+static bool
+calls_owners(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return check_functions_in_node(node, is_owners, NULL) ||
+		expression_tree_walker(node, calls_owners, NULL);
+}
+
 /* The default of a column: as SQL, and as a value, if it always is the same. */
 static void
 load_default(AttributeColumn *column, Relation relation)
@@ -180,6 +201,8 @@ load_default(AttributeColumn *column, Relation relation)
 								 GUC_ACTION_SAVE, true, 0, false);
 	column->default_sql = deparse_expression(expression, NIL, false, false);
 	AtEOXact_GUC(true, nest_level);
+	if (calls_owners(expression, NULL))
+		return;
 	expression = eval_const_expressions(NULL, expression);
 	if (IsA(expression, Const) && !((Const *) expression)->constisnull)
 	{
