@@ -112,6 +112,23 @@ COMMIT;
 SELECT version, operation, changed, changed_at > lag(changed_at) OVER (ORDER BY version) FROM app_history ORDER BY version;
 DROP TABLE app;
 
+--
+-- A column of documents in which the app has something else: its own statements go on
+--
+CREATE TABLE app (id int PRIMARY KEY, doc json, name text);
+SELECT user_table_attach('app', document_column => 'doc', columns => '{"name": "name"}');
+INSERT INTO app VALUES (1, '{"a": 1,  "name": "stale"}', 'Ann'), (2, '[1]', 'Bob'), (3, '"text"', NULL), (4, NULL, NULL);
+UPDATE app SET doc = '{"b": 2, "b": 3}' WHERE id = 2;
+UPDATE app SET doc = '{"a":1}' WHERE id = 1;
+UPDATE app SET doc = '7' WHERE id = 4;
+DELETE FROM app WHERE id = 3;
+SELECT user_id, version, operation, changed, document FROM app_history ORDER BY user_id, version;
+SELECT user_get('app', '1') - 'meta', user_get('app', '2') - 'meta';
+\set VERBOSITY terse
+SELECT user_get('app', '4');
+\set VERBOSITY default
+DROP TABLE app;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA regress_attach_triggers CASCADE;
