@@ -260,7 +260,8 @@ END $$;
 GRANT SELECT ON dated TO reports_owner;
 SET ROLE reports_owner;
 UPDATE staff.people_history h SET changed_at = d.at FROM dated d WHERE (d.user_id, d.version) = (h.user_id, h.version);
-UPDATE staff.people p SET modified_at = d.last, created_at = least(p.created_at, d.first)
-FROM (SELECT user_id, min(at) AS first, max(at) AS last FROM dated GROUP BY user_id) d WHERE d.user_id = p.id;
+-- version 1 of those who were imported is not in history
+UPDATE staff.people p SET modified_at = d.last, created_at = CASE d.version WHEN 1 THEN d.first ELSE p.created_at END
+FROM (SELECT user_id, min(version) AS version, min(at) AS first, max(at) AS last FROM dated GROUP BY user_id) d WHERE d.user_id = p.id;
 RESET ROLE;
 ANALYZE staff.people, staff.people_history;
