@@ -109,7 +109,17 @@ SELECT user_patch('app', '1', '{"x": 2}') #> '{meta,version}';
 SELECT user_patch('app', '1', '{"x": 3}') #> '{meta,version}';
 UPDATE app SET name = 'e';
 COMMIT;
-SELECT version, operation, changed, changed_at > lag(changed_at) OVER (ORDER BY version) FROM app_history ORDER BY version;
+-- and changes the user again
+CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE app SET name = upper(NEW.name) WHERE id = NEW.id; RETURN NULL; END $$;
+CREATE TRIGGER again AFTER INSERT OR UPDATE ON app FOR EACH ROW WHEN (NEW.name <> upper(NEW.name)) EXECUTE FUNCTION again();
+ALTER TABLE app ALTER at TYPE timestamp(0);
+BEGIN;
+SELECT user_patch('app', '1', '{"name": "f"}') #> '{meta,version}';
+SELECT user_patch('app', '1', '{"name": "g"}') #> '{meta,version}';
+UPDATE app SET name = 'h';
+SELECT user_put('app', '2', '{"name": "i"}') #> '{meta,version}';
+COMMIT;
+SELECT user_id, version, operation, changed, document, changed_at > lag(changed_at) OVER (PARTITION BY user_id ORDER BY version) FROM app_history ORDER BY user_id, version;
 DROP TABLE app;
 
 --

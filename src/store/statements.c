@@ -283,6 +283,13 @@ static const Statement statements[STATEMENT_COUNT] = {
 		" ORDER BY h.version DESC LIMIT 1",
 		{ID}
 	},
+	[STATEMENT_HISTORY_TIMES] = {
+		"SELECT (SELECT h.changed_at FROM {history} h WHERE h.user_id OPERATOR(pg_catalog.=) $1{h.mine}"
+		" AND h.version OPERATOR(pg_catalog.<) $2 ORDER BY h.version DESC LIMIT 1),"
+		" (SELECT h.changed_at FROM {history} h WHERE h.user_id OPERATOR(pg_catalog.=) $1{h.mine}"
+		" AND h.version OPERATOR(pg_catalog.>) $2 ORDER BY h.version LIMIT 1)",
+		{ID, INT8OID}
+	},
 	[STATEMENT_HISTORY_ADOPT] = {
 		"UPDATE {history} AS h SET era = h.era OPERATOR(pg_catalog.-) n.era FROM"
 		" (SELECT m.era, m.feed_position FROM {history} m ORDER BY m.era DESC, m.feed_position DESC LIMIT 1) n"

@@ -188,6 +188,7 @@ typedef enum BoundStatement
 	STATEMENT_HISTORY_INSERT,
 	STATEMENT_HISTORY_INSERT_BEFORE,
 	STATEMENT_HISTORY_VERSION,
+	STATEMENT_HISTORY_TIMES,
 	STATEMENT_HISTORY_ADOPT,
 	STATEMENT_SET_LOCK,
 	STATEMENT_SET_READ_LOCKED,
@@ -597,6 +598,7 @@ typedef struct OwnWrite
 
 extern void own_write_begin(OwnWrite *own, Binding *binding, NewState *state);
 extern void own_write_end(OwnWrite *own);
+extern bool own_write_runs(const Binding *binding);
 
 /*
  * password.c
