@@ -106,6 +106,7 @@ typedef struct LayoutValues
 extern void layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
 						Oid state, const char *tenant, TimestampTz registered);
 extern void layout_load_columns(Layout *layout, Oid users, const Schema *schema, JsonbValue *names);
+extern char *layout_show_time(Datum value, Oid type);
 extern JsonbValue *layout_compose(const Layout *layout, JsonbValue *rest, const Datum *values,
 								  const bool *nulls);
 extern JsonbValue *layout_split(const Layout *layout, JsonbValue *document, JsonbValue *before,
