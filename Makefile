@@ -24,6 +24,7 @@ SQL_PARTS = \
 	src/store/define.sql \
 	src/store/table.sql \
 	src/store/drop.sql \
+	src/store/alter.sql \
 	src/store/attach.sql \
 	src/store/trigger.sql \
 	src/store/claim.sql \

@@ -80,6 +80,54 @@ COMMIT;
 SELECT id FROM app;
 DROP TABLE app CASCADE;
 
+--
+-- Migrations of the app: a column that is renamed is still the attribute's, in other sessions too,
+-- and one that is needed cannot be dropped
+--
+CREATE DOMAIN short AS varchar(20);
+CREATE TABLE app (id int PRIMARY KEY, "First Name" text, last short, role text DEFAULT 'x', joined timestamptz, other int);
+SELECT user_table_attach('app', created_column => 'joined', columns => '{"name.first": "First Name", "name.last": "last"}', defaults => '{"role": "y"}');
+PREPARE change AS SELECT user_patch('app', '1', '{"name": {"first": "Anna"}}') - 'meta';
+SELECT user_put('app', '1', '{"name": {"first": "Ann", "last": "Lee"}}') - 'meta';
+ALTER TABLE app RENAME "First Name" TO given;
+ALTER TABLE app RENAME COLUMN role TO position;
+ALTER TABLE app RENAME joined TO created;
+ALTER TABLE app RENAME other TO another;
+EXECUTE change;
+UPDATE app SET given = 'A', another = 1;
+INSERT INTO app (id, given) VALUES (2, 'B');
+SELECT user_put('app', '3', '{"name": {"first": "C"}}') - 'meta';
+SELECT id, given, last, position FROM app ORDER BY id;
+SELECT user_id, version, operation, changed FROM app_history ORDER BY user_id, version;
+SELECT failure('ALTER TABLE app DROP given');
+SELECT failure('ALTER TABLE app DROP last CASCADE');
+SELECT failure('DROP DOMAIN short CASCADE');
+SELECT failure('ALTER TABLE app DROP position');
+SELECT failure('ALTER TABLE app DROP created');
+SELECT failure('ALTER TABLE app DROP id');
+SELECT failure('ALTER TABLE app DROP another');
+ALTER TABLE app ALTER given TYPE varchar(5), ADD later text;
+EXECUTE change;
+SELECT failure($$SELECT user_patch('app', '1', '{"name": {"first": "Annabel"}}')$$);
+ALTER TABLE app RENAME TO people;
+SELECT user_get('people', '1') - 'meta';
+SELECT user_table_detach('people');
+ALTER TABLE people DROP given;
+DROP TABLE people;
+-- tenants too
+CREATE TABLE staff (org int, id int, name text, PRIMARY KEY (org, id));
+SELECT user_table_attach('staff', id_column => 'id', tenant_column => 'org', columns => '{"name": "name"}');
+SET userstore.tenant = '7';
+SELECT user_put('staff', '1', '{"name": "Ann"}') - 'meta';
+ALTER TABLE staff RENAME org TO entity;
+SELECT user_patch('staff', '1', '{"name": "Anna"}') - 'meta';
+UPDATE staff SET name = 'A';
+SELECT * FROM staff;
+SELECT tenant, user_id, version, document FROM staff_history ORDER BY version;
+SELECT failure('ALTER TABLE staff DROP entity');
+RESET userstore.tenant;
+DROP TABLE staff;
+
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA regress_attach_errors CASCADE;

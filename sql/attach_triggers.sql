@@ -109,7 +109,34 @@ SELECT user_patch('app', '1', '{"x": 2}') #> '{meta,version}';
 SELECT user_patch('app', '1', '{"x": 3}') #> '{meta,version}';
 UPDATE app SET name = 'e';
 COMMIT;
-SELECT version, operation, changed, changed_at > lag(changed_at) OVER (ORDER BY version) FROM app_history ORDER BY version;
+-- and changes the user again
+CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE app SET name = upper(NEW.name) WHERE id = NEW.id; RETURN NULL; END $$;
+CREATE TRIGGER again AFTER INSERT OR UPDATE ON app FOR EACH ROW WHEN (NEW.name <> upper(NEW.name)) EXECUTE FUNCTION again();
+ALTER TABLE app ALTER at TYPE timestamp(0);
+BEGIN;
+SELECT user_patch('app', '1', '{"name": "f"}') #> '{meta,version}';
+SELECT user_patch('app', '1', '{"name": "g"}') #> '{meta,version}';
+UPDATE app SET name = 'h';
+SELECT user_put('app', '2', '{"name": "i"}') #> '{meta,version}';
+COMMIT;
+SELECT user_id, version, operation, changed, document, changed_at > lag(changed_at) OVER (PARTITION BY user_id ORDER BY version) FROM app_history ORDER BY user_id, version;
+DROP TABLE app;
+
+--
+-- A column of documents in which the app has something else: its own statements go on
+--
+CREATE TABLE app (id int PRIMARY KEY, doc json, name text);
+SELECT user_table_attach('app', document_column => 'doc', columns => '{"name": "name"}');
+INSERT INTO app VALUES (1, '{"a": 1,  "name": "stale"}', 'Ann'), (2, '[1]', 'Bob'), (3, '"text"', NULL), (4, NULL, NULL);
+UPDATE app SET doc = '{"b": 2, "b": 3}' WHERE id = 2;
+UPDATE app SET doc = '{"a":1}' WHERE id = 1;
+UPDATE app SET doc = '7' WHERE id = 4;
+DELETE FROM app WHERE id = 3;
+SELECT user_id, version, operation, changed, document FROM app_history ORDER BY user_id, version;
+SELECT user_get('app', '1') - 'meta', user_get('app', '2') - 'meta';
+\set VERBOSITY terse
+SELECT user_get('app', '4');
+\set VERBOSITY default
 DROP TABLE app;
 
 RESET ROLE;

@@ -117,6 +117,53 @@ SELECT failure($$SELECT user_patch('app', '1', '{"uid": null}')$$);
 DROP TABLE app;
 
 --
+-- What statements have of constants is read under other settings than when they were first made
+--
+CREATE TABLE app (id int PRIMARY KEY, name text, born date NOT NULL DEFAULT '2001-02-03', seen timestamptz DEFAULT '2001-02-03 04:05:06Z', span interval DEFAULT '-1 year 2 days', score float8 DEFAULT 0.1 + 0.2::float8);
+INSERT INTO app VALUES (1, 'Ann');
+SELECT user_table_attach('app', columns => '{"name": "name", "born": "born", "seen": "seen", "span": "span", "score": "score"}');
+ALTER TABLE app ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY everybody ON app USING (true);
+SET DateStyle = 'SQL, DMY';
+SET IntervalStyle = sql_standard;
+SET TimeZone = 'Europe/Berlin';
+SET extra_float_digits = -15;
+SELECT user_get('app', '1') #>> '{meta,created}' AS created \gset
+SELECT user_create('app', '{}', '2') - 'meta' - 'span';
+-- another role, and the statements are made anew
+RESET ROLE;
+SET DateStyle = 'ISO, MDY';
+SET IntervalStyle = iso_8601;
+SET TimeZone = 'Asia/Kathmandu';
+SET extra_float_digits = 3;
+SELECT user_get('app', '1') #>> '{meta,created}' = :'created';
+SELECT user_create('app', '{}', '3') - 'meta';
+SELECT born, seen, span, score FROM app WHERE id > 1 ORDER BY id;
+SET ROLE regress_attach_values;
+RESET DateStyle;
+RESET IntervalStyle;
+RESET TimeZone;
+RESET extra_float_digits;
+DROP TABLE app;
+
+--
+-- A default that calls a function of the owner's is for who inserts, not for who reads or changes
+--
+CREATE FUNCTION told() RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'called by %', current_user; END $$;
+CREATE TABLE app (id int PRIMARY KEY, name text, lang varchar(9) NOT NULL DEFAULT told(), code char(3) NOT NULL DEFAULT lower('X') || 'y');
+INSERT INTO app VALUES (1, 'Ann', 'en');
+SELECT user_table_attach('app', columns => '{"name": "name", "lang": "lang", "code": "code"}');
+RESET ROLE;
+SELECT user_get('app', '1') - 'meta';
+SELECT user_put('app', '1', '{"name": "Anna"}') - 'meta';
+SELECT user_patch('app', '1', '{"code": "z"}') -> 'code';
+SELECT user_patch('app', '1', '{"code": null}') -> 'code';
+SET ROLE regress_attach_values;
+SELECT failure($$SELECT user_put('app', '2', '{}')$$);
+SELECT user_put('app', '2', '{"lang": "de"}') - 'meta';
+DROP TABLE app;
+
+--
 -- Attributes of schemas have types, which are those of requests too
 --
 SELECT attribute_schema_define('{"id": "urn:regress:attach:Values", "attributes": [{"name": "start", "type": "dateTime"}, {"name": "cert", "type": "binary"}, {"name": "score", "type": "decimal"},

@@ -103,6 +103,25 @@ DROP TABLE people;
 SELECT api_profile_drop('regress_parts_any'), attribute_schema_drop('urn:regress:parts:Any');
 SELECT api_profile_drop('regress_parts');
 SELECT attribute_schema_drop('urn:regress:parts:User'), attribute_schema_drop('urn:regress:parts:More');
+--
+-- The only value is the primary one where a rule says so; one that is added to others is not
+--
+SELECT api_profile_define('regress_parts_primary', '{"rules": {"emails.primary": {"primaryWhenOnly": true}}}', base => 'scim');
+SELECT user_table_create('primaries', 'regress_parts_primary');
+SELECT user_create('primaries', '{"userName": "p"}', 'p') ->> 'userName';
+CREATE FUNCTION patch_emails(operation jsonb) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT user_patch('primaries', 'p', jsonb_build_object('schemas', jsonb_build_array('urn:ietf:params:scim:api:messages:2.0:PatchOp'),
+		'Operations', jsonb_build_array(operation))) -> 'emails' $$;
+SELECT patch_emails('{"op": "add", "path": "emails", "value": [{"value": "a@example.com"}]}');
+SELECT patch_emails('{"op": "add", "path": "emails", "value": [{"value": "a@example.com"}]}');
+SELECT patch_emails('{"op": "add", "path": "emails", "value": [{"value": "b@example.com", "type": "home"}]}');
+SELECT patch_emails('{"op": "replace", "path": "emails[type eq \"home\"]", "value": {"value": "c@example.com", "type": "home"}}');
+SELECT patch_emails('{"op": "remove", "path": "emails[primary eq true]"}');
+SELECT patch_emails('{"op": "replace", "path": "emails[type eq \"home\"]", "value": {"value": "d@example.com"}}');
+DROP TABLE primaries;
+DROP FUNCTION patch_emails;
+SELECT api_profile_drop('regress_parts_primary');
+
 RESET SESSION AUTHORIZATION;
 SET client_min_messages = warning;
 DROP SCHEMA regress_patch_parts CASCADE;

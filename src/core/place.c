@@ -177,7 +177,8 @@ set_selected(const Place *place, JsonbValue *values, JsonbValue *value)
 		return values;
 	}
 	set_member(item, place->sub, value);
-	if (value != NULL || !says_nothing(place, item))
+	/* a type, say, means nothing without the value that it is of */
+	if (value != NULL || (!says_nothing(place, item) && strcmp(place->sub, "value") != 0))
 		return values;
 	left = document_new_array();
 	for (int i = 0; i < values->val.array.nElems; i++)

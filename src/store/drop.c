@@ -24,10 +24,18 @@
 PG_FUNCTION_INFO_V1(user_table_dropped);
 PG_FUNCTION_INFO_V1(user_tables_released);
 
+/* Row security stays enabled, so who is not the owner sees nothing without it. */
+static void
+drop_policy(Oid relid, const char *name)
+{
+	if (OidIsValid(relid) && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) &&
+		has_policy(relid, name))
+		run_ddl("DROP POLICY %s ON %s", name, table_sql(relid));
+}
+
 /*
  * Take away what of a user table would not let the extension go, or not work
- * without it: our triggers, whatever they are called by now, and the policy of
- * the state table, which shows nothing then but to its owner.
+ * without it: our triggers, whatever they are called by now, and our policies.
  */
 void
 release_table(const Registration *registration)
@@ -50,8 +58,11 @@ release_table(const Registration *registration)
 	for (uint64 i = 0; i < count; i++)
 		run_ddl("DROP TRIGGER %s ON %s",
 				quote_identifier(SPI_getvalue(names->vals[i], names->tupdesc, 1)), table_sql(users));
-	if (OidIsValid(registration->state) && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(registration->state)))
-		run_ddl("DROP POLICY IF EXISTS " POLICY_VISIBLE " ON %s", table_sql(registration->state));
+	drop_policy(registration->state, POLICY_VISIBLE);
+	drop_policy(registration->state, POLICY_TENANT);
+	drop_policy(users, POLICY_TENANT);
+	drop_policy(registration->history, POLICY_TENANT);
+	drop_policy(registration->idempotency, POLICY_TENANT);
 }
 
 static Oid
@@ -134,6 +145,7 @@ Datum
 user_table_dropped(PG_FUNCTION_ARGS)
 {
 	List	   *dropped = NIL;
+	List	   *narrowed = NIL;
 	ListCell   *lc;
 	bool		cascade;
 
@@ -143,26 +155,32 @@ user_table_dropped(PG_FUNCTION_ARGS)
 				 errmsg("function \"user_table_dropped\" was not called as an event trigger")));
 	cascade = is_cascade(((EventTriggerData *) fcinfo->context)->parsetree);
 	SPI_connect();
-	if (SPI_execute("SELECT o.objid FROM pg_catalog.pg_event_trigger_dropped_objects() o"
+	if (SPI_execute("SELECT o.objid, o.objsubid FROM pg_catalog.pg_event_trigger_dropped_objects() o"
 					" WHERE o.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
-					" AND o.objsubid OPERATOR(pg_catalog.=) 0 AND o.object_type OPERATOR(pg_catalog.=) ANY ('{table,view}')",
+					" AND o.object_type OPERATOR(pg_catalog.=) ANY ('{table,table column,view}')",
 					false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "reading the dropped objects failed");	/* can't happen */
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
 		bool		isnull;
+		Oid			relid = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
 
-		dropped = lappend_oid(dropped,
-							  DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i],
-															 SPI_tuptable->tupdesc, 1, &isnull)));
+		if (DatumGetInt32(SPI_getbinval(tuple, desc, 2, &isnull)) == 0)
+			dropped = lappend_oid(dropped, relid);
+		else
+			narrowed = lappend_oid(narrowed, relid);
 	}
-	if (dropped != NIL)
+	if (dropped != NIL || narrowed != NIL)
 	{
 		forget_views(dropped);
 		foreach(lc, catalog_registrations())
 		{
 			Registration *registration = lfirst(lc);
 
+			if (list_member_oid(narrowed, registration->users))
+				require_layout_columns(registration);
 			if (!list_member_oid(dropped, registration->users))
 				continue;
 			delete_registration(registration->users);

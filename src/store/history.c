@@ -105,20 +105,51 @@ insert(Binding *binding, BoundStatement statement, Datum *values, const char *nu
 	return SPI_processed;
 }
 
+/* The times of the versions before and after one, as far as there are any. */
+static void
+read_times(Binding *binding, const HistoryEntry *entry, TimestampTz *before, TimestampTz *after)
+{
+	MemoryContext context = CurrentMemoryContext;
+	SPIPlanPtr	plan;
+	SavedUser	saved;
+	Datum		values[2];
+	bool		isnull;
+	Datum		value;
+
+	values[0] = entry->user_id;
+	values[1] = Int64GetDatum(entry->version);
+	become_owner(binding->owner, &saved);
+	plan = statement_plan(binding, STATEMENT_HISTORY_TIMES);
+	CommandCounterIncrement();
+	if (SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot, true, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "reading the times of history failed"); /* can't happen */
+	become_caller_again(&saved);
+	MemoryContextSwitchTo(context);
+	value = result_column(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, TIMESTAMPTZOID, &isnull);
+	*before = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
+	value = result_column(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, TIMESTAMPTZOID, &isnull);
+	*after = isnull ? DT_NOEND : DatumGetTimestampTz(value);
+	SPI_freetuptable(SPI_tuptable);
+}
+
 /*
  * When a version came about.  An app's column of times may have no fractions of
- * seconds, or be set by its triggers: history goes on after its newest time all
- * the same.
+ * seconds, or be set by its triggers: times rise with versions all the same.
+ * What a trigger changes while a write of ours runs is appended before that,
+ * and leaves it room.
  */
 static TimestampTz
 time_of(Binding *binding, const HistoryEntry *entry)
 {
-	TimestampTz newest_at;
+	TimestampTz before;
+	TimestampTz after;
 
-	if (!binding->is_attached || binding->layout.modified == NULL || entry->version == 1 ||
-		history_newest_version(binding, entry->user_id, &newest_at) == 0)
+	if (!binding->is_attached || binding->layout.modified == NULL)
 		return entry->changed_at;
-	return Max(entry->changed_at, newest_at + 1);
+	read_times(binding, entry, &before, &after);
+	if (TIMESTAMP_IS_NOEND(after))
+		return Max(entry->changed_at, before + (own_write_runs(binding) ? 2 : 1));
+	return Max(Min(entry->changed_at, after - 1), before + 1);
 }
 
 /*
@@ -356,4 +387,25 @@ history_newest_versions(Binding *binding, const Datum *ids, int count, NewestVer
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return number;
+}
+
+/*
+ * History that came with a table, as from a restore of single tables, may be
+ * another cluster's, with transactions that are still to come in this one: then
+ * its eras are made earlier than all of this database's, so that the feed goes
+ * on behind them.
+ */
+void
+history_adopt(Binding *binding)
+{
+	MemoryContext context = CurrentMemoryContext;
+	SavedUser	saved;
+	Datum		values[1];
+
+	values[0] = Int32GetDatum(catalog_present_era());
+	become_owner(binding->owner, &saved);
+	if (SPI_execute_plan(statement_plan(binding, STATEMENT_HISTORY_ADOPT), values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "adopting a history failed");	/* can't happen */
+	become_caller_again(&saved);
+	MemoryContextSwitchTo(context);
 }

@@ -9,10 +9,12 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "common/base64.h"
 #include "common/shortest_dec.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 #include "rewrite/rewriteHandler.h"
@@ -37,6 +39,8 @@
 #include "store/store.h"
 
 PG_FUNCTION_INFO_V1(user_document_of);
+
+static char *show_time(Datum value, Oid type);
 
 /*
  * What a layout is made of
@@ -103,8 +107,7 @@ layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
 		return;
 	}
 	since = psprintf("%s::pg_catalog.timestamptz",
-					 quote_literal_cstr(DatumGetCString(DirectFunctionCall1(timestamptz_out,
-																			TimestampTzGetDatum(registered)))));
+					 quote_literal_cstr(show_time(TimestampTzGetDatum(registered), TIMESTAMPTZOID)));
 	if (OidIsValid(state))
 	{
 		layout->state_sql = quote_qualified_identifier(get_namespace_name(get_rel_namespace(state)),
@@ -155,21 +158,51 @@ kind_of_type(Oid type)
 	}
 }
 
+static bool
+is_owners(Oid function, void *context)
+{
+	return function >= FirstUnpinnedObjectId;
+}
+
+/*
+ * Does an expression call functions other than PostgreSQL's own?  Who only reads
+ * a table does not call those that its owner has put into defaults.
+ */
+static bool
+calls_owners(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return check_functions_in_node(node, is_owners, NULL) ||
+		expression_tree_walker(node, calls_owners, NULL);
+}
+
 /* The default of a column: as SQL, and as a value, if it always is the same. */
 static void
 load_default(AttributeColumn *column, Relation relation)
 {
+	static const char *const settings[][2] = {
+		{"search_path", "pg_catalog"}, {"DateStyle", "ISO, YMD"}, {"IntervalStyle", "postgres"},
+		{"extra_float_digits", "1"},
+	};
 	Node	   *expression = build_column_default(relation, column->number);
 	int			nest_level;
 
 	if (expression == NULL)
 		return;
 	nest_level = NewGUCNestLevel();
-	/* names are written in full */
-	(void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+
+	/*
+	 * names are written in full, and constants so that they can be read under
+	 * any settings
+	 */
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	column->default_sql = deparse_expression(expression, NIL, false, false);
 	AtEOXact_GUC(true, nest_level);
+	if (calls_owners(expression, NULL))
+		return;
 	expression = eval_const_expressions(NULL, expression);
 	if (IsA(expression, Const) && !((Const *) expression)->constisnull)
 	{
@@ -309,6 +342,14 @@ layout_load_columns(Layout *layout, Oid users, const Schema *schema, JsonbValue 
 			layout->constants = lappend(layout->constants,
 										load_constant(users, document_cstring(&pair->key),
 													  &pair->value));
+	}
+	if (layout->password != NULL && get_attnum(users, layout->password) > 0)
+	{
+		Form_pg_attribute form = TupleDescAttr(RelationGetDescr(relation),
+											   get_attnum(users, layout->password) - 1);
+
+		layout->has_blank_password = form->attnotnull;
+		layout->needs_password = form->attnotnull && !form->atthasdef;
 	}
 	table_close(relation, AccessShareLock);
 	if (layout->columns == NIL)
@@ -597,7 +638,7 @@ bytes_text(const AttributeColumn *column, const char *string)
 	int			len = strlen(string);
 	char	   *padded = palloc(len + 4);
 	char	   *bytes = palloc(pg_b64_dec_len(len + 3));
-	char	   *text;
+	char	   *hex;
 	int			count;
 
 	if (!is_base64(string, len))
@@ -609,11 +650,11 @@ bytes_text(const AttributeColumn *column, const char *string)
 	count = pg_b64_decode(padded, len, bytes, pg_b64_dec_len(len));
 	if (count < 0)
 		refuse_value(column, "Encode the bytes as base64 or base64url.");
-	text = palloc(count * 2 + 3);
-
-	strcpy(text, "\\x");
-	text[		2 + hex_encode(bytes, count, text +2)] = '\0';
-	return text;
+	hex = palloc(count * 2 + 3);
+	hex[0] = '\\';
+	hex[1] = 'x';
+	hex[2 + hex_encode(bytes, count, hex + 2)] = '\0';
+	return hex;
 }
 
 /* The value of an attribute as the column's input function takes it; NULL for none. */

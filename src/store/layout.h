@@ -73,6 +73,8 @@ typedef struct Layout
 	char	   *modified;
 	char	   *password;		/* NULL: passwords are not kept */
 	char	   *tenant;			/* NULL: the table has one for all */
+	bool		has_blank_password; /* "" for none, where NULL cannot be */
+	bool		needs_password; /* and which has no default */
 	List	   *columns;		/* of AttributeColumn * */
 	List	   *constants;		/* of ConstantColumn * */
 	Oid			state;			/* InvalidOid: none */

@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -359,6 +360,26 @@ user_set_version(Binding *binding, Datum id, int64 version, UserRow *row)
 }
 
 /*
+ * Is what was read of a user in two tables what stands in both?  Then it stays
+ * so, for the row is locked; who may not do that, since it takes the right to
+ * update, is told when it is too late to begin again.
+ */
+static bool
+still_stands(Binding *binding, Datum id, Datum *guard, const UserRow *before)
+{
+	StateRow	state;
+
+	if (binding_hides_rows(binding) ||
+		pg_class_aclcheck(binding->users, GetUserId(), ACL_UPDATE) != ACLCHECK_OK)
+		return true;
+	if (run_statement(binding, STATEMENT_GUARD, guard, NULL, false) == 0)
+		return false;
+	SPI_freetuptable(SPI_tuptable);
+	state_read(binding, id, &state);
+	return binding->layout.version != NULL || state.version == before->version;
+}
+
+/*
  * Delete the row that was read.  Gives false when it is not the one that
  * stands now.
  */
@@ -370,11 +391,13 @@ user_remove(Binding *binding, Datum id, const UserRow *before)
 
 	values[0] = id;
 	values[1] = TransactionIdGetDatum(before->xmin);
+	if (OidIsValid(binding->layout.state) && !still_stands(binding, id, values, before))
+		return false;
 	if (run_own_write(binding, STATEMENT_DELETE, values, NULL, NULL) == 0)
 		return false;
 	if (!OidIsValid(binding->layout.state))
 		return true;
-	/* the state may have changed without the row: too late to begin again */
+	/* see still_stands() */
 	state_read(binding, id, &state);
 	if (binding->layout.version == NULL && state.version != before->version)
 		ereport(ERROR,

@@ -206,11 +206,11 @@ static const Statement statements[STATEMENT_COUNT] = {
 		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID, BOOLARRAYOID}
 	},
 	[STATEMENT_UPDATE_PASSWORD] = {
-		UPDATE_USER(", {hash} = $6"),
+		UPDATE_USER(", {hash} = {new hash}"),
 		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID, BOOLARRAYOID}
 	},
 	[STATEMENT_PASSWORD] = {
-		"SELECT u.{hash} FROM {users} u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
+		"SELECT nullif(u.{hash}::pg_catalog.text, '') FROM {users} u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
 		{ID, XIDOID}
 	},
 	[STATEMENT_SET_VERSION] = {
@@ -282,6 +282,20 @@ static const Statement statements[STATEMENT_COUNT] = {
 		"SELECT h.version, h.changed_at FROM {history} h WHERE h.user_id OPERATOR(pg_catalog.=) $1{h.mine}"
 		" ORDER BY h.version DESC LIMIT 1",
 		{ID}
+	},
+	[STATEMENT_HISTORY_TIMES] = {
+		"SELECT (SELECT h.changed_at FROM {history} h WHERE h.user_id OPERATOR(pg_catalog.=) $1{h.mine}"
+		" AND h.version OPERATOR(pg_catalog.<) $2 ORDER BY h.version DESC LIMIT 1),"
+		" (SELECT h.changed_at FROM {history} h WHERE h.user_id OPERATOR(pg_catalog.=) $1{h.mine}"
+		" AND h.version OPERATOR(pg_catalog.>) $2 ORDER BY h.version LIMIT 1)",
+		{ID, INT8OID}
+	},
+	[STATEMENT_HISTORY_ADOPT] = {
+		"UPDATE {history} AS h SET era = h.era OPERATOR(pg_catalog.-) n.era FROM"
+		" (SELECT m.era, m.feed_position FROM {history} m ORDER BY m.era DESC, m.feed_position DESC LIMIT 1) n"
+		" WHERE ROW(n.era, n.feed_position) OPERATOR(pg_catalog.>=)"
+		" ROW($1, pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))",
+		{INT4OID}
 	},
 	[STATEMENT_SET_LOCK] = {
 		"SELECT pg_catalog.count(*) FROM (" LOCK_SET("") ") l",
@@ -466,11 +480,11 @@ add_new(StringInfo sql, const Binding *binding, bool with_id, bool with_hash)
 		appendStringInfo(&values, "%s$1", values.len > 0 ? ", " : "");
 	}
 	layout_insert_sql(layout, binding->users, &row_values, &columns, &values);
-	if (with_hash)
+	if (with_hash || layout->needs_password)
 	{
 		appendStringInfo(&columns, "%s%s", columns.len > 0 ? ", " : "",
 						 quote_identifier(layout->password));
-		appendStringInfo(&values, "%s$6", values.len > 0 ? ", " : "");
+		appendStringInfo(&values, "%s%s", values.len > 0 ? ", " : "", with_hash ? "$6" : "''");
 	}
 	if (columns.len > 0)
 		appendStringInfo(sql, "(%s) VALUES (%s)", columns.data, values.data);
@@ -518,7 +532,9 @@ add_word(StringInfo sql, const Binding *binding, const char *word)
 			return;
 		}
 	}
-	if (strcmp(word + 1, ".mine") == 0)
+	if (strcmp(word, "new hash") == 0)
+		appendStringInfoString(sql, layout->has_blank_password ? "coalesce($6, '')" : "$6");
+	else if (strcmp(word + 1, ".mine") == 0)
 		appendStringInfoString(sql, tenant_condition(layout, pnstrdup(word, 1)));
 	else if (strcmp(word + 1, ".tenant") == 0)
 		appendStringInfo(sql, layout->tenant != NULL ? "%c." TENANT_COLUMN ", " : "", word[0]);

@@ -188,6 +188,8 @@ typedef enum BoundStatement
 	STATEMENT_HISTORY_INSERT,
 	STATEMENT_HISTORY_INSERT_BEFORE,
 	STATEMENT_HISTORY_VERSION,
+	STATEMENT_HISTORY_TIMES,
+	STATEMENT_HISTORY_ADOPT,
 	STATEMENT_SET_LOCK,
 	STATEMENT_SET_READ_LOCKED,
 	STATEMENT_SET_EXISTS,
@@ -470,6 +472,11 @@ extern JsonbValue *add_unique_columns(Oid relid, const char *tenant, const Schem
 									  List *attributes);
 
 /*
+ * alter.c
+ */
+extern void require_layout_columns(const Registration *registration);
+
+/*
  * drop.c
  */
 extern void release_table(const Registration *registration);
@@ -591,6 +598,7 @@ typedef struct OwnWrite
 
 extern void own_write_begin(OwnWrite *own, Binding *binding, NewState *state);
 extern void own_write_end(OwnWrite *own);
+extern bool own_write_runs(const Binding *binding);
 
 /*
  * password.c
@@ -632,6 +640,7 @@ typedef struct HistoryEntry
 } HistoryEntry;
 
 extern bool history_may_lack(const Binding *binding, int64 version);
+extern void history_adopt(Binding *binding);
 extern bool history_append(Binding *binding, const HistoryEntry *entry);
 extern int64 history_newest_version(Binding *binding, Datum user_id,
 									TimestampTz *changed_at);

@@ -623,6 +623,8 @@ register_table(Oid users, const char *api, List *schemas, const char *password_f
 		tenant_policies(users, &registration, layout != NULL);
 	/* what cannot work must not be registered */
 	(void) binding_api(binding_open(users), NULL);
+	if (adopts)
+		history_adopt(binding_open(users));
 }
 
 bool

@@ -132,9 +132,9 @@ stored_document(const Layout *layout, Relation relation, HeapTuple tuple, const 
 		else
 			jsonb = DatumGetJsonbPCopy(value);
 	}
-	if (jsonb == NULL)
+	/* an app may put there what has no attributes: that is between the two */
+	if (jsonb == NULL || !JB_ROOT_IS_OBJECT(jsonb))
 		return document_new_object();
-	require_object_document(jsonb);
 	return document_from_jsonb(jsonb);
 }
 

@@ -63,6 +63,18 @@ own_write_end(OwnWrite *own)
 	own_writes = own->outer;
 }
 
+/* Does one write users of this table? */
+bool
+own_write_runs(const Binding *binding)
+{
+	for (OwnWrite *own = own_writes; own != NULL; own = own->outer)
+	{
+		if (own->binding->users == binding->users)
+			return true;
+	}
+	return false;
+}
+
 /* Is it the user table, or a partition of it? */
 static bool
 is_part_of(Relation relation, Oid users)

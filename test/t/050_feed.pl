@@ -89,6 +89,19 @@ FeedOracle::poll($moved, seconds => 1);
 FeedOracle::poll_to_the_end($moved);
 FeedOracle::compare($moved, 'another cluster');
 is($moved->safe_psql('userstore', 'SELECT string_agg(DISTINCT era::text, \' \' ORDER BY era::text) FROM people_history'), '1 2', 'which is a new era');
+# Its tables alone, restored where other users are and the same eras mean others.
+my $alone = UserstoreTest->new_node('alone');
+$alone->safe_psql('userstore', q{SELECT userstore.user_table_create('people2'); SELECT userstore.user_put('people2', 'ann', '{}'); DROP TABLE people2});
+command_ok([ 'pg_dump', '-t' => 'people', '-t' => 'people_history', '-t' => 'people_idempotency', '-f' => $dump, $moved->connstr('userstore') ], 'tables alone: dumped');
+command_ok([ 'psql', '-X', '-q', '-v' => 'ON_ERROR_STOP=1', '-o' => '/dev/null', '-f' => $dump, '-d' => $alone->connstr('userstore') ], 'tables alone: restored');
+$alone->safe_psql('userstore', q{SELECT userstore.user_table_attach('people'); SELECT userstore.user_put('people', 'moving 1', '{"n": 2}')});
+is($alone->safe_psql('userstore', q{SELECT string_agg(DISTINCT era::text, ' ' ORDER BY era::text) FROM people_history}), '-1 0 1', 'tables alone: their eras are before all');
+my $in_order = q{SELECT count(*), count(*) FILTER (WHERE earlier) FROM (SELECT c.version <= lag(c.version) OVER (PARTITION BY c.id ORDER BY c.n) AS earlier
+	FROM (SELECT row_number() OVER () AS n, f.id, f.version FROM userstore.users_changes('people', max => 1000000) f) c) c};
+is($alone->safe_psql('userstore', $in_order), $alone->safe_psql('userstore', q{SELECT count(*) || '|0' FROM people_history}), 'tables alone: the feed has all, in order');
+is($alone->safe_psql('userstore', q{SELECT userstore.user_table_detach('people'); SELECT userstore.user_table_attach('people'); SELECT string_agg(DISTINCT era::text, ' ' ORDER BY era::text) FROM people_history}),
+	"\npeople\n-1 0 1", 'tables alone: attached again, nothing changes');
+
 # What each of the two databases gave since is not the other's.
 query(q{SELECT userstore.user_put('people', 'old cluster', '{}')});
 my ($rc, $out, $err);

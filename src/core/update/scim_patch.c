@@ -124,6 +124,20 @@ refuse_primaries(Update *update, const Attribute *attribute, const Primaries *pr
 						   "attribute \"%s\" has more than one primary value", attribute->path);
 }
 
+/* Is an item the only one there, but for its being primary for that reason? */
+static bool
+is_only_item(const Attribute *attribute, JsonbValue *array, JsonbValue *item)
+{
+	JsonbValue *alone = document_new_array();
+
+	if (attribute == NULL || !attribute->multi_valued || array->val.array.nElems != 1 ||
+		item->type != jbvObject)
+		return false;
+	document_push(alone, document_copy_top(item));
+	mark_only_item(attribute, alone);
+	return has_item(array, &alone->val.array.elems[0]);
+}
+
 /*
  * Values that are added to those there; one that is there already changes
  * nothing.
@@ -134,19 +148,23 @@ add_values(Update *update, const Attribute *attribute, JsonbValue *before, Jsonb
 	JsonbValue *after = values_of(before);
 	JsonbValue *added = values_of(value);
 
-	if (attribute != NULL)
+	if (attribute != NULL && attribute->multi_valued)
+		added = new_items_of(update, attribute, added, before);
+	else if (attribute != NULL)
 		added = new_value_of(update, attribute, added, before, false);
 	for (int i = 0; i < added->val.array.nElems; i++)
 	{
 		JsonbValue *item = &added->val.array.elems[i];
 
 		CHECK_FOR_INTERRUPTS();
-		if (has_item(after, item))
+		if (has_item(after, item) || is_only_item(attribute, after, item))
 			continue;
 		if (attribute != NULL)
 			validate_item(&update->validation, attribute, item);
 		document_push(after, item);
 	}
+	if (attribute != NULL && attribute->multi_valued)
+		mark_only_item(attribute, after);
 	return after;
 }
 
@@ -198,7 +216,9 @@ patch_selected(Update *update, PatchOperation *operation, const Attribute *attri
 		after = merge_object(update, attribute, item, operation->value);
 	else
 	{
-		JsonbValue *array = new_value_of(update, attribute, values_of(operation->value), NULL, false);
+		JsonbValue *array = attribute->multi_valued ?
+		new_items_of(update, attribute, values_of(operation->value), NULL) :
+		new_value_of(update, attribute, values_of(operation->value), NULL, false);
 
 		if (array->val.array.nElems != 1)
 			BAD_PATCH(operation->path, SCIM_INVALID_VALUE, "Send the one value that takes the place of those selected.",
@@ -265,6 +285,8 @@ patch_values(Update *update, PatchOperation *operation, const Attribute *attribu
 	if (!found && operation->kind != PATCH_REMOVE)
 		after = add_values(update, attribute, after,
 						   new_selected(update, operation, attribute, is_list));
+	else if (attribute != NULL && attribute->multi_valued)
+		mark_only_item(attribute, after);
 	refuse_primaries(update, attribute, &primaries);
 	if (after->val.array.nElems == 0)
 		return NULL;

@@ -114,6 +114,9 @@ extern JsonbValue *new_object(Update *update, const AttributeSet *set,
 extern JsonbValue *new_value_of(Update *update, const Attribute *attribute,
 								JsonbValue *sent, JsonbValue *stored,
 								bool defaults);
+extern JsonbValue *new_items_of(Update *update, const Attribute *attribute,
+								JsonbValue *sent, JsonbValue *stored);
+extern void mark_only_item(const Attribute *attribute, JsonbValue *array);
 extern JsonbValue *left_when_cleared(Update *update, const Attribute *attribute,
 									 JsonbValue *stored);
 extern JsonbValue *lenient_value(const Attribute *attribute, JsonbValue *sent);

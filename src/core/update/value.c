@@ -245,8 +245,10 @@ new_item(Update *update, const Attribute *attribute, JsonbValue *sent, JsonbValu
 	return sent;
 }
 
-/* The only item is the primary one, where a rule says so. */
-static void
+/*
+ * The only item is the primary one, where a rule says so.
+ */
+void
 mark_only_item(const Attribute *attribute, JsonbValue *array)
 {
 	JsonbValue *item = array->val.array.elems;
@@ -260,6 +262,26 @@ mark_only_item(const Attribute *attribute, JsonbValue *array)
 		if (sub->primary_when_only && document_find(item, sub->name, sub->name_len) == NULL)
 			document_append(item, sub->name, sub->name_len, document_boolean(true));
 	}
+}
+
+/*
+ * The items of a multi-valued attribute made of those that were sent, which may
+ * not be all.
+ */
+JsonbValue *
+new_items_of(Update *update, const Attribute *attribute, JsonbValue *sent, JsonbValue *stored)
+{
+	JsonbValue *array = document_new_array();
+
+	for (int i = 0; i < sent->val.array.nElems; i++)
+	{
+		JsonbValue *item = &sent->val.array.elems[i];
+
+		CHECK_FOR_INTERRUPTS();
+		document_push(array, new_item(update, attribute, item,
+									  stored_item(attribute, item, stored), true));
+	}
+	return array;
 }
 
 /*
@@ -277,15 +299,7 @@ new_value_of(Update *update, const Attribute *attribute, JsonbValue *sent, Jsonb
 		return new_item(update, attribute, sent, stored, defaults);
 	if (sent->type != jbvArray)
 		return sent;
-	array = document_new_array();
-	for (int i = 0; i < sent->val.array.nElems; i++)
-	{
-		JsonbValue *item = &sent->val.array.elems[i];
-
-		CHECK_FOR_INTERRUPTS();
-		document_push(array, new_item(update, attribute, item,
-									  stored_item(attribute, item, stored), true));
-	}
+	array = new_items_of(update, attribute, sent, stored);
 	mark_only_item(attribute, array);
 	return array;
 }
