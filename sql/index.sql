@@ -12,6 +12,8 @@ SET SESSION AUTHORIZATION regress_index;
 SET search_path = regress_index, userstore;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
+-- without sequential scans, each plan seems to cost enough to be compiled
+SET jit = off;
 RESET client_min_messages;
 \set SHOW_CONTEXT never
 \pset format unaligned
@@ -130,6 +132,7 @@ RESET plan_cache_mode;
 --
 -- Results: an index finds what a scan finds, in whatever documents
 --
+DELETE FROM things WHERE length(id) > 3;
 INSERT INTO things (id, document)
 SELECT 'bad' || row_number() OVER (), d::jsonb FROM unnest(ARRAY['{"userName": ["user5"], "title": ["title 7"], "name": [{"familyName": "family7"}], "count": ["7"], "emails": {"value": "u7@example.com"}, "tags": "T7"}',
 	'{"userName": 5, "title": 7, "active": "true", "count": "7", "weight": true, "hired": "yesterday", "name": "family7", "emails": "u7@example.com", "tags": {"a": "T7"}}',
@@ -158,17 +161,15 @@ END $$;
 SET enable_seqscan = off;
 SELECT count(*), string_agg(wrong(f), '; ') FROM (
 	SELECT format('%s %s %s', a, o, to_json(v)) f FROM unnest(ARRAY['userName', 'badge', 'code', 'title', 'site', 'name.familyName', 'emails', 'emails.value', 'tags', 'urn:regress:index:1.0:Work:department']) a,
-		unnest(ARRAY['eq', 'ne', 'sw', 'gt', 'ge', 'lt', 'le']) o, unnest(ARRAY['user5', 'USER5', '["user5"]', '5', 'title 7', 'Title 7', 'family7', 'u7@example.com', 'T7', 't7', '', 'ÄÖ', 'äö', 'b1', 'B1', repeat('é', 499), repeat('é', 500), repeat('é', 501), repeat('É', 3000), repeat('é', 3000) || 'a', 'dept 7']) v
+		unnest(ARRAY['eq', 'ne', 'sw', 'gt', 'ge', 'lt', 'le']) o, unnest(ARRAY['user5', 'USER5', '["user5"]', 'title 7', 'Title 7', 'family7', 'u7@example.com', 'T7', 't7', '', 'ÄÖ', 'b1', 'B1', repeat('é', 500), repeat('É', 3000), 'dept 7']) v
 	UNION ALL SELECT format('%s %s %s', a, o, v) FROM unnest(ARRAY['number', 'count', 'weight']) a, unnest(ARRAY['eq', 'ne', 'gt', 'ge', 'lt', 'le']) o, unnest(ARRAY['7', '7.0', '0', '-1', '1e400', '142.857142857142857143']) v
 	UNION ALL SELECT format('active %s %s', o, v) FROM unnest(ARRAY['eq', 'ne']) o, unnest(ARRAY['true', 'false', 'null']) v
 	UNION ALL SELECT format('%s %s "%s"', a, o, v) FROM unnest(ARRAY['hired', 'since']) a, unnest(ARRAY['eq', 'ne', 'sw', 'gt', 'ge', 'lt', 'le']) o, unnest(ARRAY['2020-01-08T00:00:00Z', '2020-01-08T01:00:00+01:00', '2020-01-01T01:00:00Z']) v
-	UNION ALL SELECT * FROM unnest(ARRAY['emails[value eq "u7@example.com"]', 'emails[value eq "u7@example.com" and type eq "home"]', 'name[familyName eq "family7"]'])) f(f)
-	-- a part of them; test/long/index.pl tries many more
-	WHERE length(f) % 13 = 4;
+	UNION ALL SELECT * FROM unnest(ARRAY['emails[value eq "u7@example.com"]', 'emails[value eq "u7@example.com" and type eq "home"]', 'name[familyName eq "family7"]'])) f;
 RESET enable_seqscan;
 -- as a value it is what it was, with and without a document
 SELECT user_matches('things', document, 'title eq "title 7"'), user_matches('things', document || '{}', 'title eq "title 7"'), count(*) FROM things GROUP BY 1, 2 ORDER BY 1;
-SELECT user_matches('things', o.document, 'title eq "title 7"') AS matches, count(*) FROM things t LEFT JOIN things o ON o.id = t.id AND o.id ^@ 'u99' GROUP BY 1 ORDER BY 1;
+SELECT user_matches('things', o.document, 'title eq "title 7"') AS matches, count(*) FROM things t LEFT JOIN things o ON o.id = t.id AND o.id ^@ 'u9' GROUP BY 1 ORDER BY 1;
 SELECT DISTINCT user_matches('things', document, 'title eq "title 7"') AS matches FROM things GROUP BY ROLLUP (document) ORDER BY 1;
 INSERT INTO things (id, document) VALUES ('u7', '{"title": "changed"}') ON CONFLICT (id) DO UPDATE SET version = things.version + 1
 WHERE user_matches('things', excluded.document, 'title eq "changed"') AND user_matches('things', things.document, 'title eq "title 7"') RETURNING id, version, user_matches('things', document, 'title eq "title 7"');
@@ -195,6 +196,7 @@ DROP TABLE none;
 --
 -- Plans do not outlive what they rely on
 --
+SET enable_seqscan = off;
 PREPARE titles AS SELECT count(*) FROM things WHERE user_matches('things', document, 'title eq "Title 7"');
 EXECUTE titles;
 -- case counts now: the column does not know it
@@ -254,11 +256,9 @@ SELECT user_table_create('free');
 INSERT INTO free (id, document) VALUES ('a', '{"name": {"nick": ["Ann", "A"]}, "n": 5}'), ('b', '{"name": [{"nick": "Bob"}], "n": "5"}'), ('c', '{"name.nick": "Ann"}'), ('d', '{"list": [{"k": "v", "name": {"nick": "A"}}]}');
 SELECT users_index('free', 'name.nick'), users_index('free', 'n'), users_index('free', 'name');
 SELECT users_index('free', 'a..b');
-SET enable_seqscan = off;
 SELECT plan('name.nick eq "Ann"', 'free');
 SELECT plan('list[name.nick eq "A"]', 'free');
 SELECT f, string_agg(id, ' ' ORDER BY id), wrong(f, 'free') FROM unnest(ARRAY['name.nick eq "Ann"', 'name.nick eq "ann"', 'n eq "5"', 'n eq 5', 'name[nick eq "A"]', 'list[name.nick eq "A"]']) f LEFT JOIN free ON user_matches('free', document, f) GROUP BY f ORDER BY f;
-RESET enable_seqscan;
 DROP TABLE free;
 
 --
@@ -280,6 +280,7 @@ SELECT users_list('things', 'emails.value eq "u7@example.com"'), users_list('thi
 SET SESSION AUTHORIZATION regress_index;
 SET search_path = regress_index, userstore;
 ALTER TABLE things DISABLE ROW LEVEL SECURITY;
+RESET enable_seqscan;
 
 --
 -- Tables that inherit: what holds of one need not hold of the other
