@@ -887,6 +887,17 @@ touch(Touched *touched, const char *column)
 		touched->names[touched->count++] = column;
 }
 
+static bool
+is_touched(const Touched *touched, const char *column)
+{
+	for (int i = 0; i < touched->count; i++)
+	{
+		if (strcmp(touched->names[i], column) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* What is read to be written is guarded by xmin. */
 static Touched
 touched_columns(Binding *binding, AclMode mode, bool guards)
@@ -947,8 +958,10 @@ require_privilege(Binding *binding, AclMode mode, const Touched *columns)
 	/* a privilege on each column that is touched does as well */
 	for (int i = 0; i < columns->count; i++)
 	{
+		/* one column may hold a time and an attribute */
 		if (pg_attribute_aclcheck(binding->users, get_attnum(binding->users, columns->names[i]),
-								  caller, mode) != ACLCHECK_OK)
+								  caller, mode) != ACLCHECK_OK &&
+			!is_touched(&missing, columns->names[i]))
 			touch(&missing, columns->names[i]);
 	}
 	if (columns->count == 0 || missing.count > 0)
