@@ -73,7 +73,8 @@ open_past(FunctionCallInfo fcinfo, Past *past)
 typedef struct Report
 {
 	ReturnSetInfo *result;
-	Binding    *ids_of;			/* rows begin with an id of this table, or NULL */
+	Binding    *ids_of;			/* rows begin with an id of this table, or
+								 * NULL */
 	const Schema *schema;
 	MemoryContext context;		/* lasts as long as the call */
 	Jsonb	   *last;			/* document of the version before, or NULL */

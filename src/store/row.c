@@ -69,7 +69,7 @@ user_read(Binding *binding, Datum id, ReadMode mode, UserRow *row)
 	Datum		values[1];
 
 	BoundStatement statement = mode == READ_STABLE ? STATEMENT_READ :
-		mode == READ_FRESH ? STATEMENT_READ_GUARDED : STATEMENT_LOCK;
+	mode == READ_FRESH ? STATEMENT_READ_GUARDED : STATEMENT_LOCK;
 
 	values[0] = id;
 	if (run_statement(binding, statement, values, NULL, mode == READ_STABLE) == 0)

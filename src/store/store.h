@@ -373,8 +373,8 @@ struct UniqueIndex
 /* How a user is read. */
 typedef enum ReadMode
 {
-	READ_STABLE,				/* with the snapshot of the calling query, not to
-								 * be written: without xmin */
+	READ_STABLE,				/* with the snapshot of the calling query, not
+								 * to be written: without xmin */
 	READ_FRESH,					/* as it stands now */
 	READ_LOCKED					/* and locked until the transaction ends */
 } ReadMode;
