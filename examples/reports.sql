@@ -1,5 +1,5 @@
 -- Ten questions that are asked about user accounts, as plain SQL over the typed
--- views of user_view_create and what users_as_of and user_history tell of the past.
+-- views of user_view_create and what users_as_of and users_history tell of the past.
 --
 --	./run reports		on a server of its own, with the users of reports_data.sql
 --	psql -f examples/reports_data.sql -f examples/reports.sql	in a database of yours
@@ -56,12 +56,11 @@ GROUP BY 1 ORDER BY 2 DESC, 1;
 
 \echo
 \echo '=== 4. Who changed whose status in the last thirty days, from what to what?'
--- The security team asks.  The view change has what user_history tells, of all users: a
--- row for each attribute that a version changed.
+-- The security team asks.  users_history tells it, of all users since a time: a row for
+-- each attribute that a version changed.
 SELECT c.changed_at::timestamp(0) AS at, c.id, c.path, c.old, c.new, c.changed_by, c.actor
-FROM change c
+FROM users_history('people', :'today'::timestamptz - interval '30 days') c
 WHERE c.path IN ('active', 'userType') AND c.operation <> 'create'
-	AND c.changed_at >= :'today'::timestamptz - interval '30 days'
 ORDER BY c.changed_at, c.id, c.path;
 
 \echo
@@ -81,9 +80,8 @@ GROUP BY 1, 2 ORDER BY 1, 2 \crosstabview
 -- deleted; both are told by old and new of one path.  Who comes back joins again.
 SELECT to_char(date_trunc('month', c.changed_at), 'YYYY-MM') AS month,
 	count(*) FILTER (WHERE c.new = 'true') AS joined, count(*) FILTER (WHERE c.old = 'true') AS "left"
-FROM change c
-WHERE c.path = 'active' AND c.changed_at >= date_trunc('month', :'today'::timestamptz) - interval '12 months'
-	AND c.changed_at < date_trunc('month', :'today'::timestamptz)
+FROM users_history('people', date_trunc('month', :'today'::timestamptz) - interval '12 months', date_trunc('month', :'today'::timestamptz)) c
+WHERE c.path = 'active'
 GROUP BY 1 ORDER BY 1;
 
 \echo
@@ -92,7 +90,7 @@ GROUP BY 1 ORDER BY 1;
 -- what the session said.  Of a list, its first value is shown.
 SELECT c.changed_at::timestamp(0) AS at, c.id, c.version, regexp_replace(c.path, '^urn:.*:', '') AS attribute,
 	coalesce(c.old #>> '{0,value}', c.old #>> '{}') AS old, coalesce(c.new #>> '{0,value}', c.new #>> '{}') AS new, c.changed_by, c.actor
-FROM change c
+FROM users_history('people') c
 WHERE c.operation = 'sql' ORDER BY c.changed_at, c.id, c.path;
 
 \echo

@@ -112,10 +112,11 @@ CREATE POLICY seen ON people FOR SELECT USING (NOT document ? 'hidden');
 CREATE VIEW seen WITH (security_invoker) AS
 SELECT 'users_as_of' AS what, id, version FROM moment, users_as_of('people', at) WHERE name ~ '^[26]'
 UNION ALL SELECT 'users_changes', id, version FROM users_changes('people')
+UNION ALL SELECT 'users_history', id, version FROM users_history('people')
 UNION ALL SELECT 'user_history', id, h.version FROM unnest('{ann,sql,bob}'::text[]) id, user_history('people', id) h;
 GRANT SELECT ON seen TO regress_as_of_clerk, regress_as_of_auditor;
 CREATE VIEW calls AS SELECT * FROM unnest(ARRAY[$$SELECT user_history('people', 'still')$$, $$SELECT user_as_of('people', 'still', 'infinity')$$,
-	$$SELECT user_history('people', 'nobody')$$, $$SELECT users_as_of('people', 'infinity')$$, $$SELECT users_changes('people')$$,
+	$$SELECT user_history('people', 'nobody')$$, $$SELECT users_as_of('people', 'infinity')$$, $$SELECT users_changes('people')$$, $$SELECT users_history('people')$$,
 	$$SELECT user_history('people', 'bob')$$]) WITH ORDINALITY c (command, n);
 GRANT SELECT ON calls TO regress_as_of_clerk, regress_as_of_auditor;
 -- nobody
@@ -124,7 +125,7 @@ SET search_path = regress_as_of, userstore;
 SELECT r.* FROM calls, raised(command) r ORDER BY n;
 -- who may read some columns
 SET SESSION AUTHORIZATION regress_as_of;
-GRANT SELECT (id, version, created_at, modified_at, xmin) ON people TO regress_as_of_clerk;
+GRANT SELECT (id, version, created_at, modified_at) ON people TO regress_as_of_clerk;
 SET SESSION AUTHORIZATION regress_as_of_clerk;
 SELECT r.* FROM calls, raised(command) r ORDER BY n;
 -- who may read the table, but not history; "still" is hidden

@@ -40,6 +40,9 @@ UPDATE accounts SET email = 'bo@example.com' WHERE login = 'bob';
 SELECT user_delete('accounts', 'ann');
 SELECT id, h.version, h.operation, h.path, h.old, h.new FROM generate_series(1, 5) id, user_history('members', id::text) h ORDER BY 1, 2, 5;
 SELECT id, h.version, h.operation, h.path, h.old, h.new FROM unnest('{ann,bob}'::text[]) id, user_history('accounts', id) h ORDER BY 1, 2, 5;
+-- of all at once, the same: none that only one has
+WITH each AS (SELECT id::text, h.* FROM generate_series(1, 5) id, user_history('members', id::text) h), all_of AS (SELECT * FROM users_history('members'))
+SELECT (SELECT count(*) FROM all_of) AS rows, (SELECT count(*) FROM (TABLE each EXCEPT ALL TABLE all_of) x) AS each, (SELECT count(*) FROM (TABLE all_of EXCEPT ALL TABLE each) x) AS all_of;
 SELECT user_id, version, before, before_since AT TIME ZONE 'UTC' AS before_since FROM members_history ORDER BY 1, 2;
 SELECT h.user_id, h.version, h.before, h.before_since = t.registered_at AS since_attached FROM accounts_history h, times t WHERE t.users = 'accounts'::regclass ORDER BY 1, 2;
 -- as they were before

@@ -52,12 +52,13 @@ SET userstore.tenant = 'A';
 SELECT c.id, c.version, c.operation, c.document FROM users_changes('people') c;
 SELECT u.id, u.version, u.operation, u.document FROM users_as_of('people', 'infinity') u ORDER BY 1;
 SELECT h.version, h.operation, h.path, h.old, h.new FROM user_history('people', 'ann') h;
+SELECT h.id, h.version, h.operation, h.path, h.old, h.new FROM users_history('people') h ORDER BY 1, 2, 5;
 SELECT user_as_of('people', 'ann', 'infinity') - 'meta' AS ann, user_as_of('people', 'gone', 'infinity') AS gone;
 SELECT r.* FROM raised($$SELECT user_history('people', 'bob')$$) r;
 SELECT cursor AS of_a FROM users_changes('people', max => 1) \gset
 -- not that of another, nor of none
 SET userstore.tenant = 'B';
-SELECT command, r.* FROM unnest(ARRAY[$$SELECT users_changes('people')$$, $$SELECT users_as_of('people', now())$$, $$SELECT user_history('people', 'ann')$$,
+SELECT command, r.* FROM unnest(ARRAY[$$SELECT users_changes('people')$$, $$SELECT users_history('people')$$, $$SELECT users_as_of('people', now())$$, $$SELECT user_history('people', 'ann')$$,
 	$$SELECT user_as_of('people', 'gone', now())$$]) command, raised(command) r;
 RESET userstore.tenant;
 SELECT r.* FROM raised($$SELECT users_changes('people')$$) r;
@@ -67,6 +68,7 @@ SET userstore.tenant = 'B';
 SELECT c.id, c.version, c.operation, c.document FROM users_changes('people') c;
 SELECT u.id, u.version, u.operation, u.document FROM users_as_of('people', 'infinity') u ORDER BY 1;
 SELECT h.version, h.operation, h.path, h.old, h.new FROM user_history('people', 'sql') h;
+SELECT h.id, h.version, h.operation, h.path, h.old, h.new FROM users_history('people') h ORDER BY 1, 2, 5;
 SELECT r.* FROM raised($$SELECT user_history('people', 'gone')$$) r;
 SELECT r.* FROM raised(format($$SELECT users_changes('people', %L)$$, :'of_a')) r;
 
@@ -98,6 +100,9 @@ WITH RECURSIVE page AS (
 SELECT max(n) - 1 AS pages FROM page;
 SELECT count(*), sum(version) FROM users_as_of('parts', 'infinity');
 SELECT h.version, h.path, h.old, h.new FROM user_history('parts', 'u7') h;
+-- of all at once, the same: none that only one has
+WITH each AS (SELECT i, h.* FROM unnest(ARRAY(SELECT 'u' || i FROM generate_series(1, 20) i)) i, user_history('parts', i) h), all_of AS (SELECT * FROM users_history('parts'))
+SELECT (SELECT count(*) FROM all_of) AS rows, (SELECT count(*) FROM (TABLE each EXCEPT ALL TABLE all_of) x) AS each, (SELECT count(*) FROM (TABLE all_of EXCEPT ALL TABLE each) x) AS all_of;
 SELECT * FROM user_erase('parts', 'u7');
 SELECT user_id, version, document FROM parts_history WHERE user_id = 'u7';
 SELECT count(*) FROM parts_unique WHERE user_id = 'u7';

@@ -35,6 +35,6 @@ CREATE ROLE people_admin;
 CREATE ROLE people_reader;
 CREATE ROLE people_web LOGIN NOINHERIT IN ROLE people_admin, people_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE ON people, subscribers, staff, parties, identities TO people_admin;
-GRANT SELECT (id, document, version, created_at, modified_at, xmin) ON people, subscribers, staff, parties, identities
+GRANT SELECT (id, document, version, created_at, modified_at) ON people, subscribers, staff, parties, identities
     TO people_reader;
 COMMIT;

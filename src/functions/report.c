@@ -16,6 +16,7 @@
 #include "functions/past.h"
 
 PG_FUNCTION_INFO_V1(user_history);
+PG_FUNCTION_INFO_V1(users_history);
 PG_FUNCTION_INFO_V1(user_as_of);
 PG_FUNCTION_INFO_V1(users_as_of);
 
@@ -72,6 +73,8 @@ open_past(FunctionCallInfo fcinfo, Past *past)
 typedef struct Report
 {
 	ReturnSetInfo *result;
+	Binding    *ids_of;			/* rows begin with an id of this table, or
+								 * NULL */
 	const Schema *schema;
 	MemoryContext context;		/* lasts as long as the call */
 	Jsonb	   *last;			/* document of the version before, or NULL */
@@ -82,18 +85,21 @@ static void
 report_change(Report *report, const PastVersion *version, const char *path, JsonbValue *old,
 			  JsonbValue *new)
 {
-	Datum		values[9];
-	bool		nulls[9] = {0};
+	Datum		values[10];
+	bool		nulls[10] = {0};
+	int			column = 0;
 
-	values[0] = Int64GetDatum(version->version);
-	put_text(values, nulls, 1, version->operation);
-	values[2] = TimestampTzGetDatum(version->changed_at);
-	put_name(values, nulls, 3, version->changed_by);
-	put_text(values, nulls, 4, version->actor);
-	put_text(values, nulls, 5, version->request_id);
-	put_text(values, nulls, 6, path);
-	put_jsonb(values, nulls, 7, old != NULL ? document_to_jsonb(old) : NULL);
-	put_jsonb(values, nulls, 8, new != NULL ? document_to_jsonb(new) : NULL);
+	if (report->ids_of != NULL)
+		put_text(values, nulls, column++, binding_id_to_text(report->ids_of, version->user_id));
+	values[column++] = Int64GetDatum(version->version);
+	put_text(values, nulls, column++, version->operation);
+	values[column++] = TimestampTzGetDatum(version->changed_at);
+	put_name(values, nulls, column++, version->changed_by);
+	put_text(values, nulls, column++, version->actor);
+	put_text(values, nulls, column++, version->request_id);
+	put_text(values, nulls, column++, path);
+	put_jsonb(values, nulls, column++, old != NULL ? document_to_jsonb(old) : NULL);
+	put_jsonb(values, nulls, column++, new != NULL ? document_to_jsonb(new) : NULL);
 	tuplestore_putvalues(report->result->setResult, report->result->setDesc, values, nulls);
 }
 
@@ -124,10 +130,8 @@ next_change(List *changes, int *next, const char *path)
  * by their names.
  */
 static void
-report_version(void *arg, PastVersion *version)
+report_version(Report *report, const PastVersion *version, Jsonb *last)
 {
-	Report	   *report = arg;
-	Jsonb	   *last = version->before != NULL ? version->before : report->last;
 	JsonbValue *before = last != NULL ? document_from_jsonb(last) : NULL;
 	JsonbValue *after = version->document != NULL ? document_from_jsonb(version->document) : NULL;
 	List	   *changes = changes_with_values(report->schema, before, after);
@@ -148,7 +152,15 @@ report_version(void *arg, PastVersion *version)
 	}
 	if (version->changed == NIL)
 		report_change(report, version, NULL, NULL, NULL);
+}
 
+/* The next version of a user. */
+static void
+report_next(void *arg, PastVersion *version)
+{
+	Report	   *report = arg;
+
+	report_version(report, version, version->before != NULL ? version->before : report->last);
 	if (report->last != NULL)
 		pfree(report->last);
 	report->last = NULL;
@@ -178,9 +190,38 @@ user_history(PG_FUNCTION_ARGS)
 	report.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	report.schema = binding_api(past.binding, NULL)->schema;
 	report.context = CurrentMemoryContext;
-	if (past_versions(&past, id, report_version, &report) == 0 &&
+	if (past_versions(&past, id, report_next, &report) == 0 &&
 		!user_read(past.binding, id, READ_STABLE, &row))
 		user_missing(text_argument(fcinfo, 1));
+	SPI_finish();
+	PG_RETURN_NULL();
+}
+
+/* A version of any user, with what was before it. */
+static void
+report_any(void *arg, PastVersion *version)
+{
+	report_version(arg, version, version->before);
+}
+
+/*
+ * users_history(users regclass, since timestamptz, until timestamptz)
+ */
+Datum
+users_history(PG_FUNCTION_ARGS)
+{
+	Report		report = {0};
+	Past		past;
+
+	require_argument(fcinfo, 0, "users");
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	report.ids_of = binding_open(PG_GETARG_OID(0));
+	past_open(&past, report.ids_of);
+	report.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	report.schema = binding_api(report.ids_of, NULL)->schema;
+	past_span(&past, PG_ARGISNULL(1) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(1),
+			  PG_ARGISNULL(2) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(2), report_any, &report);
 	SPI_finish();
 	PG_RETURN_NULL();
 }

@@ -323,7 +323,6 @@ Datum
 user_password_verify(PG_FUNCTION_ARGS)
 {
 	Binding    *table;
-	UserRow		row;
 	Datum		id;
 	char	   *id_text;
 	char	   *hash;
@@ -346,12 +345,8 @@ user_password_verify(PG_FUNCTION_ARGS)
 				 errdetail_path(NULL, NULL),
 				 errhint("None of the table's attribute schemas has an attribute with the format \"password\".")));
 	binding_require_password(table, ACL_SELECT);
-	do
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (!user_read(table, id, READ_FRESH, &row))
-			user_missing(id_text);
-	} while (!user_password(table, id, &row, &hash));
+	if (!user_password(table, id, NULL, &hash))
+		user_missing(id_text);
 	matches = hash != NULL && password_matches(table, text_argument(fcinfo, 2), hash);
 	SPI_finish();
 	PG_RETURN_BOOL(matches);

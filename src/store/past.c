@@ -265,6 +265,21 @@ past_versions(const Past *past, Datum id, PastVisitor visit, void *arg)
 }
 
 /*
+ * Visit the versions of all users that were made from a time on and before
+ * another, in no order.  What was before each is known as far as history has it.
+ */
+void
+past_span(const Past *past, TimestampTz since, TimestampTz until, PastVisitor visit, void *arg)
+{
+	PastScan	scan = {visit, arg, PG_INT64_MAX, true};
+	Datum		values[2];
+
+	values[0] = TimestampTzGetDatum(since);
+	values[1] = TimestampTzGetDatum(until);
+	scan_versions(past, STATEMENT_PAST_SPAN, values, NULL, &scan);
+}
+
+/*
  * States
  */
 

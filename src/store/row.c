@@ -68,11 +68,13 @@ user_read(Binding *binding, Datum id, ReadMode mode, UserRow *row)
 {
 	Datum		values[1];
 
+	BoundStatement statement = mode == READ_STABLE ? STATEMENT_READ :
+	mode == READ_FRESH ? STATEMENT_READ_GUARDED : STATEMENT_LOCK;
+
 	values[0] = id;
-	if (run_statement(binding, mode == READ_LOCKED ? STATEMENT_LOCK : STATEMENT_READ, values, NULL,
-					  mode == READ_STABLE) == 0)
+	if (run_statement(binding, statement, values, NULL, mode == READ_STABLE) == 0)
 		return false;
-	take_row(row, true);
+	take_row(row, mode != READ_STABLE);
 	return true;
 }
 
@@ -315,8 +317,8 @@ user_write(Binding *binding, Datum id, Jsonb *document, const NewPassword *passw
 }
 
 /*
- * The hash of the password in the row that was read, or NULL.  Gives false when
- * that row is not the one that stands now.
+ * The hash of a password, or NULL: in the row that was read, or the one that
+ * stands now (row is NULL).  Gives false when there is none.
  */
 bool
 user_password(Binding *binding, Datum id, const UserRow *row, char **hash)
@@ -326,8 +328,9 @@ user_password(Binding *binding, Datum id, const UserRow *row, char **hash)
 	bool		isnull;
 
 	values[0] = id;
-	values[1] = TransactionIdGetDatum(row->xmin);
-	if (run_statement(binding, STATEMENT_PASSWORD, values, NULL, false) == 0)
+	values[1] = TransactionIdGetDatum(row != NULL ? row->xmin : InvalidTransactionId);
+	if (run_statement(binding, row != NULL ? STATEMENT_PASSWORD_GUARDED : STATEMENT_PASSWORD, values,
+					  NULL, false) == 0)
 		return false;
 	value = result_column(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, TEXTOID, &isnull);
 	*hash = isnull ? NULL : TextDatumGetCString(value);

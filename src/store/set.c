@@ -35,8 +35,8 @@ enum
 	COLUMN_VERSION,
 	COLUMN_CREATED,
 	COLUMN_MODIFIED,
-	COLUMN_XMIN,
-	COLUMN_ID
+	COLUMN_ID,
+	COLUMN_XMIN					/* where what was read may be written */
 };
 
 Datum
@@ -91,7 +91,8 @@ take_rows(Binding *binding)
 		row->row.version = DatumGetInt64(result_column(tuple, desc, COLUMN_VERSION, INT8OID, NULL));
 		row->row.created = DatumGetTimestampTz(result_column(tuple, desc, COLUMN_CREATED, TIMESTAMPTZOID, NULL));
 		row->row.modified = DatumGetTimestampTz(result_column(tuple, desc, COLUMN_MODIFIED, TIMESTAMPTZOID, NULL));
-		row->row.xmin = DatumGetTransactionId(result_column(tuple, desc, COLUMN_XMIN, XIDOID, NULL));
+		row->row.xmin = desc->natts < COLUMN_XMIN ? InvalidTransactionId :
+			DatumGetTransactionId(result_column(tuple, desc, COLUMN_XMIN, XIDOID, NULL));
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return rows;

@@ -72,7 +72,7 @@ typedef struct Statement
 	" FROM unnest($1, $2, $3, $4, $5) AS n (id, document, version, modified, xmin)" \
 	" WHERE u.id OPERATOR(pg_catalog.=) n.id{u.mine} AND u.xmin OPERATOR(pg_catalog.=) n.xmin" returning
 
-#define RETURNING_SET	" RETURNING " ROW_COLUMNS ", u.xmin, u.id"
+#define RETURNING_SET	" RETURNING " ROW_COLUMNS ", u.id, u.xmin"
 
 /* $1 id, $2 document, $3 version, $4 created, $5 modified, $6 version before */
 #define WRITE_STATE(condition) \
@@ -90,12 +90,23 @@ typedef struct Statement
 	"EXISTS (SELECT FROM {history} p WHERE p.user_id OPERATOR(pg_catalog.=) " id "{p.mine})"
 
 /* Versions, as past.c reads them. */
-#define PAST_COLUMNS \
+#define PAST_COLUMNS_WITH(before) \
 	"h.user_id, h.version, h.operation, h.document, h.changed, h.changed_at," \
-	" h.changed_by, h.actor, h.request_id, h.before, h.before_since, h.era, h.transaction_id, h.feed_position"
+	" h.changed_by, h.actor, h.request_id, " before ", h.before_since, h.era, h.transaction_id, h.feed_position"
+#define PAST_COLUMNS	PAST_COLUMNS_WITH("h.before")
 
 #define PAST_VERSIONS \
 	"SELECT " PAST_COLUMNS " FROM {history} h WHERE h.user_id OPERATOR(pg_catalog.=) $1{h.mine} ORDER BY h.version"
+
+/*
+ * Versions made from time $1 on and before $2, with what was before: history
+ * has that in the same row, or in that of the version before.
+ */
+#define PAST_SPAN \
+	"SELECT " PAST_COLUMNS_WITH("coalesce(h.before, (SELECT p.document FROM {history} p" \
+	" WHERE p.user_id OPERATOR(pg_catalog.=) h.user_id AND p.version OPERATOR(pg_catalog.<) h.version{p=h}" \
+	" ORDER BY p.version DESC LIMIT 1))") \
+	" FROM {history} h WHERE h.changed_at OPERATOR(pg_catalog.>=) $1 AND h.changed_at OPERATOR(pg_catalog.<) $2{h.mine}"
 
 /*
  * The states of users at time $1: a version, or what was before the first that
@@ -162,6 +173,10 @@ typedef struct Statement
  */
 static const Statement statements[STATEMENT_COUNT] = {
 	[STATEMENT_READ] = {
+		"SELECT " ROW_COLUMNS " FROM {from}" BY_ID,
+		{ID}
+	},
+	[STATEMENT_READ_GUARDED] = {
 		"SELECT " ROW_COLUMNS ", u.xmin FROM {from}" BY_ID,
 		{ID}
 	},
@@ -210,6 +225,10 @@ static const Statement statements[STATEMENT_COUNT] = {
 		{ID, JSONBOID, INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTOID, XIDOID, BOOLARRAYOID}
 	},
 	[STATEMENT_PASSWORD] = {
+		"SELECT nullif(u.{hash}::pg_catalog.text, '') FROM {users} u" BY_ID,
+		{ID}
+	},
+	[STATEMENT_PASSWORD_GUARDED] = {
 		"SELECT nullif(u.{hash}::pg_catalog.text, '') FROM {users} u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
 		{ID, XIDOID}
 	},
@@ -302,7 +321,7 @@ static const Statement statements[STATEMENT_COUNT] = {
 		{IDS}
 	},
 	[STATEMENT_SET_READ_LOCKED] = {
-		LOCK_SET(ROW_COLUMNS ", u.xmin, {u.id}"),
+		LOCK_SET(ROW_COLUMNS ", {u.id}, u.xmin"),
 		{IDS}
 	},
 	[STATEMENT_SET_EXISTS] = {
@@ -357,6 +376,8 @@ static const Statement statements[STATEMENT_COUNT] = {
 	/* the past: as its owner, or as a caller who may read it */
 	[STATEMENT_PAST_VERSIONS] = {PAST_VERSIONS, {ID}},
 	[STATEMENT_PAST_VERSIONS_GRANTED] = {PAST_VERSIONS, {ID}},
+	[STATEMENT_PAST_SPAN] = {PAST_SPAN, {TIMESTAMPTZOID, TIMESTAMPTZOID}},
+	[STATEMENT_PAST_SPAN_GRANTED] = {PAST_SPAN, {TIMESTAMPTZOID, TIMESTAMPTZOID}},
 	[STATEMENT_PAST_STATE] = {
 		PAST_STATES(" AND h.user_id OPERATOR(pg_catalog.=) $2"),
 		{TIMESTAMPTZOID, ID}
@@ -380,7 +401,7 @@ static const Statement statements[STATEMENT_COUNT] = {
 	[STATEMENT_PAST_VISIBLE] = {WHICH_ARE_THERE, {IDS}},
 	[STATEMENT_PAST_EXISTING] = {WHICH_ARE_THERE, {IDS}},
 	[STATEMENT_PAST_USERS] = {
-		"SELECT " ROW_COLUMNS ", u.xmin, {u.id} FROM {from} WHERE {created} OPERATOR(pg_catalog.<=) $1{u.mine}",
+		"SELECT " ROW_COLUMNS ", {u.id} FROM {from} WHERE {created} OPERATOR(pg_catalog.<=) $1{u.mine}",
 		{TIMESTAMPTZOID}
 	},
 	/* what has to be known of those who are erased, before and after */

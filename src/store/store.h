@@ -160,6 +160,7 @@ extern Datum result_column(HeapTuple tuple, TupleDesc desc, int column, Oid type
 typedef enum BoundStatement
 {
 	STATEMENT_READ,
+	STATEMENT_READ_GUARDED,
 	STATEMENT_EXISTS,
 	STATEMENT_VISIBLE,
 	STATEMENT_LOCK,
@@ -172,6 +173,7 @@ typedef enum BoundStatement
 	STATEMENT_UPDATE,
 	STATEMENT_UPDATE_PASSWORD,
 	STATEMENT_PASSWORD,
+	STATEMENT_PASSWORD_GUARDED,
 	STATEMENT_SET_VERSION,
 	STATEMENT_GUARD,
 	STATEMENT_STATE_READ,
@@ -205,6 +207,8 @@ typedef enum BoundStatement
 	STATEMENT_PAST_VERSIONS,	/* the past: each followed by the same as the
 								 * caller */
 	STATEMENT_PAST_VERSIONS_GRANTED,
+	STATEMENT_PAST_SPAN,
+	STATEMENT_PAST_SPAN_GRANTED,
 	STATEMENT_PAST_STATE,
 	STATEMENT_PAST_STATE_GRANTED,
 	STATEMENT_PAST_STATES,
@@ -369,7 +373,8 @@ struct UniqueIndex
 /* How a user is read. */
 typedef enum ReadMode
 {
-	READ_STABLE,				/* with the snapshot of the calling query */
+	READ_STABLE,				/* with the snapshot of the calling query, not
+								 * to be written: without xmin */
 	READ_FRESH,					/* as it stands now */
 	READ_LOCKED					/* and locked until the transaction ends */
 } ReadMode;
@@ -705,6 +710,8 @@ typedef void (*PastVisitor) (void *arg, PastVersion *version);
 extern void past_open(Past *past, Binding *binding);
 extern bool past_shows(const Past *past, Datum id);
 extern int64 past_versions(const Past *past, Datum id, PastVisitor visit, void *arg);
+extern void past_span(const Past *past, TimestampTz since, TimestampTz until,
+					  PastVisitor visit, void *arg);
 extern bool past_state(const Past *past, Datum id, TimestampTz at, PastVersion *state,
 					   TimestampTz *created);
 extern void past_states(const Past *past, TimestampTz at, PastVisitor visit, void *arg);

@@ -111,6 +111,18 @@ sub run
 			AND (SELECT (a - 'meta' - 'id', a #>> '{meta,version}') FROM userstore.user_as_of('people', i.id, b.at) a)
 				IS DISTINCT FROM (CASE WHEN s.version IS NOT NULL THEN s.document END, s.version::text)}), '0', 'each user: as all are');
 
+	# What changed of each is what changed of all, of any span.
+	my $differ = q{
+		WITH each AS (SELECT i.id, h.* FROM (SELECT DISTINCT user_id AS id FROM people_history) i, userstore.user_history('people', i.id) h)
+		SELECT count(*) FROM (SELECT (SELECT changed_at FROM people_history ORDER BY changed_at OFFSET n * (SELECT count(*) FROM people_history) / 7 LIMIT 1) AS since,
+				(SELECT changed_at FROM people_history ORDER BY changed_at OFFSET m * (SELECT count(*) FROM people_history) / 7 LIMIT 1) AS until
+			FROM generate_series(0, 6, 2) n, generate_series(1, 9, 2) m) s, LATERAL (
+			(SELECT * FROM each e WHERE coalesce(e.changed_at >= s.since, true) AND coalesce(e.changed_at < s.until, true) EXCEPT ALL SELECT * FROM userstore.users_history('people', s.since, s.until))
+			UNION ALL
+			(SELECT * FROM userstore.users_history('people', s.since, s.until) EXCEPT ALL SELECT * FROM each e WHERE coalesce(e.changed_at >= s.since, true) AND coalesce(e.changed_at < s.until, true))) d};
+	cmp_ok($query->(q{SELECT count(*) FROM userstore.users_history('people')}), '>', $opt{updates} * 0.7, 'there are many changes');
+	is($query->($differ), '0', 'what changed of each user: what changed of all');
+
 	# Purging leaves what users were since.
 	my $middle = $query->('SELECT changed_at FROM people_history ORDER BY changed_at OFFSET (SELECT count(*) / 2 FROM people_history) LIMIT 1');
 	my $later = sprintf q{SELECT md5(string_agg(%s, '/' ORDER BY a.at)) FROM (SELECT DISTINCT changed_at FROM people_history WHERE changed_at >= '%s') a (at)},
@@ -124,6 +136,7 @@ sub run
 	}
 	cmp_ok($purged, '>', $opt{updates} / 4, 'history is purged');
 	is($query->($later), $known, 'and what users were since is known as before');
+	is($query->($differ), '0', 'what changed of each is still what changed of all');
 	is($query->("SELECT count(*) FROM people_history h WHERE changed_at < '$middle' AND EXISTS (SELECT FROM people_history n
 		WHERE n.user_id = h.user_id AND n.version > h.version AND n.changed_at <= '$middle')"), '0', 'while what was superseded is gone');
 	return;

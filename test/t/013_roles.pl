@@ -66,6 +66,8 @@ my %calls = (
 	q{userstore.user_get('app.people', 'nobody')} => $denied,
 	q{userstore.user_history('app.people', 'ann')} => $denied,
 	q{userstore.user_history('app.people', 'nobody')} => $denied,
+	q{userstore.users_history('app.people')} => $denied,
+	q{userstore.users_history('app.people', now(), now())} => $denied,
 	q{userstore.user_as_of('app.people', 'ann', now())} => $denied,
 	q{userstore.user_as_of('app.people', 'nobody', now())} => $denied,
 	q{userstore.users_as_of('app.people', now())} => $denied,
@@ -195,6 +197,34 @@ $node->safe_psql('userstore', 'REVOKE SELECT (document) ON app.people FROM narro
 is(as('narrow', q{SELECT userstore.user_get('app.people', 'ann')}), $denied, 'columns: one is missing, get');
 is(as('narrow', q{SELECT userstore.user_put('app.people', 'ann', '{"secret": 3}', 'narrow')}), $denied,
 	'columns: one is missing, replay');
+
+# Who only reads needs no xmin, which is there to guard what is written.
+$node->safe_psql('userstore', q{
+	CREATE ROLE reader;
+	GRANT SELECT (id, document, version, created_at, modified_at) ON app.people TO reader});
+for my $call (sort keys %calls)
+{
+	next if $calls{$call} ne $denied;
+	my $reads = $call =~ /user_get|user_version|user_history|users_history|as_of|users_list|users_changes/;
+	if ($reads)
+	{
+		unlike(as('reader', "SELECT $call"), qr/^42501/, "reader: $call");
+	}
+	else
+	{
+		is(as('reader', "SELECT $call"), $call =~ /verify/ ? '55000: users of table "people" have no passwords' : $denied, "reader: $call");
+	}
+}
+is(as('reader', q{SELECT id, count(*) FROM userstore.users_history('app.people') WHERE id = 'ann' GROUP BY 1}), 'ann|3', 'and gets what there is');
+my $hint = sub {
+	my ($role, $sql) = @_;
+	my (undef, undef, $err) = $node->psql('userstore', "SET ROLE $role; SELECT $sql");
+	return $err =~ /^HINT:  (.*)/m ? $1 : 'none';
+};
+is($hint->('reader', q{userstore.user_delete('app.people', 'ann')}), 'Missing is SELECT (xmin), or SELECT on the whole table.', 'what is missing is told');
+is($hint->('narrow', q{userstore.user_get('app.people', 'ann')}), 'Missing is SELECT (document), or SELECT on the whole table.', 'of what is read');
+is($hint->('narrow', q{userstore.user_create('app.people', '{}')}), 'Missing is SELECT (document), or SELECT on the whole table.', 'first');
+is($hint->('nobody', q{userstore.user_get('app.people', 'ann')}), 'none', 'but not to whom nothing was granted');
 
 # ---- Row security ----------------------------------------------------------
 
