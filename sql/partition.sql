@@ -73,6 +73,19 @@ SET userstore.tenant = 'B';
 SELECT answer($$user_create('members', '{"userName": "ann"}', 'a')$$), answer($$user_create('members', '{"userName": "ann"}', 'b')$$);
 TABLE members_unique;
 RESET userstore.tenant;
+-- a user who is given to another tenant, or another id in the same partition, takes his names along
+UPDATE members SET org = 'C' WHERE org = 'B';
+UPDATE members SET id = to_id FROM (SELECT i::text AS to_id FROM generate_series(1, 100) i
+	WHERE satisfies_hash_partition('members'::regclass, 4, (SELECT right(tableoid::regclass::text, 1)::int FROM members WHERE org = 'C'), i::text) LIMIT 1) n
+	WHERE org = 'C';
+SELECT c.tenant, c.value, c.user_id = m.id AS is_mine FROM members_unique c, members m WHERE m.org = c.tenant ORDER BY 1;
+SET userstore.tenant = 'B';
+SELECT answer($$user_create('members', '{"userName": "ann"}', 'b')$$);
+SET userstore.tenant = 'C';
+SELECT answer($$user_create('members', '{"userName": "ann"}', 'b')$$);
+DELETE FROM members WHERE org = 'C';
+SELECT answer($$user_create('members', '{"userName": "ann"}', 'b')$$);
+RESET userstore.tenant;
 -- detached and attached again; dropped
 SELECT user_table_detach('people');
 SELECT tgname FROM pg_trigger WHERE tgrelid = 'people'::regclass AND NOT tgisinternal;

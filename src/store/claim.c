@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -98,6 +99,62 @@ claim(Binding *binding, const UniqueIndex *unique, const char *key, Datum id)
 		refuse_taken(binding, unique->path, unique->name);
 }
 
+/* A row before a statement or after it. */
+typedef struct ClaimingRow
+{
+	char	   *tenant;			/* NULL: the table has none */
+	TableRow	row;			/* no document: there is no such row */
+}			ClaimingRow;
+
+static void
+read_row(Binding *binding, Relation relation, HeapTuple tuple, ClaimingRow * claiming)
+{
+	StateRow	state = {1, NULL};
+
+	table_row_read(binding, relation, tuple, &state, &claiming->row);
+	if (binding->layout.tenant != NULL)
+		claiming->tenant = table_row_tenant(binding, relation, tuple);
+}
+
+/* Are they one user, before and after? */
+static bool
+is_same_user(Binding *binding, const ClaimingRow * mine, const ClaimingRow * other)
+{
+	return mine->row.document != NULL && other->row.document != NULL &&
+		datum_image_eq(mine->row.id, other->row.id, get_typbyval(binding->id_type),
+					   get_typlen(binding->id_type)) &&
+		(mine->tenant == NULL || strcmp(mine->tenant, other->tenant) == 0);
+}
+
+/*
+ * Give up, or claim, what a row has of the unique attributes and the same user's
+ * other row has not.
+ */
+static void
+change_claims(Binding *binding, const ClaimingRow * mine, const ClaimingRow * other,
+			  void (*change) (Binding *, const UniqueIndex *, const char *, Datum))
+{
+	bool		is_same = is_same_user(binding, mine, other);
+	int			nest_level = 0;
+	ListCell   *lc;
+
+	if (mine->row.document == NULL)
+		return;
+	if (mine->tenant != NULL)
+		nest_level = tenant_select(mine->tenant);
+	foreach(lc, binding->unique_indexes)
+	{
+		UniqueIndex *unique = lfirst(lc);
+		char	   *key = unique->is_claimed ? claimed(unique, &mine->row) : NULL;
+		char	   *other_key = key != NULL && is_same ? claimed(unique, &other->row) : NULL;
+
+		if (key != NULL && (other_key == NULL || strcmp(key, other_key) != 0))
+			change(binding, unique, key, mine->row.id);
+	}
+	if (mine->tenant != NULL)
+		AtEOXact_GUC(true, nest_level);
+}
+
 /*
  * AFTER INSERT, UPDATE or DELETE of a row: it gives up what it had and claims
  * what it has.
@@ -106,13 +163,9 @@ Datum
 user_claims(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	StateRow	state = {1, NULL};
-	TableRow	before = {0};
-	TableRow	after = {0};
+	ClaimingRow before = {0};
+	ClaimingRow after = {0};
 	Binding    *binding;
-	HeapTuple	tuple;
-	int			nest_level = 0;
-	ListCell   *lc;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
 		!TRIGGER_FIRED_AFTER(trigger->tg_event))
@@ -123,34 +176,15 @@ user_claims(PG_FUNCTION_ARGS)
 	binding = binding_find_for(trigger->tg_relation);
 	if (binding == NULL || !OidIsValid(binding->claims))
 		return PointerGetDatum(NULL);
-	tuple = trigger->tg_trigtuple;
 	SPI_connect();
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-		table_row_read(binding, trigger->tg_relation, tuple, &state, &after);
+		read_row(binding, trigger->tg_relation, trigger->tg_trigtuple, &after);
 	else
-		table_row_read(binding, trigger->tg_relation, tuple, &state, &before);
+		read_row(binding, trigger->tg_relation, trigger->tg_trigtuple, &before);
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-	{
-		tuple = trigger->tg_newtuple;
-		table_row_read(binding, trigger->tg_relation, tuple, &state, &after);
-	}
-	if (binding->layout.tenant != NULL)
-		nest_level = tenant_select(table_row_tenant(binding, trigger->tg_relation, tuple));
-	foreach(lc, binding->unique_indexes)
-	{
-		UniqueIndex *unique = lfirst(lc);
-		char	   *old_key = unique->is_claimed ? claimed(unique, &before) : NULL;
-		char	   *new_key = unique->is_claimed ? claimed(unique, &after) : NULL;
-
-		if (old_key != NULL && new_key != NULL && strcmp(old_key, new_key) == 0)
-			continue;
-		if (old_key != NULL)
-			give_up(binding, unique, old_key, before.id);
-		if (new_key != NULL)
-			claim(binding, unique, new_key, after.id);
-	}
-	if (binding->layout.tenant != NULL)
-		AtEOXact_GUC(true, nest_level);
+		read_row(binding, trigger->tg_relation, trigger->tg_newtuple, &after);
+	change_claims(binding, &before, &after, give_up);
+	change_claims(binding, &after, &before, claim);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }
