@@ -499,6 +499,8 @@ extern const char *tenant_selected_sql(Oid users, const char *column);
 extern const char *tenant_condition(const Layout *layout, const char *alias);
 extern void tenant_require(Binding *binding);
 extern int	tenant_select(const char *tenant);
+extern void create_tenant_policy(Oid relid, const char *name, const char *command, const char *column,
+								 const char *type, const char *policy, const char *condition);
 extern void tenant_policies(Oid users, const Registration *registration, bool is_attached);
 
 /*

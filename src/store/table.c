@@ -544,21 +544,21 @@ has_policy(Oid relid, const char *name)
  * the table shows.
  */
 static void
-open_state(Oid users, Oid state, const char *tenant)
+open_state(Oid users, Oid state, const char *tenant, const char *policy)
 {
+	static const char *const visible =
+	"userstore.user_is_visible(tableoid, user_id::pg_catalog.text)";
 	Oid			types[1] = {OIDOID};
 	Datum		values[1];
 	SPITupleTable *grantees;
 	uint64		count;
 
 	/* ids are those of one tenant */
-	if (!has_policy(state, POLICY_VISIBLE))
-		run_ddl("CREATE POLICY " POLICY_VISIBLE " ON %s FOR SELECT"
-				" USING (%suserstore.user_is_visible(tableoid, user_id::pg_catalog.text))",
-				table_sql(state), tenant == NULL ? "" :
-				psprintf(TENANT_COLUMN "::pg_catalog.text OPERATOR(pg_catalog.=)"
-						 " userstore.current_tenant(%s::pg_catalog.regclass) AND ",
-						 quote_literal_cstr(table_sql(state))));
+	if (tenant != NULL)
+		create_tenant_policy(state, POLICY_VISIBLE, "SELECT", TENANT_COLUMN "::pg_catalog.text", "",
+							 policy, visible);
+	else if (!has_policy(state, POLICY_VISIBLE))
+		run_ddl("CREATE POLICY " POLICY_VISIBLE " ON %s FOR SELECT USING (%s)", table_sql(state), visible);
 	values[0] = ObjectIdGetDatum(users);
 	if (SPI_execute_with_args("SELECT DISTINCT CASE WHEN a.grantee OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC'"
 							  " ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END"
@@ -612,7 +612,7 @@ register_table(Oid users, const char *api, List *schemas, const char *password_f
 		if (attach_needs_state(layout))
 		{
 			state = ensure_companion(users, id, tenant_column, &state_companion, 0, adopts);
-			open_state(users, state, tenant_column);
+			open_state(users, state, tenant_column, tenant_policy);
 		}
 		unique_columns = attach_unique(users, state, tenant_column, schemas, api, layout);
 	}
