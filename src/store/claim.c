@@ -189,44 +189,89 @@ user_claims(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/*
- * Bring the claims of a table in line with its schemas: those of attributes that
- * are no longer unique go, the users' values of those that now are come.  Gives
- * the registration's account of them.
- */
-JsonbValue *
-claims_sync(Oid users, Oid claims, const char *tenant, List *schema_ids, const char *api,
-			JsonbValue *known)
+/* The unique attributes of schemas. */
+static List *
+claiming_attributes(List *schema_ids, const char *api, const Schema **schema)
 {
 	Profile    *profile = catalog_profile(api);
-	Schema	   *schema = catalog_schema(schema_ids, profile, profile, NULL);
+
+	*schema = catalog_schema(schema_ids, profile, profile, NULL);
+	return schema_unique_attributes(*schema);
+}
+
+/* Claim what the users in a table, or in a partition, have of an attribute. */
+static void
+claim_all(Oid from, Oid claims, const char *tenant, const Schema *schema, const Attribute *attribute)
+{
+	char	   *expression = unique_expression(schema, attribute, "u.document");
+
+	run_ddl("INSERT INTO %s (%sattribute, value, user_id) SELECT %s%s, (%s)::pg_catalog.text, u.id FROM %s u"
+			" WHERE %s IS NOT NULL",
+			table_sql(claims), tenant != NULL ? TENANT_COLUMN ", " : "",
+			tenant != NULL ? psprintf("u.%s, ", quote_identifier(tenant)) : "",
+			quote_literal_cstr(attribute->path), expression, table_sql(from), expression);
+}
+
+/*
+ * Make the claims of a table anew, as its schemas and users are; nobody writes
+ * meanwhile.  Gives the registration's account of them.
+ */
+JsonbValue *
+claims_make(Oid users, Oid claims, const char *tenant, List *schema_ids, const char *api)
+{
+	const Schema *schema;
+	List	   *attributes = claiming_attributes(schema_ids, api, &schema);
 	JsonbValue *account = document_new_object();
+	int			nest_level = begin_plain_names();
 	ListCell   *lc;
 
-	foreach(lc, schema_unique_attributes(schema))
+	run_ddl("DELETE FROM %s", table_sql(claims));
+	foreach(lc, attributes)
 	{
 		Attribute  *attribute = lfirst(lc);
-		char	   *expression = unique_expression(schema, attribute, "u.document");
 
 		document_add(account, attribute->path, document_boolean(true));
-		if (known != NULL && document_member(known, attribute->path) != NULL)
-			continue;
-		run_ddl("INSERT INTO %s (%sattribute, value, user_id) SELECT %s%s, (%s)::pg_catalog.text, u.id FROM %s u"
-				" WHERE %s IS NOT NULL",
-				table_sql(claims), tenant != NULL ? TENANT_COLUMN ", " : "",
-				tenant != NULL ? psprintf("u.%s, ", quote_identifier(tenant)) : "",
-				quote_literal_cstr(attribute->path), expression, table_sql(users), expression);
+		claim_all(users, claims, tenant, schema, attribute);
 	}
-	if (known != NULL)
-	{
-		document_foreach(pair, known)
-		{
-			char	   *path = document_cstring(&pair->key);
-
-			if (document_member(account, path) == NULL)
-				run_ddl("DELETE FROM %s WHERE attribute OPERATOR(pg_catalog.=) %s", table_sql(claims),
-						quote_literal_cstr(path));
-		}
-	}
+	AtEOXact_GUC(true, nest_level);
 	return account;
+}
+
+/*
+ * A partition came, or went: so do the claims of the users in it, who cannot
+ * change before that has committed.
+ */
+void
+claims_follow_partition(const Registration *registration, Oid partition, bool has_come)
+{
+	const char *tenant = registration->tenant_column;
+	const Schema *schema;
+	List	   *attributes = claiming_attributes(registration->schemas, registration->api, &schema);
+	SavedUser	saved;
+	int			nest_level;
+	ListCell   *lc;
+
+	become_owner(relation_owner(registration->users), &saved);
+	nest_level = begin_plain_names();
+	foreach(lc, attributes)
+	{
+		Attribute  *attribute = lfirst(lc);
+
+		/* user_table_refresh is for those that are news */
+		if (document_member(registration->unique_columns, attribute->path) == NULL)
+			continue;
+		if (has_come)
+			claim_all(partition, registration->claims, tenant, schema, attribute);
+		else
+			run_ddl("DELETE FROM %s c USING %s u WHERE c.attribute OPERATOR(pg_catalog.=) %s"
+					" AND c.value OPERATOR(pg_catalog.=) (%s)::pg_catalog.text"
+					" AND c.user_id OPERATOR(pg_catalog.=) u.id%s",
+					table_sql(registration->claims), table_sql(partition),
+					quote_literal_cstr(attribute->path),
+					unique_expression(schema, attribute, "u.document"),
+					tenant != NULL ? psprintf(" AND c." TENANT_COLUMN " OPERATOR(pg_catalog.=) u.%s",
+											  quote_identifier(tenant)) : "");
+	}
+	AtEOXact_GUC(true, nest_level);
+	become_caller_again(&saved);
 }

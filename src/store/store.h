@@ -484,8 +484,9 @@ extern void release_table(const Registration *registration);
  * claim.c
  */
 extern void claims_load(Binding *binding, JsonbValue *unique_columns);
-extern JsonbValue *claims_sync(Oid users, Oid claims, const char *tenant, List *schema_ids,
-							   const char *api, JsonbValue *known);
+extern JsonbValue *claims_make(Oid users, Oid claims, const char *tenant, List *schema_ids,
+							   const char *api);
+extern void claims_follow_partition(const Registration *registration, Oid partition, bool has_come);
 
 /*
  * tenant.c

@@ -597,9 +597,7 @@ register_table(Oid users, const char *api, List *schemas, const char *password_f
 		if (get_rel_relkind(users) == RELKIND_PARTITIONED_TABLE)
 		{
 			claims = ensure_companion(users, id, tenant_column, &claim_companion, 0, adopts);
-			/* those that stand are made anew */
-			run_ddl("DELETE FROM %s", table_sql(claims));
-			unique_columns = claims_sync(users, claims, tenant_column, schemas, api, NULL);
+			unique_columns = claims_make(users, claims, tenant_column, schemas, api);
 			run_ddl("CREATE OR REPLACE TRIGGER " TRIGGER_CLAIMS " AFTER INSERT OR UPDATE OR DELETE ON %s"
 					" FOR EACH ROW EXECUTE FUNCTION userstore.user_claims()", table_sql(users));
 		}
@@ -834,8 +832,8 @@ user_table_refresh(PG_FUNCTION_ARGS)
 	else
 	{
 		unique_columns = OidIsValid(registration.claims) ?
-			claims_sync(registration.users, registration.claims, registration.tenant_column,
-						registration.schemas, registration.api, registration.unique_columns) :
+			claims_make(registration.users, registration.claims, registration.tenant_column,
+						registration.schemas, registration.api) :
 			sync_unique_columns(registration.users, registration.tenant_column,
 								registration.schemas, registration.api, registration.unique_columns);
 		ensure_password_column(registration.users, registration.schemas, registration.api);
