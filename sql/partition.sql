@@ -73,13 +73,45 @@ SET userstore.tenant = 'B';
 SELECT answer($$user_create('members', '{"userName": "ann"}', 'a')$$), answer($$user_create('members', '{"userName": "ann"}', 'b')$$);
 TABLE members_unique;
 RESET userstore.tenant;
+-- a user who is given to another tenant, or another id in the same partition, takes his names along
+UPDATE members SET org = 'C' WHERE org = 'B';
+UPDATE members SET id = to_id FROM (SELECT i::text AS to_id FROM generate_series(1, 100) i
+	WHERE satisfies_hash_partition('members'::regclass, 4, (SELECT right(tableoid::regclass::text, 1)::int FROM members WHERE org = 'C'), i::text) LIMIT 1) n
+	WHERE org = 'C';
+SELECT c.tenant, c.value, c.user_id = m.id AS is_mine FROM members_unique c, members m WHERE m.org = c.tenant ORDER BY 1;
+SET userstore.tenant = 'B';
+SELECT answer($$user_create('members', '{"userName": "ann"}', 'b')$$);
+SET userstore.tenant = 'C';
+SELECT answer($$user_create('members', '{"userName": "ann"}', 'b')$$);
+DELETE FROM members WHERE org = 'C';
+SELECT answer($$user_create('members', '{"userName": "ann"}', 'b')$$);
+RESET userstore.tenant;
+-- partitions that come and go take their claims along
+SELECT user_table_create('parts', 'scim', partitions => 2);
+SELECT count(user_create('parts', jsonb_build_object('userName', 'n' || i), i::text)) FROM generate_series(1, 9) i;
+ALTER TABLE parts DETACH PARTITION parts_p1;
+SELECT count(*) FROM parts_unique c FULL JOIN parts u ON u.id = c.user_id WHERE c.value IS DISTINCT FROM u.document ->> 'userName';
+SELECT id AS away FROM parts_p1 ORDER BY 1 LIMIT 1 \gset
+SELECT id AS here FROM parts_p0 ORDER BY 1 LIMIT 1 \gset
+SELECT answer(format($$user_patch('parts', '%s', '{"userName": "N%s"}')$$, :'here', :'away')) LIKE '%"userName": "N%';
+ALTER TABLE parts ATTACH PARTITION parts_p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+SELECT relispartition FROM pg_class WHERE oid = 'parts_p1'::regclass;
+UPDATE parts_p1 SET document = '{"userName": "other"}' WHERE id = :'away';
+ALTER TABLE parts ATTACH PARTITION parts_p1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+SELECT count(*) FROM parts_unique c FULL JOIN parts u ON u.id = c.user_id WHERE c.value IS DISTINCT FROM lower(u.document ->> 'userName');
+SELECT value = 'other' FROM parts_unique WHERE user_id = :'away';
+-- what was in one that is dropped is free after a refresh
+DROP TABLE parts_p0;
+SELECT count(*) > 0 FROM parts_unique c WHERE user_id NOT IN (SELECT id FROM parts);
+SELECT user_table_refresh('parts');
+SELECT count(*) FROM parts_unique c FULL JOIN parts u ON u.id = c.user_id WHERE c.value IS DISTINCT FROM u.document ->> 'userName';
 -- detached and attached again; dropped
 SELECT user_table_detach('people');
 SELECT tgname FROM pg_trigger WHERE tgrelid = 'people'::regclass AND NOT tgisinternal;
 INSERT INTO people (id, document) VALUES ('late', '{"userName": "late"}');
 SELECT user_table_attach('people', 'scim');
 SELECT answer($$user_create('people', '{"userName": "LATE"}')$$);
-DROP TABLE people, staff, members;
+DROP TABLE people, staff, members, parts;
 SELECT relname FROM pg_class WHERE relnamespace = 'regress_partition'::regnamespace AND relkind IN ('r', 'p');
 SELECT attribute_schema_drop('urn:regress:partition:User');
 RESET ROLE;

@@ -1,6 +1,7 @@
 /*
  * alter.c
- *	  What becomes of an app's own table when its columns are renamed or dropped.
+ *	  What becomes of a user table when its columns are renamed or dropped, and
+ *	  when its partitions come and go.
  *
  * The triggers of a user table need the columns that its layout names: without
  * one of them the app's own writes would fail.  So the layout follows what is
@@ -9,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
@@ -98,6 +100,48 @@ follow_renaming(const RenameStmt *command)
 }
 
 /*
+ * Partitions
+ */
+
+static void
+follow_partition(Oid relid, const PartitionCmd * command, bool has_come)
+{
+	Oid			partition = RangeVarGetRelid(command->name, NoLock, true);
+	ListCell   *lc;
+
+	if (!OidIsValid(partition))
+		return;
+	foreach(lc, catalog_registrations())
+	{
+		Registration *registration = lfirst(lc);
+
+		if (OidIsValid(registration->claims) &&
+			(registration->users == relid ||
+			 list_member_oid(get_partition_ancestors(relid), registration->users)))
+			claims_follow_partition(registration, partition, has_come);
+	}
+}
+
+static void
+follow_partitions(const AlterTableStmt * command)
+{
+	Oid			relid = RangeVarGetRelid(command->relation, NoLock, true);
+	ListCell   *lc;
+
+	if (!OidIsValid(relid) || get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		return;
+	foreach(lc, command->cmds)
+	{
+		AlterTableCmd *change = lfirst_node(AlterTableCmd, lc);
+
+		if (change->subtype == AT_AttachPartition)
+			follow_partition(relid, castNode(PartitionCmd, change->def), true);
+		else if (change->subtype == AT_DetachPartition || change->subtype == AT_DetachPartitionFinalize)
+			follow_partition(relid, castNode(PartitionCmd, change->def), false);
+	}
+}
+
+/*
  * Event trigger on ddl_command_end of ALTER TABLE.
  */
 Datum
@@ -114,6 +158,12 @@ user_table_altered(PG_FUNCTION_ARGS)
 	{
 		SPI_connect();
 		follow_renaming((RenameStmt *) command);
+		SPI_finish();
+	}
+	else if (IsA(command, AlterTableStmt) && ((AlterTableStmt *) command)->objtype == OBJECT_TABLE)
+	{
+		SPI_connect();
+		follow_partitions((AlterTableStmt *) command);
 		SPI_finish();
 	}
 	PG_RETURN_NULL();

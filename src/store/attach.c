@@ -398,34 +398,54 @@ index_expression(Relation relation, const char *sql)
 	return expression;
 }
 
+/* Is this key of an index the column, or one of these expressions? */
+static bool
+is_key_on(Relation relation, Relation index, int key, const char *column, List *expressions)
+{
+	AttrNumber	number = index->rd_index->indkey.values[key];
+	int			before = 0;
+	ListCell   *lc;
+
+	if (AttributeNumberIsValid(number))
+		return column != NULL && number == get_attnum(RelationGetRelid(relation), column);
+	for (int i = 0; i < key; i++)
+		before += AttributeNumberIsValid(index->rd_index->indkey.values[i]) ? 0 : 1;
+	foreach(lc, expressions)
+	{
+		if (equal(list_nth(RelationGetIndexExpressions(index), before),
+				  index_expression(relation, lfirst(lc))))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Is there a unique index on the column alone, or on nothing but one of these
- * expressions?
+ * expressions?  Where there are tenants, it may be one for each of them.
  */
 static bool
-has_unique_index(Relation relation, const char *column, List *expressions)
+has_unique_index(Relation relation, const char *tenant, const char *column, List *expressions)
 {
 	bool		found = false;
 	ListCell   *lc;
-	ListCell   *le;
 
 	foreach(lc, RelationGetIndexList(relation))
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 		Form_pg_index form = index->rd_index;
+		int			others = 0;
+		int			matching = 0;
 
-		if (form->indisunique && form->indisvalid && form->indnkeyatts == 1)
+		if (form->indisunique && form->indisvalid)
 		{
-			AttrNumber	number = form->indkey.values[0];
-
-			if (number > 0)
-				found |= column != NULL && number == get_attnum(RelationGetRelid(relation), column);
-			else
+			for (int i = 0; i < form->indnkeyatts; i++)
 			{
-				foreach(le, expressions)
-					found |= equal(linitial(RelationGetIndexExpressions(index)),
-								   index_expression(relation, lfirst(le)));
+				if (is_key_on(relation, index, i, column, expressions))
+					matching++;
+				else if (tenant == NULL || !is_key_on(relation, index, i, tenant, NIL))
+					others++;
 			}
+			found |= matching == 1 && others == 0;
 		}
 		index_close(index, AccessShareLock);
 	}
@@ -433,21 +453,23 @@ has_unique_index(Relation relation, const char *column, List *expressions)
 }
 
 static void
-index_missing(Relation relation, const char *path, const char *expression)
+index_missing(Relation relation, const char *tenant, const char *path, const char *expression)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("attribute \"%s\" is unique, and table \"%s\" has no unique index for it", path,
 					RelationGetRelationName(relation)),
-			 errhint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s);",
+			 errhint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s%s%s);",
 					 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 												RelationGetRelationName(relation)),
+					 tenant != NULL ? quote_identifier(tenant) : "", tenant != NULL ? ", " : "",
 					 expression)));
 }
 
 /* The app's index for a unique attribute in a column. */
 static void
-require_column_index(Relation relation, const Attribute *attribute, const char *column)
+require_column_index(Relation relation, const char *tenant, const Attribute *attribute,
+					 const char *column)
 {
 	const char *quoted = quote_identifier(column);
 	Oid			type = getBaseType(column_type(relation, column));
@@ -457,20 +479,20 @@ require_column_index(Relation relation, const Attribute *attribute, const char *
 	if (type == TEXTOID || type == VARCHAROID)
 		expressions = list_make2(psprintf("pg_catalog.lower(%s)", quoted),
 								 psprintf("nullif(pg_catalog.lower(%s), '')", quoted));
-	if (!has_unique_index(relation, column, expressions))
-		index_missing(relation, attribute->path, folds ? psprintf("lower(%s)", quoted) : quoted);
+	if (!has_unique_index(relation, tenant, column, expressions))
+		index_missing(relation, tenant, attribute->path, folds ? psprintf("lower(%s)", quoted) : quoted);
 }
 
 /* The app's index for one in its column of documents. */
 static void
-require_document_index(Relation relation, const Schema *schema, const Attribute *attribute,
-					   const char *column)
+require_document_index(Relation relation, const char *tenant, const Schema *schema,
+					   const Attribute *attribute, const char *column)
 {
 	char	   *expression = unique_expression(schema, attribute, quote_identifier(column));
 
 	if (getBaseType(column_type(relation, column)) != JSONBOID ||
-		!has_unique_index(relation, NULL, list_make1(expression)))
-		index_missing(relation, attribute->path, psprintf("(%s)", expression));
+		!has_unique_index(relation, tenant, NULL, list_make1(expression)))
+		index_missing(relation, tenant, attribute->path, psprintf("(%s)", expression));
 }
 
 /*
@@ -505,9 +527,9 @@ attach_unique(Oid users, Oid state, const char *tenant, List *schema_ids, const 
 				column = document_cstring(&pair->value);
 		}
 		if (column != NULL)
-			require_column_index(relation, attribute, column);
+			require_column_index(relation, tenant, attribute, column);
 		else if (document != NULL)
-			require_document_index(relation, schema, attribute, document);
+			require_document_index(relation, tenant, schema, attribute, document);
 		else
 			in_state = lappend(in_state, attribute);
 	}

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -98,6 +99,62 @@ claim(Binding *binding, const UniqueIndex *unique, const char *key, Datum id)
 		refuse_taken(binding, unique->path, unique->name);
 }
 
+/* A row before a statement or after it. */
+typedef struct ClaimingRow
+{
+	char	   *tenant;			/* NULL: the table has none */
+	TableRow	row;			/* no document: there is no such row */
+}			ClaimingRow;
+
+static void
+read_row(Binding *binding, Relation relation, HeapTuple tuple, ClaimingRow * claiming)
+{
+	StateRow	state = {1, NULL};
+
+	table_row_read(binding, relation, tuple, &state, &claiming->row);
+	if (binding->layout.tenant != NULL)
+		claiming->tenant = table_row_tenant(binding, relation, tuple);
+}
+
+/* Are they one user, before and after? */
+static bool
+is_same_user(Binding *binding, const ClaimingRow * mine, const ClaimingRow * other)
+{
+	return mine->row.document != NULL && other->row.document != NULL &&
+		datum_image_eq(mine->row.id, other->row.id, get_typbyval(binding->id_type),
+					   get_typlen(binding->id_type)) &&
+		(mine->tenant == NULL || strcmp(mine->tenant, other->tenant) == 0);
+}
+
+/*
+ * Give up, or claim, what a row has of the unique attributes and the same user's
+ * other row has not.
+ */
+static void
+change_claims(Binding *binding, const ClaimingRow * mine, const ClaimingRow * other,
+			  void (*change) (Binding *, const UniqueIndex *, const char *, Datum))
+{
+	bool		is_same = is_same_user(binding, mine, other);
+	int			nest_level = 0;
+	ListCell   *lc;
+
+	if (mine->row.document == NULL)
+		return;
+	if (mine->tenant != NULL)
+		nest_level = tenant_select(mine->tenant);
+	foreach(lc, binding->unique_indexes)
+	{
+		UniqueIndex *unique = lfirst(lc);
+		char	   *key = unique->is_claimed ? claimed(unique, &mine->row) : NULL;
+		char	   *other_key = key != NULL && is_same ? claimed(unique, &other->row) : NULL;
+
+		if (key != NULL && (other_key == NULL || strcmp(key, other_key) != 0))
+			change(binding, unique, key, mine->row.id);
+	}
+	if (mine->tenant != NULL)
+		AtEOXact_GUC(true, nest_level);
+}
+
 /*
  * AFTER INSERT, UPDATE or DELETE of a row: it gives up what it had and claims
  * what it has.
@@ -106,13 +163,9 @@ Datum
 user_claims(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	StateRow	state = {1, NULL};
-	TableRow	before = {0};
-	TableRow	after = {0};
+	ClaimingRow before = {0};
+	ClaimingRow after = {0};
 	Binding    *binding;
-	HeapTuple	tuple;
-	int			nest_level = 0;
-	ListCell   *lc;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
 		!TRIGGER_FIRED_AFTER(trigger->tg_event))
@@ -123,76 +176,102 @@ user_claims(PG_FUNCTION_ARGS)
 	binding = binding_find_for(trigger->tg_relation);
 	if (binding == NULL || !OidIsValid(binding->claims))
 		return PointerGetDatum(NULL);
-	tuple = trigger->tg_trigtuple;
 	SPI_connect();
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-		table_row_read(binding, trigger->tg_relation, tuple, &state, &after);
+		read_row(binding, trigger->tg_relation, trigger->tg_trigtuple, &after);
 	else
-		table_row_read(binding, trigger->tg_relation, tuple, &state, &before);
+		read_row(binding, trigger->tg_relation, trigger->tg_trigtuple, &before);
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-	{
-		tuple = trigger->tg_newtuple;
-		table_row_read(binding, trigger->tg_relation, tuple, &state, &after);
-	}
-	if (binding->layout.tenant != NULL)
-		nest_level = tenant_select(table_row_tenant(binding, trigger->tg_relation, tuple));
-	foreach(lc, binding->unique_indexes)
-	{
-		UniqueIndex *unique = lfirst(lc);
-		char	   *old_key = unique->is_claimed ? claimed(unique, &before) : NULL;
-		char	   *new_key = unique->is_claimed ? claimed(unique, &after) : NULL;
-
-		if (old_key != NULL && new_key != NULL && strcmp(old_key, new_key) == 0)
-			continue;
-		if (old_key != NULL)
-			give_up(binding, unique, old_key, before.id);
-		if (new_key != NULL)
-			claim(binding, unique, new_key, after.id);
-	}
-	if (binding->layout.tenant != NULL)
-		AtEOXact_GUC(true, nest_level);
+		read_row(binding, trigger->tg_relation, trigger->tg_newtuple, &after);
+	change_claims(binding, &before, &after, give_up);
+	change_claims(binding, &after, &before, claim);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }
 
-/*
- * Bring the claims of a table in line with its schemas: those of attributes that
- * are no longer unique go, the users' values of those that now are come.  Gives
- * the registration's account of them.
- */
-JsonbValue *
-claims_sync(Oid users, Oid claims, const char *tenant, List *schema_ids, const char *api,
-			JsonbValue *known)
+/* The unique attributes of schemas. */
+static List *
+claiming_attributes(List *schema_ids, const char *api, const Schema **schema)
 {
 	Profile    *profile = catalog_profile(api);
-	Schema	   *schema = catalog_schema(schema_ids, profile, profile, NULL);
+
+	*schema = catalog_schema(schema_ids, profile, profile, NULL);
+	return schema_unique_attributes(*schema);
+}
+
+/* Claim what the users in a table, or in a partition, have of an attribute. */
+static void
+claim_all(Oid from, Oid claims, const char *tenant, const Schema *schema, const Attribute *attribute)
+{
+	char	   *expression = unique_expression(schema, attribute, "u.document");
+
+	run_ddl("INSERT INTO %s (%sattribute, value, user_id) SELECT %s%s, (%s)::pg_catalog.text, u.id FROM %s u"
+			" WHERE %s IS NOT NULL",
+			table_sql(claims), tenant != NULL ? TENANT_COLUMN ", " : "",
+			tenant != NULL ? psprintf("u.%s, ", quote_identifier(tenant)) : "",
+			quote_literal_cstr(attribute->path), expression, table_sql(from), expression);
+}
+
+/*
+ * Make the claims of a table anew, as its schemas and users are; nobody writes
+ * meanwhile.  Gives the registration's account of them.
+ */
+JsonbValue *
+claims_make(Oid users, Oid claims, const char *tenant, List *schema_ids, const char *api)
+{
+	const Schema *schema;
+	List	   *attributes = claiming_attributes(schema_ids, api, &schema);
 	JsonbValue *account = document_new_object();
+	int			nest_level = begin_plain_names();
 	ListCell   *lc;
 
-	foreach(lc, schema_unique_attributes(schema))
+	run_ddl("DELETE FROM %s", table_sql(claims));
+	foreach(lc, attributes)
 	{
 		Attribute  *attribute = lfirst(lc);
-		char	   *expression = unique_expression(schema, attribute, "u.document");
 
 		document_add(account, attribute->path, document_boolean(true));
-		if (known != NULL && document_member(known, attribute->path) != NULL)
-			continue;
-		run_ddl("INSERT INTO %s (%sattribute, value, user_id) SELECT %s%s, (%s)::pg_catalog.text, u.id FROM %s u"
-				" WHERE %s IS NOT NULL",
-				table_sql(claims), tenant != NULL ? TENANT_COLUMN ", " : "",
-				tenant != NULL ? psprintf("u.%s, ", quote_identifier(tenant)) : "",
-				quote_literal_cstr(attribute->path), expression, table_sql(users), expression);
+		claim_all(users, claims, tenant, schema, attribute);
 	}
-	if (known != NULL)
-	{
-		document_foreach(pair, known)
-		{
-			char	   *path = document_cstring(&pair->key);
-
-			if (document_member(account, path) == NULL)
-				run_ddl("DELETE FROM %s WHERE attribute OPERATOR(pg_catalog.=) %s", table_sql(claims),
-						quote_literal_cstr(path));
-		}
-	}
+	AtEOXact_GUC(true, nest_level);
 	return account;
+}
+
+/*
+ * A partition came, or went: so do the claims of the users in it, who cannot
+ * change before that has committed.
+ */
+void
+claims_follow_partition(const Registration *registration, Oid partition, bool has_come)
+{
+	const char *tenant = registration->tenant_column;
+	const Schema *schema;
+	List	   *attributes = claiming_attributes(registration->schemas, registration->api, &schema);
+	SavedUser	saved;
+	int			nest_level;
+	ListCell   *lc;
+
+	become_owner(relation_owner(registration->users), &saved);
+	nest_level = begin_plain_names();
+	foreach(lc, attributes)
+	{
+		Attribute  *attribute = lfirst(lc);
+
+		/* user_table_refresh is for those that are news */
+		if (document_member(registration->unique_columns, attribute->path) == NULL)
+			continue;
+		if (has_come)
+			claim_all(partition, registration->claims, tenant, schema, attribute);
+		else
+			run_ddl("DELETE FROM %s c USING %s u WHERE c.attribute OPERATOR(pg_catalog.=) %s"
+					" AND c.value OPERATOR(pg_catalog.=) (%s)::pg_catalog.text"
+					" AND c.user_id OPERATOR(pg_catalog.=) u.id%s",
+					table_sql(registration->claims), table_sql(partition),
+					quote_literal_cstr(attribute->path),
+					unique_expression(schema, attribute, "u.document"),
+					tenant != NULL ? psprintf(" AND c." TENANT_COLUMN " OPERATOR(pg_catalog.=) u.%s",
+											  quote_identifier(tenant)) : "");
+	}
+	AtEOXact_GUC(true, nest_level);
+	become_caller_again(&saved);
 }

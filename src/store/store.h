@@ -490,8 +490,9 @@ extern void release_table(const Registration *registration);
  * claim.c
  */
 extern void claims_load(Binding *binding, JsonbValue *unique_columns);
-extern JsonbValue *claims_sync(Oid users, Oid claims, const char *tenant, List *schema_ids,
-							   const char *api, JsonbValue *known);
+extern JsonbValue *claims_make(Oid users, Oid claims, const char *tenant, List *schema_ids,
+							   const char *api);
+extern void claims_follow_partition(const Registration *registration, Oid partition, bool has_come);
 
 /*
  * tenant.c
@@ -505,6 +506,8 @@ extern const char *tenant_selected_sql(Oid users, const char *column);
 extern const char *tenant_condition(const Layout *layout, const char *alias);
 extern void tenant_require(Binding *binding);
 extern int	tenant_select(const char *tenant);
+extern void create_tenant_policy(Oid relid, const char *name, const char *command, const char *column,
+								 const char *type, const char *policy, const char *condition);
 extern void tenant_policies(Oid users, const Registration *registration, bool is_attached);
 
 /*

@@ -546,21 +546,21 @@ has_policy(Oid relid, const char *name)
  * the table shows.
  */
 static void
-open_state(Oid users, Oid state, const char *tenant)
+open_state(Oid users, Oid state, const char *tenant, const char *policy)
 {
+	static const char *const visible =
+	"userstore.user_is_visible(tableoid, user_id::pg_catalog.text)";
 	Oid			types[1] = {OIDOID};
 	Datum		values[1];
 	SPITupleTable *grantees;
 	uint64		count;
 
 	/* ids are those of one tenant */
-	if (!has_policy(state, POLICY_VISIBLE))
-		run_ddl("CREATE POLICY " POLICY_VISIBLE " ON %s FOR SELECT"
-				" USING (%suserstore.user_is_visible(tableoid, user_id::pg_catalog.text))",
-				table_sql(state), tenant == NULL ? "" :
-				psprintf(TENANT_COLUMN "::pg_catalog.text OPERATOR(pg_catalog.=)"
-						 " userstore.current_tenant(%s::pg_catalog.regclass) AND ",
-						 quote_literal_cstr(table_sql(state))));
+	if (tenant != NULL)
+		create_tenant_policy(state, POLICY_VISIBLE, "SELECT", TENANT_COLUMN "::pg_catalog.text", "",
+							 policy, visible);
+	else if (!has_policy(state, POLICY_VISIBLE))
+		run_ddl("CREATE POLICY " POLICY_VISIBLE " ON %s FOR SELECT USING (%s)", table_sql(state), visible);
 	values[0] = ObjectIdGetDatum(users);
 	if (SPI_execute_with_args("SELECT DISTINCT CASE WHEN a.grantee OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC'"
 							  " ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END"
@@ -599,9 +599,7 @@ register_table(Oid users, const char *api, List *schemas, const char *password_f
 		if (get_rel_relkind(users) == RELKIND_PARTITIONED_TABLE)
 		{
 			claims = ensure_companion(users, id, tenant_column, &claim_companion, 0, adopts);
-			/* those that stand are made anew */
-			run_ddl("DELETE FROM %s", table_sql(claims));
-			unique_columns = claims_sync(users, claims, tenant_column, schemas, api, NULL);
+			unique_columns = claims_make(users, claims, tenant_column, schemas, api);
 			run_ddl("CREATE OR REPLACE TRIGGER " TRIGGER_CLAIMS " AFTER INSERT OR UPDATE OR DELETE ON %s"
 					" FOR EACH ROW EXECUTE FUNCTION userstore.user_claims()", table_sql(users));
 		}
@@ -614,7 +612,7 @@ register_table(Oid users, const char *api, List *schemas, const char *password_f
 		if (attach_needs_state(layout))
 		{
 			state = ensure_companion(users, id, tenant_column, &state_companion, 0, adopts);
-			open_state(users, state, tenant_column);
+			open_state(users, state, tenant_column, tenant_policy);
 		}
 		unique_columns = attach_unique(users, state, tenant_column, schemas, api, layout);
 	}
@@ -836,8 +834,8 @@ user_table_refresh(PG_FUNCTION_ARGS)
 	else
 	{
 		unique_columns = OidIsValid(registration.claims) ?
-			claims_sync(registration.users, registration.claims, registration.tenant_column,
-						registration.schemas, registration.api, registration.unique_columns) :
+			claims_make(registration.users, registration.claims, registration.tenant_column,
+						registration.schemas, registration.api) :
 			sync_unique_columns(registration.users, registration.tenant_column,
 								registration.schemas, registration.api, registration.unique_columns);
 		ensure_password_column(registration.users, registration.schemas, registration.api);

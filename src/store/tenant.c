@@ -80,10 +80,26 @@ is_granted(Oid users, const char *tenant)
 	return granted;
 }
 
+/*
+ * Let the owner's expression mean the same to whoever asks: names that say no
+ * schema are pg_catalog's, never what the caller has put into search_path.  Ends
+ * with AtEOXact_GUC().
+ */
+static int
+begin_policy(void)
+{
+	int			nest_level = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return nest_level;
+}
+
 /* The same, as an expression of the owner's says. */
 static bool
 is_granted_by(const char *policy)
 {
+	int			nest_level = begin_policy();
 	bool		isnull = true;
 	bool		granted = false;
 
@@ -92,6 +108,7 @@ is_granted_by(const char *policy)
 	if (SPI_processed > 0)
 		granted = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_freetuptable(SPI_tuptable);
+	AtEOXact_GUC(true, nest_level);
 	return granted && !isnull;
 }
 
@@ -184,19 +201,36 @@ current_tenant(PG_FUNCTION_ARGS)
  * Policies
  */
 
+/*
+ * A policy that lets the rows through that meet a condition and whose column has
+ * the tenant that is selected, as long as the caller may work for it.  Nothing
+ * is done where one of that name stands.
+ */
+void
+create_tenant_policy(Oid relid, const char *name, const char *command, const char *column,
+					 const char *type, const char *policy, const char *condition)
+{
+	char	   *sql = table_sql(relid);
+	char	   *whole;
+	int			nest_level;
+
+	if (has_policy(relid, name))
+		return;
+	whole = psprintf("%s OPERATOR(pg_catalog.=) userstore.current_tenant(%s::pg_catalog.regclass)%s%s%s",
+					 column, quote_literal_cstr(sql), type,
+					 policy == NULL ? "" : psprintf(" AND (%s)", policy),
+					 condition == NULL ? "" : psprintf(" AND %s", condition));
+	nest_level = begin_policy();
+	run_ddl("CREATE POLICY %s ON %s FOR %s USING (%s)", name, sql, command, whole);
+	AtEOXact_GUC(true, nest_level);
+}
+
 static void
 create_policy(Oid relid, const char *column, const char *type, const char *policy)
 {
-	char	   *sql = table_sql(relid);
-	char	   *condition;
-
-	condition = psprintf("%s OPERATOR(pg_catalog.=) userstore.current_tenant(%s::pg_catalog.regclass)::%s%s",
-						 quote_identifier(column), quote_literal_cstr(sql), type,
-						 policy == NULL ? "" : psprintf(" AND (%s)", policy));
-	run_ddl("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", sql);
-	if (!has_policy(relid, POLICY_TENANT))
-		run_ddl("CREATE POLICY " POLICY_TENANT " ON %s USING (%s) WITH CHECK (%s)", sql, condition,
-				condition);
+	run_ddl("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", table_sql(relid));
+	create_tenant_policy(relid, POLICY_TENANT, "ALL", quote_identifier(column), psprintf("::%s", type),
+						 policy, NULL);
 }
 
 /*
