@@ -12,7 +12,7 @@ typedef enum Way
 	WAY_MERGE
 } Way;
 
-typedef struct Change
+typedef struct BodyChange
 {
 	FuzzInput  *input;
 	Way			way;
@@ -22,7 +22,7 @@ typedef struct Change
 	Update		update;
 	SentUnstored unstored;
 	bool		forgets;		/* first what is secret */
-} Change;
+} BodyChange;
 
 static Way
 way_of(const FuzzInput *input)
@@ -37,7 +37,7 @@ way_of(const FuzzInput *input)
 static void
 make_change(void *arg)
 {
-	Change	   *change = arg;
+	BodyChange	   *change = arg;
 	const FuzzApi *api = change->input->api;
 	JsonbValue *body = document_from_jsonb(change->request);
 	JsonbValue *sent;
@@ -60,9 +60,9 @@ make_change(void *arg)
 
 /* As with patches. */
 static void
-check_secrecy(const Change *change)
+check_secrecy(const BodyChange *change)
 {
-	Change		again = *change;
+	BodyChange		again = *change;
 
 	if (change->unstored.carries_password &&
 		!unstored_may_carry(change->input->api->schema, change->input->api->profile, change->request))
@@ -77,8 +77,8 @@ check_secrecy(const Change *change)
 static void
 run(FuzzInput *input)
 {
-	Change		change = {input, way_of(input), json_read(input->request)};
-	Change		again = change;
+	BodyChange		change = {input, way_of(input), json_read(input->request)};
+	BodyChange		again = change;
 	bool		was_valid;
 	bool		succeeded;
 	StringInfo	before;
