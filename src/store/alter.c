@@ -104,7 +104,7 @@ follow_renaming(const RenameStmt *command)
  */
 
 static void
-follow_partition(Oid relid, const PartitionCmd * command, bool has_come)
+follow_partition(Oid relid, const PartitionCmd *command, bool has_come)
 {
 	Oid			partition = RangeVarGetRelid(command->name, NoLock, true);
 	ListCell   *lc;
@@ -123,7 +123,7 @@ follow_partition(Oid relid, const PartitionCmd * command, bool has_come)
 }
 
 static void
-follow_partitions(const AlterTableStmt * command)
+follow_partitions(const AlterTableStmt *command)
 {
 	Oid			relid = RangeVarGetRelid(command->relation, NoLock, true);
 	ListCell   *lc;

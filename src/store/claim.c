@@ -104,10 +104,10 @@ typedef struct ClaimingRow
 {
 	char	   *tenant;			/* NULL: the table has none */
 	TableRow	row;			/* no document: there is no such row */
-}			ClaimingRow;
+} ClaimingRow;
 
 static void
-read_row(Binding *binding, Relation relation, HeapTuple tuple, ClaimingRow * claiming)
+read_row(Binding *binding, Relation relation, HeapTuple tuple, ClaimingRow *claiming)
 {
 	StateRow	state = {1, NULL};
 
@@ -118,7 +118,7 @@ read_row(Binding *binding, Relation relation, HeapTuple tuple, ClaimingRow * cla
 
 /* Are they one user, before and after? */
 static bool
-is_same_user(Binding *binding, const ClaimingRow * mine, const ClaimingRow * other)
+is_same_user(Binding *binding, const ClaimingRow *mine, const ClaimingRow *other)
 {
 	return mine->row.document != NULL && other->row.document != NULL &&
 		datum_image_eq(mine->row.id, other->row.id, get_typbyval(binding->id_type),
@@ -131,7 +131,7 @@ is_same_user(Binding *binding, const ClaimingRow * mine, const ClaimingRow * oth
  * other row has not.
  */
 static void
-change_claims(Binding *binding, const ClaimingRow * mine, const ClaimingRow * other,
+change_claims(Binding *binding, const ClaimingRow *mine, const ClaimingRow *other,
 			  void (*change) (Binding *, const UniqueIndex *, const char *, Datum))
 {
 	bool		is_same = is_same_user(binding, mine, other);

@@ -405,12 +405,6 @@ extern bool binding_find_id(Binding *binding, const char *id_text, Datum *id);
 extern Datum binding_id_from_text(Binding *binding, const char *text);
 extern char *binding_id_to_text(Binding *binding, Datum id);
 extern bool binding_generate_id(Binding *binding, Datum *id);
-extern void binding_require_privileges(Binding *binding, AclMode mode);
-extern void binding_require_password(Binding *binding, AclMode mode);
-extern bool binding_may_read(Binding *binding, const char *column);
-extern bool binding_hides_rows(Binding *binding);
-extern bool is_our_trigger(const Trigger *trigger);
-extern bool binding_may_refuse_insert(Binding *binding);
 
 /*
  * hook.c
@@ -430,6 +424,24 @@ extern JsonbValue *computed_document(Binding *binding, const BoundApi *api,
  * lookup.c
  */
 extern void require_own_table(Oid users, Registration *registration);
+
+/*
+ * judges.c
+ */
+extern void find_constraints(Binding *binding, Relation relation, JsonbValue *unique_columns);
+extern void find_state_constraints(Binding *binding, JsonbValue *unique_columns);
+extern void note_own_constraints(Binding *binding, Relation relation);
+extern void find_judges(Binding *binding, Relation relation);
+extern bool is_our_trigger(const Trigger *trigger);
+
+/*
+ * privileges.c
+ */
+extern void binding_require_privileges(Binding *binding, AclMode mode);
+extern void binding_require_password(Binding *binding, AclMode mode);
+extern bool binding_may_read(Binding *binding, const char *column);
+extern bool binding_hides_rows(Binding *binding);
+extern bool binding_may_refuse_insert(Binding *binding);
 
 /*
  * table.c
