@@ -169,6 +169,14 @@ SELECT answer($$user_create('logins', '{"login": "ann"}', '1')$$);
 SET userstore.tenant = '2';
 SELECT answer($$user_create('logins', '{"login": "ann"}', '1')$$), answer($$user_create('logins', '{"login": "ANN"}', '2')$$);
 RESET userstore.tenant;
+-- partitioned by tenant: the attribute is named, whatever a partition calls its index
+CREATE TABLE sites (org int, id int, login text, PRIMARY KEY (org, id)) PARTITION BY LIST (org);
+CREATE UNIQUE INDEX ON sites (org, lower(login));
+CREATE TABLE sites_2 PARTITION OF sites FOR VALUES IN (2);
+SELECT user_table_attach('sites', schemas => '{urn:regress:tenant:User}', id_column => 'id', columns => '{"login": "login"}', tenant_column => 'org');
+SET userstore.tenant = '2';
+SELECT answer($$user_create('sites', '{"login": "ann"}', '1')$$), answer($$user_create('sites', '{"login": "ANN"}', '2')$$), answer($$user_create('sites', '{"login": "bob"}', '1')$$);
+RESET userstore.tenant;
 CREATE TABLE members (org int NOT NULL, id int NOT NULL, email text, UNIQUE (org, id), UNIQUE (org, email));
 SELECT answer($$user_table_attach('members', id_column => 'id', columns => '{"email": "email"}')::text::jsonb$$);
 SELECT user_table_attach('members', id_column => 'id', columns => '{"email": "email"}', tenant_column => 'org');

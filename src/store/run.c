@@ -5,12 +5,9 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
-#include "catalog/pg_index.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "core/errors.h"
 #include "store/store.h"
@@ -55,21 +52,17 @@ named_relation(Binding *binding, const ErrorData *error)
 		relid : InvalidOid;
 }
 
-/* Is a constraint the key of a partition of the user table? */
-static bool
-is_key_of(Oid partition, const char *constraint)
+/*
+ * What the user table calls a unique constraint that an error names: a partition
+ * has a name of its own for it.
+ */
+static const char *
+unique_constraint(Oid relid, const char *constraint)
 {
-	Oid			index = get_relname_relid(constraint, get_rel_namespace(partition));
-	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
-	bool		is_key = false;
+	Oid			index = get_relname_relid(constraint, get_rel_namespace(relid));
 
-	if (HeapTupleIsValid(tuple))
-	{
-		is_key = ((Form_pg_index) GETSTRUCT(tuple))->indisprimary &&
-			((Form_pg_index) GETSTRUCT(tuple))->indrelid == partition;
-		ReleaseSysCache(tuple);
-	}
-	return is_key;
+	return get_rel_relispartition(relid) && OidIsValid(index) && get_rel_relispartition(index) ?
+		get_rel_name(llast_oid(get_partition_ancestors(index))) : constraint;
 }
 
 /* The attribute that a constraint of the table, or else its column, is about, or NULL. */
@@ -99,6 +92,7 @@ static void
 explain_violation(Binding *binding, ErrorData *error)
 {
 	const char *path = NULL;
+	const char *constraint;
 	Oid			relid;
 	ListCell   *lc;
 
@@ -118,17 +112,14 @@ explain_violation(Binding *binding, ErrorData *error)
 		error->detail_log = NULL;
 		return;
 	}
-	if (binding->primary_key != NULL &&
-		strcmp(error->constraint_name, binding->primary_key) == 0)
-		path = "id";
-	else if (relid != binding->users && relid != binding->layout.state &&
-			 is_key_of(relid, error->constraint_name))
+	constraint = unique_constraint(relid, error->constraint_name);
+	if (binding->primary_key != NULL && strcmp(constraint, binding->primary_key) == 0)
 		path = "id";
 	foreach(lc, binding->unique_indexes)
 	{
 		UniqueIndex *unique = lfirst(lc);
 
-		if (strcmp(error->constraint_name, unique->name) == 0)
+		if (strcmp(constraint, unique->name) == 0)
 			path = unique->path;
 	}
 	error->detail = error_detail(path, SCIM_UNIQUENESS);
