@@ -105,7 +105,8 @@ RESET work_mem;
 DELETE FROM people_history WHERE user_id = 'old';
 
 --
--- Who may read some columns reads, without xmin; who lacks some is told which
+-- Who may read some columns reads, without xmin; who lacks some is told
+-- which, unless it may not write at all
 --
 SELECT user_patch('people', 'bob', '{"hidden": true}', api => 'plain') -> 'meta' -> 'version' AS hidden;
 SELECT user_patch('people', 'empty', '{"n": 0}') -> 'n' AS n;
@@ -139,11 +140,15 @@ SELECT string_agg(id, ' ' ORDER BY id) AS now FROM users_as_of('people', now());
 SELECT h.id, count(*), min(h.version), max(h.version) FROM users_history('people') h GROUP BY 1 ORDER BY 1;
 -- and what is written, with xmin
 SET SESSION AUTHORIZATION regress_users_history;
-GRANT SELECT (xmin), UPDATE (document, version) ON people TO regress_users_history_reader;
+GRANT UPDATE (document, version) ON people TO regress_users_history_reader;
 SET SESSION AUTHORIZATION regress_users_history_reader;
 SELECT r.* FROM raised($$SELECT user_patch('people', 'ann', '{"n": 9}')$$) r;
 SET SESSION AUTHORIZATION regress_users_history;
 GRANT UPDATE (modified_at) ON people TO regress_users_history_reader;
+SET SESSION AUTHORIZATION regress_users_history_reader;
+SELECT r.* FROM raised($$SELECT user_patch('people', 'ann', '{"n": 9}')$$) r;
+SET SESSION AUTHORIZATION regress_users_history;
+GRANT SELECT (xmin) ON people TO regress_users_history_reader;
 SET SESSION AUTHORIZATION regress_users_history_reader;
 SELECT user_patch('people', 'ann', '{"n": 9}') -> 'n' AS n;
 -- who may read history reads all of it, as its policies say

@@ -132,7 +132,8 @@ require_state_privilege(Binding *binding)
 void
 binding_require_privileges(Binding *binding, AclMode mode)
 {
-	static const AclMode modes[] = {ACL_SELECT, ACL_INSERT, ACL_UPDATE, ACL_DELETE};
+	/* who may not write at all is not told what reading for it takes */
+	static const AclMode modes[] = {ACL_INSERT, ACL_UPDATE, ACL_DELETE, ACL_SELECT};
 
 	tenant_require(binding);
 	for (int i = 0; i < lengthof(modes); i++)

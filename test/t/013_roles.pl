@@ -221,10 +221,14 @@ my $hint = sub {
 	my (undef, undef, $err) = $node->psql('userstore', "SET ROLE $role; SELECT $sql");
 	return $err =~ /^HINT:  (.*)/m ? $1 : 'none';
 };
-is($hint->('reader', q{userstore.user_delete('app.people', 'ann')}), 'Missing is SELECT (xmin), or SELECT on the whole table.', 'what is missing is told');
-is($hint->('narrow', q{userstore.user_get('app.people', 'ann')}), 'Missing is SELECT (document), or SELECT on the whole table.', 'of what is read');
-is($hint->('narrow', q{userstore.user_create('app.people', '{}')}), 'Missing is SELECT (document), or SELECT on the whole table.', 'first');
-is($hint->('nobody', q{userstore.user_get('app.people', 'ann')}), 'none', 'but not to whom nothing was granted');
+is($hint->('narrow', q{userstore.user_get('app.people', 'ann')}), 'Missing is SELECT (document), or SELECT on the whole table.', 'what is missing is told');
+is($hint->('reader', q{userstore.user_delete('app.people', 'ann')}), 'none', 'but not what reading takes to who may not delete');
+is($hint->('reader', q{userstore.user_patch('app.people', 'ann', '{}')}), 'none', 'nor update');
+is($hint->('nobody', q{userstore.user_get('app.people', 'ann')}), 'none', 'nor anything to whom nothing was granted');
+$node->safe_psql('userstore', 'GRANT UPDATE (document, version, modified_at) ON app.people TO reader');
+is($hint->('reader', q{userstore.user_patch('app.people', 'ann', '{}')}), 'Missing is SELECT (xmin), or SELECT on the whole table.', 'of what guards a write');
+$node->safe_psql('userstore', 'REVOKE UPDATE (modified_at) ON app.people FROM reader');
+is($hint->('reader', q{userstore.user_patch('app.people', 'ann', '{}')}), 'Missing is UPDATE (modified_at), or UPDATE on the whole table.', 'of what is written');
 
 # ---- Row security ----------------------------------------------------------
 
