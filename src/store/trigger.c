@@ -479,13 +479,16 @@ user_table_truncated(PG_FUNCTION_ARGS)
 		count = SPI_processed;
 		for (uint64 i = 0; i < count; i++)
 		{
+			Jsonb	   *document;
 			TimestampTz modified;
 			Before		before;
 
 			CHECK_FOR_INTERRUPTS();
 			old = MemoryContextSwitchTo(row_context);
-			before.document = document_from_jsonb(DatumGetJsonbP(result_column(rows->vals[i], rows->tupdesc,
-																			   1, JSONBOID, NULL)));
+			document = DatumGetJsonbP(result_column(rows->vals[i], rows->tupdesc, 1, JSONBOID, NULL));
+			/* plain SQL may have put anything there */
+			before.document = JB_ROOT_IS_OBJECT(document) ? document_from_jsonb(document) :
+				document_new_object();
 			before.version = DatumGetInt64(result_column(rows->vals[i], rows->tupdesc, 2, INT8OID, NULL));
 			before.created = DatumGetTimestampTz(result_column(rows->vals[i], rows->tupdesc, 3, TIMESTAMPTZOID,
 															   NULL));
