@@ -136,6 +136,8 @@ SELECT user_id, version, operation, changed, document FROM app_history ORDER BY 
 SELECT user_get('app', '1') - 'meta', user_get('app', '2') - 'meta';
 \set VERBOSITY terse
 SELECT user_get('app', '4');
+TRUNCATE app;
+SELECT user_id, version, document FROM app_history WHERE user_id = 4 ORDER BY version;
 \set VERBOSITY default
 DROP TABLE app;
 

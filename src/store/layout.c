@@ -76,7 +76,7 @@ layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
 	if (names == NULL)
 	{
 		layout->from_sql = psprintf("%s u", users_sql);
-		layout->document_sql = layout->written_sql = "u.document";
+		layout->document_sql = layout->object_sql = layout->written_sql = "u.document";
 		layout->version_sql = "u.version";
 		layout->created_sql = "u.created_at";
 		layout->modified_sql = "u.modified_at";
@@ -98,6 +98,9 @@ layout_load(Layout *layout, Oid users, const char *users_sql, JsonbValue *names,
 	layout->document_sql = layout->document != NULL ?
 		psprintf("coalesce(u.%s::pg_catalog.jsonb, '{}')", quote_identifier(layout->document)) :
 		"coalesce(s.document, '{}')";
+	layout->object_sql = layout->document == NULL ? layout->document_sql :
+		psprintf("CASE WHEN pg_catalog.jsonb_typeof(%s) OPERATOR(pg_catalog.=) 'object' THEN %s ELSE '{}' END",
+				 layout->document_sql, layout->document_sql);
 	layout->written_sql = layout->document != NULL ? layout->document_sql : "$2";
 	layout->version_sql = layout->version != NULL ?
 		psprintf("coalesce(u.%s::pg_catalog.int8, 1)", quote_identifier(layout->version)) :
@@ -334,6 +337,7 @@ layout_load_columns(Layout *layout, Oid users, const Schema *schema, JsonbValue 
 	foreach(lc, layout->columns)
 		appendStringInfo(&arguments, ", u.%s", quote_identifier(((AttributeColumn *) lfirst(lc))->name));
 	layout->document_sql = document_of(users, layout->document_sql, arguments.data);
+	layout->object_sql = document_of(users, layout->object_sql, arguments.data);
 	layout->written_sql = document_of(users, layout->written_sql, arguments.data);
 }
 

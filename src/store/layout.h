@@ -86,6 +86,8 @@ typedef struct Layout
 	const char *from_sql;
 	const char *id_sql;
 	const char *document_sql;
+	const char *object_sql;		/* the document, or {} where plain SQL has put
+								 * what is none */
 	const char *written_sql;	/* the document, as a write with $2 gives it */
 	const char *version_sql;
 	const char *created_sql;

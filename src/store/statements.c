@@ -277,7 +277,7 @@ static const Statement statements[STATEMENT_COUNT] = {
 		"DELETE FROM {claims}"
 	},
 	[STATEMENT_ALL] = {
-		"SELECT " ROW_COLUMNS ", {u.id}{, tenant} FROM {from}"
+		"SELECT {object}, {version}, {created}, {modified}" ", {u.id}{, tenant} FROM {from}"
 	},
 	[STATEMENT_DELETE] = {
 		"DELETE FROM {users} AS u" BY_ID " AND u.xmin OPERATOR(pg_catalog.=) $2",
@@ -539,6 +539,7 @@ add_word(StringInfo sql, const Binding *binding, const char *word)
 		psprintf(", u.%s::pg_catalog.text", quote_identifier(layout->tenant))},
 		{"u.id", layout->id_sql},
 		{"document", layout->document_sql},
+		{"object", layout->object_sql},
 		{"version", layout->version_sql},
 		{"created", layout->created_sql},
 		{"modified", layout->modified_sql},
