@@ -22,7 +22,7 @@ SELECT attribute_schema_define('{"id": "urn:regress:parts:User", "attributes": [
 	{"name": "speaks", "type": "complex", "multiValued": true, "lookup": [{"value": "de", "displayValue": "German"}, {"value": "fr", "displayValue": "French"}],
 		"subAttributes": [{"name": "value"}, {"name": "displayValue"}]}]}');
 SELECT attribute_schema_define('{"id": "urn:regress:parts:More", "attributes": [
-	{"name": "number", "type": "integer", "required": true}, {"name": "note"}]}');
+	{"name": "number", "type": "integer", "required": true}, {"name": "note"}, {"name": "seen", "mutability": "readOnly"}]}');
 SELECT api_profile_define('regress_parts', '{"schemas": ["urn:regress:parts:User", "urn:regress:parts:More"]}', base => 'scim');
 SELECT user_table_create('people', api => 'regress_parts');
 
@@ -47,6 +47,12 @@ SELECT patched('{}', '{"op": "add", "path": "place.zip", "value": "1"}', '{"op":
 SELECT patched('{}', '{"op": "add", "path": "urn:regress:parts:More:note", "value": "n"}');
 SELECT patched('{}', '{"op": "add", "value": {"urn:regress:parts:More": {"note": "n"}}}');
 SELECT patched('{}', '{"op": "add", "path": "urn:regress:parts:More", "value": {"note": "n", "number": 1}}');
+-- also one that was removed first, unless it stays away or comes back with all
+SELECT patched('{"place": {"city": "Ulm"}}', '{"op": "remove", "path": "place"}', '{"op": "add", "path": "place.zip", "value": "1"}');
+SELECT patched('{"place": {"city": "Ulm"}}', '{"op": "remove", "path": "place"}', '{"op": "add", "path": "place.zip", "value": "1"}', '{"op": "add", "path": "place.city", "value": "Bonn"}');
+SELECT patched('{"place": {"city": "Ulm"}}', '{"op": "remove", "path": "place"}', '{"op": "add", "path": "place.zip", "value": "1"}', '{"op": "remove", "path": "place"}');
+SELECT patched('{"urn:regress:parts:More": {"number": 1}}', '{"op": "remove", "path": "urn:regress:parts:More"}', '{"op": "add", "path": "urn:regress:parts:More:note", "value": "n"}');
+SELECT patched('{"urn:regress:parts:More": {"number": 1, "seen": "s"}}', '{"op": "remove", "path": "urn:regress:parts:More"}');
 -- one that lacked it before does not stand in the way
 SELECT patched('{"place": {"zip": "1"}, "urn:regress:parts:More": {"note": "n"}}', '{"op": "add", "path": "place.zip", "value": "2"}', '{"op": "remove", "path": "urn:regress:parts:More:note"}');
 

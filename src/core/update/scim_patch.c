@@ -533,8 +533,13 @@ require_parts(Update *update, const AttributeSet *set, JsonbValue *before, Jsonb
 		JsonbValue *old = document_find(before, attribute->name, attribute->name_len);
 		JsonbValue *new = document_find(after, attribute->name, attribute->name_len);
 
+		/* it went with a value of which other parts came back */
+		if (attribute->required && attribute->mutability != MUTABILITY_READ_ONLY &&
+			old != NULL && new == NULL)
+			missing_required(&update->validation, attribute);
 		if (attribute->type != TYPE_COMPLEX || new == NULL || new->type != jbvObject ||
-			document_equal(old, new))
+			document_equal(old, new) ||
+			(attribute->is_extension && !extension_in_use(attribute, new)))
 			continue;
 		if (old == NULL)
 			validate_required(&update->validation, &attribute->subs, new);
