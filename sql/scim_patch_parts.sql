@@ -22,7 +22,7 @@ SELECT attribute_schema_define('{"id": "urn:regress:parts:User", "attributes": [
 	{"name": "speaks", "type": "complex", "multiValued": true, "lookup": [{"value": "de", "displayValue": "German"}, {"value": "fr", "displayValue": "French"}],
 		"subAttributes": [{"name": "value"}, {"name": "displayValue"}]}]}');
 SELECT attribute_schema_define('{"id": "urn:regress:parts:More", "attributes": [
-	{"name": "number", "type": "integer", "required": true}, {"name": "note"}]}');
+	{"name": "number", "type": "integer", "required": true}, {"name": "note"}, {"name": "seen", "mutability": "readOnly"}]}');
 SELECT api_profile_define('regress_parts', '{"schemas": ["urn:regress:parts:User", "urn:regress:parts:More"]}', base => 'scim');
 SELECT user_table_create('people', api => 'regress_parts');
 
@@ -47,6 +47,12 @@ SELECT patched('{}', '{"op": "add", "path": "place.zip", "value": "1"}', '{"op":
 SELECT patched('{}', '{"op": "add", "path": "urn:regress:parts:More:note", "value": "n"}');
 SELECT patched('{}', '{"op": "add", "value": {"urn:regress:parts:More": {"note": "n"}}}');
 SELECT patched('{}', '{"op": "add", "path": "urn:regress:parts:More", "value": {"note": "n", "number": 1}}');
+-- also one that was removed first, unless it stays away or comes back with all
+SELECT patched('{"place": {"city": "Ulm"}}', '{"op": "remove", "path": "place"}', '{"op": "add", "path": "place.zip", "value": "1"}');
+SELECT patched('{"place": {"city": "Ulm"}}', '{"op": "remove", "path": "place"}', '{"op": "add", "path": "place.zip", "value": "1"}', '{"op": "add", "path": "place.city", "value": "Bonn"}');
+SELECT patched('{"place": {"city": "Ulm"}}', '{"op": "remove", "path": "place"}', '{"op": "add", "path": "place.zip", "value": "1"}', '{"op": "remove", "path": "place"}');
+SELECT patched('{"urn:regress:parts:More": {"number": 1}}', '{"op": "remove", "path": "urn:regress:parts:More"}', '{"op": "add", "path": "urn:regress:parts:More:note", "value": "n"}');
+SELECT patched('{"urn:regress:parts:More": {"number": 1, "seen": "s"}}', '{"op": "remove", "path": "urn:regress:parts:More"}');
 -- one that lacked it before does not stand in the way
 SELECT patched('{"place": {"zip": "1"}, "urn:regress:parts:More": {"note": "n"}}', '{"op": "add", "path": "place.zip", "value": "2"}', '{"op": "remove", "path": "urn:regress:parts:More:note"}');
 
@@ -118,8 +124,31 @@ SELECT patch_emails('{"op": "add", "path": "emails", "value": [{"value": "b@exam
 SELECT patch_emails('{"op": "replace", "path": "emails[type eq \"home\"]", "value": {"value": "c@example.com", "type": "home"}}');
 SELECT patch_emails('{"op": "remove", "path": "emails[primary eq true]"}');
 SELECT patch_emails('{"op": "replace", "path": "emails[type eq \"home\"]", "value": {"value": "d@example.com"}}');
+SELECT patch_emails('{"op": "add", "path": "emails", "value": [{"value": "e@example.com"}]}');
+SELECT patch_emails('{"op": "remove", "path": "emails", "value": [{"value": "d@example.com"}]}');
+
+-- one that was stored without the rule stays as it is when nothing is added or removed
+SELECT user_put('primaries', 'p', '{"userName": "p", "emails": [{"value": "a@example.com"}]}', api => 'scim') -> 'emails';
+SELECT patch_emails('{"op": "add", "path": "emails", "value": [{"value": "a@example.com"}]}');
+SELECT patch_emails('{"op": "remove", "path": "emails[type eq \"home\"]"}');
+SELECT patch_emails('{"op": "remove", "path": "emails", "value": [{"value": "b@example.com"}]}');
+
+-- the stored document is not touched while a new one is made: these operations together change nothing
+\set two '[{"value": "a@example.com", "type": "work", "display": "A", "extra": 1}, {"value": "b@example.com", "type": "home", "display": "B", "extra": 1}]'
+SELECT api_profile_define('regress_parts_keep', '{"unknown_attributes": "keep"}', base => 'regress_parts_primary');
+SELECT user_put('primaries', 'p', jsonb_build_object('userName', 'p', 'emails', :'two'::jsonb), api => 'regress_parts_keep') -> 'emails' = :'two'::jsonb;
+SELECT user_version('primaries', 'p') AS version \gset
+SELECT user_patch('primaries', 'p', jsonb_build_object('schemas', jsonb_build_array('urn:ietf:params:scim:api:messages:2.0:PatchOp'),
+	'Operations', jsonb_build_array(
+		'{"op": "remove", "path": "emails[type eq \"home\"]"}'::jsonb,
+		'{"op": "add", "path": "photos", "value": [{"value": "https://example.com/1", "type": "photo", "display": "P"},
+			{"value": "https://example.com/2", "type": "photo", "display": "P"}]}'::jsonb,
+		'{"op": "remove", "path": "photos"}'::jsonb,
+		jsonb_build_object('op', 'replace', 'path', 'emails', 'value', :'two'::jsonb))), api => 'regress_parts_keep') -> 'emails' = :'two'::jsonb;
+SELECT user_version('primaries', 'p') = :version;
 DROP TABLE primaries;
 DROP FUNCTION patch_emails;
+SELECT api_profile_drop('regress_parts_keep');
 SELECT api_profile_drop('regress_parts_primary');
 
 RESET SESSION AUTHORIZATION;

@@ -124,6 +124,14 @@ refuse_primaries(Update *update, const Attribute *attribute, const Primaries *pr
 						   "attribute \"%s\" has more than one primary value", attribute->path);
 }
 
+/* What is left or added alone is the primary one; what was alone stays as it is. */
+static void
+settle_only_item(const Attribute *attribute, JsonbValue *before, JsonbValue *after)
+{
+	if (attribute != NULL && attribute->multi_valued && !document_equal(before, after))
+		mark_only_item(attribute, after);
+}
+
 /* Is an item the only one there, but for its being primary for that reason? */
 static bool
 is_only_item(const Attribute *attribute, JsonbValue *array, JsonbValue *item)
@@ -133,7 +141,7 @@ is_only_item(const Attribute *attribute, JsonbValue *array, JsonbValue *item)
 	if (attribute == NULL || !attribute->multi_valued || array->val.array.nElems != 1 ||
 		item->type != jbvObject)
 		return false;
-	document_push(alone, document_copy_top(item));
+	document_push(alone, item);
 	mark_only_item(attribute, alone);
 	return has_item(array, &alone->val.array.elems[0]);
 }
@@ -163,8 +171,7 @@ add_values(Update *update, const Attribute *attribute, JsonbValue *before, Jsonb
 			validate_item(&update->validation, attribute, item);
 		document_push(after, item);
 	}
-	if (attribute != NULL && attribute->multi_valued)
-		mark_only_item(attribute, after);
+	settle_only_item(attribute, values_of(before), after);
 	return after;
 }
 
@@ -173,7 +180,7 @@ add_values(Update *update, const Attribute *attribute, JsonbValue *before, Jsonb
  * clients sends: no more than these may go.
  */
 static JsonbValue *
-remove_values(JsonbValue *before, JsonbValue *value)
+remove_values(const Attribute *attribute, JsonbValue *before, JsonbValue *value)
 {
 	JsonbValue *after = document_new_array();
 	JsonbValue *removed = values_of(value);
@@ -195,6 +202,7 @@ remove_values(JsonbValue *before, JsonbValue *value)
 		if (!is_removed)
 			document_push(after, item);
 	}
+	settle_only_item(attribute, items, after);
 	return after->val.array.nElems > 0 ? after : NULL;
 }
 
@@ -285,8 +293,8 @@ patch_values(Update *update, PatchOperation *operation, const Attribute *attribu
 	if (!found && operation->kind != PATCH_REMOVE)
 		after = add_values(update, attribute, after,
 						   new_selected(update, operation, attribute, is_list));
-	else if (attribute != NULL && attribute->multi_valued)
-		mark_only_item(attribute, after);
+	else
+		settle_only_item(attribute, items, after);
 	refuse_primaries(update, attribute, &primaries);
 	if (after->val.array.nElems == 0)
 		return NULL;
@@ -316,7 +324,7 @@ patch_value(Update *update, PatchOperation *operation, const Attribute *attribut
 
 	if (operation->kind == PATCH_REMOVE && operation->value != NULL &&
 		operation->value->type != jbvNull && before != NULL && before->type == jbvArray)
-		return remove_values(before, operation->value);
+		return remove_values(attribute, before, operation->value);
 	if (attribute == NULL)
 		return patch_any(operation, before);
 	if (attribute->multi_valued)
@@ -525,8 +533,13 @@ require_parts(Update *update, const AttributeSet *set, JsonbValue *before, Jsonb
 		JsonbValue *old = document_find(before, attribute->name, attribute->name_len);
 		JsonbValue *new = document_find(after, attribute->name, attribute->name_len);
 
+		/* it went with a value of which other parts came back */
+		if (attribute->required && attribute->mutability != MUTABILITY_READ_ONLY &&
+			old != NULL && new == NULL)
+			missing_required(&update->validation, attribute);
 		if (attribute->type != TYPE_COMPLEX || new == NULL || new->type != jbvObject ||
-			document_equal(old, new))
+			document_equal(old, new) ||
+			(attribute->is_extension && !extension_in_use(attribute, new)))
 			continue;
 		if (old == NULL)
 			validate_required(&update->validation, &attribute->subs, new);

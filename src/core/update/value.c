@@ -246,7 +246,8 @@ new_item(Update *update, const Attribute *attribute, JsonbValue *sent, JsonbValu
 }
 
 /*
- * The only item is the primary one, where a rule says so.
+ * The only item is the primary one, where a rule says so.  The array is the
+ * caller's own, the item may be one of the stored document.
  */
 void
 mark_only_item(const Attribute *attribute, JsonbValue *array)
@@ -259,8 +260,10 @@ mark_only_item(const Attribute *attribute, JsonbValue *array)
 	{
 		Attribute  *sub = &attribute->subs.attributes[i];
 
-		if (sub->primary_when_only && document_find(item, sub->name, sub->name_len) == NULL)
-			document_append(item, sub->name, sub->name_len, document_boolean(true));
+		if (!sub->primary_when_only || document_find(item, sub->name, sub->name_len) != NULL)
+			continue;
+		*item = *document_copy_top(item);
+		document_append(item, sub->name, sub->name_len, document_boolean(true));
 	}
 }
 
