@@ -444,6 +444,31 @@ extern bool binding_hides_rows(Binding *binding);
 extern bool binding_may_refuse_insert(Binding *binding);
 
 /*
+ * companion.c
+ */
+typedef enum CompanionKind
+{
+	COMPANION_HISTORY,
+	COMPANION_KEYS,
+	COMPANION_CLAIMS,
+	COMPANION_STATE
+} CompanionKind;
+
+/* A column of one of our tables. */
+typedef struct KnownColumn
+{
+	const char *name;
+	Oid			type;			/* InvalidOid: that of ids */
+} KnownColumn;
+
+extern const char *missing_column(Oid relid, const KnownColumn *columns, Oid id_type);
+extern void create_partitions(Oid namespace, const char *table, int partitions,
+							  const char *with);
+extern void companion_check_name(const char *table);
+extern Oid	ensure_companion(Oid users, const char *id, const char *tenant,
+							 CompanionKind kind, int partitions, bool adopts);
+
+/*
  * table.c
  */
 #define EXTENSION_NAME	"userstore"
