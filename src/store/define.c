@@ -214,6 +214,24 @@ judge_tables(const char *id, JsonbValue *document, ReturnSetInfo *result)
 	}
 }
 
+/* By a column or claims of ours, or by an index of the app's. */
+static bool
+is_kept_unique(const Registration *registration, const char *path)
+{
+	ListCell   *lc;
+
+	if (document_member(registration->unique_columns, path) != NULL)
+		return true;
+	if (registration->layout == NULL)
+		return false;
+	foreach(lc, binding_open(registration->users)->unique_indexes)
+	{
+		if (strcmp(((UniqueIndex *) lfirst(lc))->path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* New unique attributes need a column, which costs a rewrite: say so. */
 static void
 advise_refresh(const char *id)
@@ -236,7 +254,7 @@ advise_refresh(const char *id)
 		{
 			Attribute  *attribute = lfirst(la);
 
-			if (document_member(registration->unique_columns, attribute->path) == NULL)
+			if (!is_kept_unique(registration, attribute->path))
 				ereport(NOTICE,
 						(errmsg("attribute \"%s\" is not unique in table \"%s\" yet",
 								attribute->path, get_rel_name(registration->users)),
