@@ -106,7 +106,7 @@ SELECT id, user_name, active, active_1, age, age_1, extra, extra_deep, site, tag
 SELECT * FROM people_view_phones;
 SELECT * FROM people_view_tags;
 SELECT columns('people_view_emails');
-SELECT reloptions, relacl FROM pg_class WHERE oid = 'people_view'::regclass;
+SELECT reloptions, (SELECT a FROM unnest(relacl) a WHERE a::text ~ 'reader') FROM pg_class WHERE oid = 'people_view'::regclass;
 SELECT * FROM mine;
 -- nothing new, nothing done; also by the name of one of the views
 TRUNCATE before;
