@@ -153,7 +153,9 @@ foreach my $i (1 .. $updates)
 	push @script, "SELECT 'again', userstore.user_get(name, 'u')::text, userstore.user_put(name, 'u', userstore.user_get(name, 'u'))::text FROM (VALUES ('app'::regclass)) t(name);"
 	  if maybe(0.1);
 }
-my $out = $node->safe_psql('userstore', "SET client_min_messages = error;\n" . join("\n", @script), extra_params => [ '-F', "\t" ]);
+my $script = join "\n", 'SET client_min_messages = error;', @script;
+utf8::encode($script);
+my $out = $node->safe_psql('userstore', $script, extra_params => [ '-F', "\t" ]);
 my ($at, $differing, $errors, $again) = (0, 0, 0, 0);
 
 foreach my $line (split /\n/, $out)
