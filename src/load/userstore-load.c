@@ -84,8 +84,7 @@ main(int argc, char **argv)
 	{
 		if (result == READ_RECORD)
 		{
-			fwrite(record.data, 1, record.length, stdout);
-			putchar('\n');
+			write_json_line(stdout, record.data, record.length);
 		}
 		else
 		{
