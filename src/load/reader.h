@@ -8,6 +8,8 @@
 #ifndef LOAD_READER_H
 #define LOAD_READER_H
 
+#include <signal.h>
+
 typedef enum InputFormat
 {
 	FORMAT_AUTO,
@@ -28,6 +30,8 @@ typedef struct ReaderOptions
 	const char *key;			/* attribute by which users are told apart:
 								 * "id", or that of --match */
 	size_t		max_record;		/* longer ones are bad; 0 is 16 MB */
+	const volatile sig_atomic_t *stop;	/* NULL, or ends reading when set:
+										 * READ_BROKEN */
 } ReaderOptions;
 
 typedef enum ReadResult
@@ -63,6 +67,12 @@ typedef struct Reader Reader;
 extern Reader *reader_open(const ReaderOptions *options);
 extern ReadResult reader_next(Reader *reader, Record *record);
 extern void reader_close(Reader *reader);
+
+/*
+ * Writes JSON as a line of NDJSON: the ends of lines in it, which can only be
+ * between its tokens, become spaces.  ferror() tells how that went.
+ */
+extern void write_json_line(FILE *file, const char *data, size_t length);
 
 /* READ_BROKEN: why, with line and byte. */
 extern const char *reader_problem(const Reader *reader);
