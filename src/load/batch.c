@@ -44,9 +44,9 @@ keep_raw(BatchRecord *record, const Record *read)
 }
 
 /*
- * Read the next batch.  Gives false when there is none: all was read, reading
- * was interrupted, or the input is broken, whose last records are then left for
- * the time when it is whole.
+ * Read the next batch.  Gives false when there is none: all was read, or the
+ * input is broken or reading was interrupted, and the records that were read for
+ * it are left for the time when it is whole.
  */
 bool
 batch_read(BatchSource *source, Batch *batch)
@@ -64,8 +64,6 @@ batch_read(BatchSource *source, Batch *batch)
 		ReadResult	result = reader_next(source->reader, &read);
 		BatchRecord *record;
 
-		if (stop_requested)
-			return false;
 		if (result == READ_END || result == READ_BROKEN)
 		{
 			source->state = result;

@@ -13,20 +13,6 @@ refuse_write(void)
 	return EXIT_FAILED;
 }
 
-/* A record in one line: line breaks stand between the parts of JSON alone. */
-static bool
-write_record(const Record *record)
-{
-	for (size_t i = 0; i < record->length; i++)
-	{
-		char		c = record->data[i];
-
-		putchar(c == '\n' || c == '\r' ? ' ' : c);
-	}
-	putchar('\n');
-	return !ferror(stdout);
-}
-
 int
 convert_users(const LoadOptions *options)
 {
@@ -37,12 +23,13 @@ convert_users(const LoadOptions *options)
 
 	while ((result = reader_next(reader, &record)) == READ_RECORD || result == READ_BAD)
 	{
-		if (stop_requested)
-			return EXIT_FAILED;
-		if (result == READ_RECORD && !write_record(&record))
-			return refuse_write();
 		if (result == READ_RECORD)
+		{
+			write_json_line(stdout, record.data, record.length);
+			if (ferror(stdout))
+				return refuse_write();
 			continue;
+		}
 		pg_log_warning("line " INT64_FORMAT ": %s", record.line, record.problem);
 		status = EXIT_REJECTED;
 	}

@@ -4,6 +4,8 @@
  */
 #include "postgres_fe.h"
 
+#include "fe_utils/cancel.h"
+
 #include "load.h"
 
 static FILE *file;
@@ -45,11 +47,11 @@ export_users(const LoadOptions *options)
 	PGresult   *result;
 
 	path = options->output;
+	setup_cancel_handler(NULL);
+	SetCancelConn(connection);
 	start_export(options, connection);
 	while ((result = PQgetResult(connection)) != NULL)
 	{
-		if (stop_requested)
-			pg_fatal("interrupted");
 		if (PQresultStatus(result) == PGRES_FATAL_ERROR)
 		{
 			char	   *what = psprintf("could not export \"%s\"", options->table);

@@ -10,24 +10,11 @@
 
 #include <signal.h>
 
-#include "common/logging.h"
 #include "libpq-fe.h"
 #include "pqexpbuffer.h"
 
+#include "exit.h"
 #include "reader.h"
-
-/* What the program ends with. */
-#define EXIT_APPLIED	0		/* all records */
-#define EXIT_REJECTED	1		/* all but some records */
-#define EXIT_FAILED		2
-
-/* PostgreSQL's own ends with 1. */
-#undef pg_fatal
-#define pg_fatal(...) \
-	do { \
-		pg_log_error(__VA_ARGS__); \
-		exit(EXIT_FAILED); \
-	} while (0)
 
 /* An option that may say yes, no or nothing. */
 typedef enum Choice

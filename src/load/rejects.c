@@ -54,14 +54,15 @@ rejects_open(const LoadOptions *options)
 		pg_fatal("could not open file \"%s\": %m", path);
 }
 
-/* JSON has line breaks between its parts alone; CSV's are its own. */
 static void
 write_record(const Reader *reader, const char *text, size_t length)
 {
-	bool		is_csv = reader_format(reader) == FORMAT_CSV;
-
-	for (size_t i = 0; i < length; i++)
-		putc(!is_csv && (text[i] == '\n' || text[i] == '\r') ? ' ' : text[i], file);
+	if (reader_format(reader) != FORMAT_CSV)
+	{
+		write_json_line(file, text, length);
+		return;
+	}
+	fwrite(text, 1, length, file);
 	putc('\n', file);
 }
 

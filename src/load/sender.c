@@ -793,14 +793,14 @@ tell_end(Sender *sender)
 {
 	const char *incomplete;
 
-	if (sender->source.state == READ_BROKEN)
-	{
-		pg_log_error("%s", reader_problem(sender->source.reader));
-		sender->status = EXIT_FAILED;
-	}
-	else if (stop_requested && (sender->count > 0 || sender->source.state == READ_RECORD))
+	if (stop_requested && (sender->count > 0 || sender->source.state != READ_END))
 	{
 		pg_log_error("interrupted");
+		sender->status = EXIT_FAILED;
+	}
+	else if (sender->source.state == READ_BROKEN)
+	{
+		pg_log_error("%s", reader_problem(sender->source.reader));
 		sender->status = EXIT_FAILED;
 	}
 	else if (sender->source.state == READ_END &&

@@ -478,6 +478,7 @@ main(int argc, char **argv)
 {
 	LoadOptions options = {
 		.reader.key = "id",
+		.reader.stop = &stop_requested,
 		.batch = DEFAULT_BATCH,
 		.jobs = DEFAULT_JOBS,
 		.retry_for = DEFAULT_RETRY_FOR
@@ -511,12 +512,12 @@ main(int argc, char **argv)
 	check_options(&options);
 	take_arguments(&options, argc, argv);
 
-	setup_signals();
-	if (options.to_json)
-		return convert_users(&options);
 	if (options.exports)
 		return export_users(&options);
 	if (options.syncs)
 		return sync_users(&options);
+	setup_signals();
+	if (options.to_json)
+		return convert_users(&options);
 	return load_users(&options);
 }
