@@ -117,63 +117,74 @@ json_number(const char *data, const char *end)
 	return at - data;
 }
 
+/* Bytes at which json_check() has something to look at. */
+#define IN_STRING 1				/* not plain within a string */
+#define BETWEEN 2				/* begins something, between the tokens */
+
+static const unsigned char notable[256] = {
+	/* control characters */
+	[0x00] = IN_STRING,[0x01] = IN_STRING,[0x02] = IN_STRING,[0x03] = IN_STRING,
+	[0x04] = IN_STRING,[0x05] = IN_STRING,[0x06] = IN_STRING,[0x07] = IN_STRING,
+	[0x08] = IN_STRING,[0x09] = IN_STRING,[0x0a] = IN_STRING,[0x0b] = IN_STRING,
+	[0x0c] = IN_STRING,[0x0d] = IN_STRING,[0x0e] = IN_STRING,[0x0f] = IN_STRING,
+	[0x10] = IN_STRING,[0x11] = IN_STRING,[0x12] = IN_STRING,[0x13] = IN_STRING,
+	[0x14] = IN_STRING,[0x15] = IN_STRING,[0x16] = IN_STRING,[0x17] = IN_STRING,
+	[0x18] = IN_STRING,[0x19] = IN_STRING,[0x1a] = IN_STRING,[0x1b] = IN_STRING,
+	[0x1c] = IN_STRING,[0x1d] = IN_STRING,[0x1e] = IN_STRING,[0x1f] = IN_STRING,
+	['\\'] = IN_STRING,
+	['"'] = IN_STRING | BETWEEN,
+	['\''] = BETWEEN,['N'] = BETWEEN,['I'] = BETWEEN,['-'] = BETWEEN,
+	['0'] = BETWEEN,['1'] = BETWEEN,['2'] = BETWEEN,['3'] = BETWEEN,
+	['4'] = BETWEEN,['5'] = BETWEEN,['6'] = BETWEEN,['7'] = BETWEEN,
+	['8'] = BETWEEN,['9'] = BETWEEN
+};
+
 const char *
 json_check(const char *data, size_t length, size_t *where)
 {
-	const char *end = data + length;
-	const char *at = data;
+	const unsigned char *begin = (const unsigned char *) data;
+	const unsigned char *end = begin + length;
+	const unsigned char *at = begin;
 
-	while (at < end)
+	for (;;)
 	{
 		size_t		number;
 
+		while (at < end && !(notable[*at] & BETWEEN))
+			at++;
+		if (at >= end)
+			return NULL;
+		*where = at - begin;
 		switch (*at)
 		{
 			case '"':
-				for (at++; at < end && *at != '"'; at++)
+				for (at++; at < end && *at != '"';)
 				{
-					if ((unsigned char) *at < 0x20)
+					if (*at == '\\')
+						at += 2;
+					else if (*at < 0x20)
 					{
-						*where = at - data;
+						*where = at - begin;
 						return "control character in a string";
 					}
-					if (*at == '\\')
+					while (at < end && !(notable[*at] & IN_STRING))
 						at++;
 				}
 				at++;
 				break;
-			case '-':
-			case '0':
-			case '1':
-			case '2':
-			case '3':
-			case '4':
-			case '5':
-			case '6':
-			case '7':
-			case '8':
-			case '9':
-				number = json_number(at, end);
-				if (number == 0)
-				{
-					*where = at - data;
-					return "invalid number";
-				}
-				at += number;
-				break;
 			case '\'':
-				*where = at - data;
 				return "strings are quoted by \"";
 			case 'N':
 			case 'I':
-				*where = at - data;
 				return "NaN and Infinity are no numbers of JSON";
 			default:
-				at++;
+				number = json_number((const char *) at, data + length);
+				if (number == 0)
+					return "invalid number";
+				at += number;
 				break;
 		}
 	}
-	return NULL;
 }
 
 const char *

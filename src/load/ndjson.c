@@ -133,12 +133,14 @@ write_json_line(FILE *file, const char *data, size_t length)
 
 	while (data < end)
 	{
-		const char *line = data;
+		const char *line = memchr(data, '\n', end - data);
 
-		while (data < end && *data != '\n' && *data != '\r')
-			data++;
-		fwrite(line, 1, data - line, file);
-		for (; data < end && (*data == '\n' || *data == '\r'); data++)
+		if (line == NULL)
+			line = end;
+		else if (line > data && line[-1] == '\r')
+			line--;
+		fwrite(data, 1, line - data, file);
+		for (data = line; data < end && (*data == '\n' || *data == '\r'); data++)
 			putc(' ', file);
 	}
 	putc('\n', file);
