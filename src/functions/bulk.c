@@ -107,43 +107,14 @@ sent_id(JsonbValue *body)
 	return NULL;
 }
 
-/*
- * An item is done: keep its part of the answer.
- */
-void
-finish_item(Bulk *bulk, BulkItem *item)
+/* The item's part of an answer in the shape of the API. */
+static Jsonb *
+show_item(Bulk *bulk, BulkItem *item, ItemResult *result)
 {
-	MemoryContext old = MemoryContextSwitchTo(bulk->item);
 	Road	   *road = &item->road;
-	ItemResult	result = {0};
 	Selection	selection = {0};
-	Failure		failure;
 	UserState	user;
-	Jsonb	   *shown;
 
-	result.body = road->body;
-	result.id = item->error != NULL ? sent_id(road->body) : road->id_text;
-	if (item->error != NULL)
-	{
-		if (bulk->call->atomic)
-			raise_failure(item);
-		failure_read(&failure, item->error, bulk->call->over_http);
-		result.failure = &failure;
-	}
-	else if (!item->alone)
-	{
-		road->created = item->creates;
-		road->changed = item->writes;
-	}
-	if (bulk->call->summarizes)
-	{
-		if (item->error == NULL)
-			collect_ignored(bulk, road->update.ignored);
-		summary_add(bulk, item, &result);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(bulk->item);
-		return;
-	}
 	if (item->error == NULL)
 	{
 		if (!item->alone)
@@ -159,13 +130,47 @@ finish_item(Bulk *bulk, BulkItem *item)
 			user.document = computed_document(bulk->table, bulk->api, &selection, READ_FRESH, user.id,
 											  user.document);
 		}
-		result.user = &user;
-		result.created = road->created;
+		result->user = &user;
+		result->created = road->created;
+	}
+	return document_to_jsonb(bulk->shape->show_item(bulk->api->schema, bulk->api->profile, result));
+}
+
+/*
+ * An item is done: keep its part of the answer.
+ */
+void
+finish_item(Bulk *bulk, BulkItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(bulk->item);
+	Road	   *road = &item->road;
+	ItemResult	result = {0};
+	Failure		failure;
+	Jsonb	   *shown;
+
+	result.body = road->body;
+	result.id = item->error != NULL ? sent_id(road->body) : road->id_text;
+	if (item->error != NULL)
+	{
+		if (bulk->call->atomic)
+			raise_failure(item);
+		failure_read(&failure, item->error, bulk->call->over_http);
+		result.failure = &failure;
+	}
+	else
+	{
+		if (!item->alone)
+		{
+			road->created = item->creates;
+			road->changed = item->writes;
+		}
 		collect_ignored(bulk, road->update.ignored);
 	}
-	shown = document_to_jsonb(bulk->shape->show_item(bulk->api->schema, bulk->api->profile, &result));
-	bulk->results[item->index] = MemoryContextAlloc(bulk->context, VARSIZE(shown));
-	memcpy(bulk->results[item->index], shown, VARSIZE(shown));
+	shown = bulk->call->summarizes ? summary_item(bulk, item, &result) :
+		show_item(bulk, item, &result);
+	if (shown != NULL)
+		bulk->results[item->index] = memcpy(MemoryContextAlloc(bulk->context, VARSIZE(shown)), shown,
+											VARSIZE(shown));
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(bulk->item);
 }

@@ -70,14 +70,14 @@ typedef struct BulkItem
 	HistoryEntry history;		/* the version that it makes */
 } BulkItem;
 
-/* What became of all items: see load.c. */
-typedef struct Summary
+/* What became of an item, as a summary counts it. */
+typedef enum Fate
 {
-	int64		created;
-	int64		changed;
-	int64		unchanged;
-	JsonbValue *failed;			/* array */
-} Summary;
+	FATE_FAILED,
+	FATE_CREATED,
+	FATE_CHANGED,
+	FATE_UNCHANGED
+} Fate;
 
 typedef struct Bulk
 {
@@ -99,7 +99,8 @@ typedef struct Bulk
 	char	  **hashes;			/* of the passwords in them, or NULL */
 	bool		carries_password;	/* in clear, even if an item with it fails */
 	Jsonb	  **results;
-	Summary		summary;
+	Fate	   *fates;			/* for a summary, which has results of the
+								 * items that failed alone */
 	List	   *ignored;		/* paths (char *) of attributes passed over */
 	MemoryContext context;		/* lasts as long as the request */
 	MemoryContext slice;		/* as long as a slice of it */
@@ -122,7 +123,7 @@ extern void finish_item(Bulk *bulk, BulkItem *item);
  * load.c
  */
 extern void summary_begin(Bulk *bulk);
-extern void summary_add(Bulk *bulk, const BulkItem *item, const ItemResult *result);
+extern Jsonb *summary_item(Bulk *bulk, const BulkItem *item, const ItemResult *result);
 extern Jsonb *summary_show(const Bulk *bulk);
 extern Jsonb *summary_replay(Jsonb *summary);
 

@@ -16,7 +16,7 @@ PG_FUNCTION_INFO_V1(users_load);
 void
 summary_begin(Bulk *bulk)
 {
-	bulk->summary.failed = document_new_array();
+	bulk->fates = palloc_extended(sizeof(Fate) * Max(bulk->count, 1), MCXT_ALLOC_HUGE);
 }
 
 static JsonbValue *
@@ -37,42 +37,42 @@ show_failed(const BulkItem *item, const ItemResult *result)
 	return failed;
 }
 
-/* An item is done. */
-void
-summary_add(Bulk *bulk, const BulkItem *item, const ItemResult *result)
+/* An item is done, maybe anew: gives what the summary has to say of it, or NULL. */
+Jsonb *
+summary_item(Bulk *bulk, const BulkItem *item, const ItemResult *result)
 {
-	Summary    *summary = &bulk->summary;
-	MemoryContext old;
-	Jsonb	   *failed;
-	JsonbValue	packed;
+	Fate	   *fate = &bulk->fates[item->index];
 
-	if (result->failure == NULL)
-	{
-		if (item->road.created)
-			summary->created++;
-		else if (item->road.changed)
-			summary->changed++;
-		else
-			summary->unchanged++;
-		return;
-	}
-	failed = document_to_jsonb(show_failed(item, result));
-	old = MemoryContextSwitchTo(bulk->context);
-	packed = document_packed(memcpy(palloc(VARSIZE(failed)), failed, VARSIZE(failed)));
-	document_push(summary->failed, &packed);
-	MemoryContextSwitchTo(old);
+	if (result->failure != NULL)
+		*fate = FATE_FAILED;
+	else if (item->road.created)
+		*fate = FATE_CREATED;
+	else
+		*fate = item->road.changed ? FATE_CHANGED : FATE_UNCHANGED;
+	return *fate == FATE_FAILED ? document_to_jsonb(show_failed(item, result)) : NULL;
 }
 
 Jsonb *
 summary_show(const Bulk *bulk)
 {
-	const Summary *summary = &bulk->summary;
 	JsonbValue *answer = document_new_object();
+	JsonbValue *failed = document_new_array();
+	int64		counts[FATE_UNCHANGED + 1] = {0};
 
-	document_add(answer, "created", document_integer(summary->created));
-	document_add(answer, "changed", document_integer(summary->changed));
-	document_add(answer, "unchanged", document_integer(summary->unchanged));
-	document_add(answer, "failed", summary->failed);
+	for (int i = 0; i < bulk->count; i++)
+	{
+		counts[bulk->fates[i]]++;
+		if (bulk->fates[i] == FATE_FAILED)
+		{
+			JsonbValue	item = document_packed(bulk->results[i]);
+
+			document_push(failed, &item);
+		}
+	}
+	document_add(answer, "created", document_integer(counts[FATE_CREATED]));
+	document_add(answer, "changed", document_integer(counts[FATE_CHANGED]));
+	document_add(answer, "unchanged", document_integer(counts[FATE_UNCHANGED]));
+	document_add(answer, "failed", failed);
 	return document_pack(answer);
 }
 
