@@ -408,7 +408,8 @@ $told = $node->psql('userstore', q{SELECT userstore.user_table_attach(t, api => 
 is($told, 0, 'tables of an app are attached');
 load('--export', '--output', $out, 'attached');
 loads([ '--creates', 'attached2', $out ], 0, '150 read, 150 applied (150 created', 'loaded from one into another');
-is(query(q{SELECT count(*) FROM attached a JOIN attached2 b USING (key, login, email, data)}), '150', 'the same rows');
+is((load('--export', 'attached2'))[2], slurp_file($out), 'the same users');
+is(query(q{SELECT count(*) FROM attached a JOIN attached2 b USING (key, login, email)}), '150', 'in the same columns');
 
 $node->stop;
 done_testing();
