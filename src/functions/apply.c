@@ -76,6 +76,13 @@ try(Bulk *bulk, void (*work) (void *), void *arg)
  * Planning
  */
 
+/* What history calls it. */
+static const char *
+operation_of(const Road *road)
+{
+	return operation_names[road_deactivates(road) ? OPERATION_PATCH : road->call->operation];
+}
+
 static void
 plan_change(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
 {
@@ -88,26 +95,32 @@ plan_change(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
 
 	item->writes = true;
 	item->creates = !user->exists;
+	item->deletes = after == NULL;
 	if (item->creates && (bulk->match != NULL || bulk->has_created || item->wave > 1))
 		require_turn(bulk);
 	if (user->planned > 0)
 		item->read.xmin = InvalidTransactionId; /* that of a row to come */
 	user->planned = item->wave;
 	history->user_id = user->id;
-	history->operation = operation_names[bulk->call->common.operation];
-	history->document = document_to_jsonb(after);
+	history->operation = operation_of(&item->road);
+	history->document = after != NULL ? document_to_jsonb(after) : NULL;
 	history->changed = NIL;
 	foreach(lc, road_changes(&item->road, before, after, false))
 		history->changed = lappend(history->changed, pstrdup(lfirst(lc)));
 	history->changed_at = history->version > 1 ? Max(now, newest_at + 1) : now;
-	history->request_id = bulk->call->common.request_id;
+	history->request_id = item->road.call->request_id;
 	/* what is not written yet, history will know */
 	history->before = item->creates || !TransactionIdIsValid(item->read.xmin) ? NULL :
 		item->read.document;
 	history->before_version = item->read.version;
 	history->before_since = item->read.created;
 
-	user->exists = true;
+	user->exists = after != NULL;
+	if (!user->exists)
+	{
+		user->newest = history->version;
+		user->newest_at = history->changed_at;
+	}
 	user->row.document = history->document;
 	user->row.version = history->version;
 	user->row.modified = history->changed_at;
@@ -147,8 +160,8 @@ call_hook(void *arg)
 {
 	HookAttempt *hook = arg;
 
-	(void) road_hook(&hook->item->road, operation_names[hook->bulk->call->common.operation],
-					 hook->before, &hook->after, NULL);
+	(void) road_hook(&hook->item->road, operation_of(&hook->item->road), hook->before, &hook->after,
+					 NULL);
 }
 
 /*
@@ -170,6 +183,17 @@ static bool
 has_change(const Road *road, JsonbValue *before, JsonbValue *after)
 {
 	return before == NULL || !document_equal(before, after) || road->unstored.wishes != NIL;
+}
+
+/* The document that an item makes of one, or NULL: the user goes. */
+static JsonbValue *
+make_document(Bulk *bulk, Road *road, JsonbValue *before)
+{
+	if (road_deactivates(road))
+		road->sent = deactivation(bulk->table, bulk->api);
+	else if (road->call->operation == OPERATION_DELETE)
+		return NULL;
+	return road_document(road, before);
 }
 
 /*
@@ -196,6 +220,7 @@ plan_item(Bulk *bulk, BulkItem *item)
 	else if (!known_has(bulk, road->id_text))
 		return false;			/* one of several who were matched before */
 	item->user = known_user(bulk, road->id_text, road->id);
+	item->user->awaits = false;
 	/* a trigger may have made another row of it: that has to be seen first */
 	if (known_is_outdated(bulk, item->user) ||
 		(bulk->table->follows_rows && item->user->planned > 0))
@@ -208,7 +233,8 @@ plan_item(Bulk *bulk, BulkItem *item)
 	if (!item->user->exists && !road->creates)
 		user_missing(road->id_text);
 	before = item->user->exists ? document_from_jsonb(item->user->row.document) : NULL;
-	after = road_document(road, before);
+	road_meet(road, before != NULL ? item->user->row.version : item->user->newest, before);
+	after = make_document(bulk, road, before);
 	item->read = item->result = item->user->row;
 	item->wave = item->user->planned + 1;
 	if (bulk->table->before_update != NULL && has_change(road, before, after))
@@ -260,7 +286,7 @@ plan_items(Batch *batch, int to)
 			break;
 		item->error = item->unreadable;
 		item->user = NULL;
-		item->writes = item->creates = false;
+		item->writes = item->creates = item->deletes = false;
 		PG_TRY();
 		{
 			is_planned = item->error != NULL || plan_item(bulk, item);
@@ -329,7 +355,13 @@ take_written(Bulk *bulk, FoundRow *written, int count)
 	}
 }
 
-/* Items that write: wave by wave, updates before inserts, which may need what those give up. */
+/* In a wave, what gives up values comes before what may need them. */
+static int
+turn_of(const BulkItem *item)
+{
+	return item->deletes ? 0 : item->creates ? 2 : 1;
+}
+
 static int
 compare_writes(const void *a, const void *b)
 {
@@ -338,15 +370,15 @@ compare_writes(const void *a, const void *b)
 
 	if (x->wave != y->wave)
 		return x->wave < y->wave ? -1 : 1;
-	if (x->creates != y->creates)
-		return x->creates ? 1 : -1;
+	if (turn_of(x) != turn_of(y))
+		return turn_of(x) - turn_of(y);
 	/* all requests insert in one order, and so wait for each other in it */
 	if (x->creates)
 		return strcmp(x->user->id_text, y->user->id_text);
 	return x->index < y->index ? -1 : 1;
 }
 
-/* The inserts, or the updates, of one wave. */
+/* The deletions, updates or inserts of one wave. */
 static void
 write_wave(Batch *batch, BulkItem **items, int count)
 {
@@ -364,7 +396,8 @@ write_wave(Batch *batch, BulkItem **items, int count)
 		rows[i].modified = item->history.changed_at;
 		rows[i].xmin = TransactionIdIsValid(item->read.xmin) ? item->read.xmin : batch->xid;
 	}
-	if (set_write(bulk->table, items[0]->creates, rows, count, &written) != count)
+	if (set_write(bulk->table, items[0]->deletes ? SET_DELETE : items[0]->creates ? SET_INSERT : SET_UPDATE,
+				  rows, count, &written) != count)
 		refuse_set();
 	if (written != NULL)
 		take_written(bulk, written, count);
@@ -392,12 +425,21 @@ write_history(Batch *batch, BulkItem **items, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		if (batch->bulk->table->changes_rows)
+		if (batch->bulk->table->changes_rows && !items[i]->deletes)
 			amend_history(items[i]);
-		entries[i] = &items[i]->history;
 	}
-	if (history_append_set(batch->bulk->table, entries, count) != count)
-		refuse_set();
+	for (int operation = 0; operation < OPERATION_COUNT; operation++)
+	{
+		int			number = 0;
+
+		for (int i = 0; i < count; i++)
+		{
+			if (items[i]->history.operation == operation_names[operation])
+				entries[number++] = &items[i]->history;
+		}
+		if (number > 0 && history_append_set(batch->bulk->table, entries, number) != number)
+			refuse_set();
+	}
 	pfree(entries);
 }
 
@@ -423,7 +465,7 @@ write_batch(void *arg)
 		CHECK_FOR_INTERRUPTS();
 		for (next = i + 1; next < count; next++)
 		{
-			if (items[next]->wave != items[i]->wave || items[next]->creates != items[i]->creates)
+			if (items[next]->wave != items[i]->wave || turn_of(items[next]) != turn_of(items[i]))
 				break;
 		}
 		write_wave(batch, &items[i], next - i);
@@ -509,7 +551,7 @@ do_alone(Bulk *bulk, BulkItem *items, int at, bool from_scratch)
 		known_outdate(bulk);
 		known_refresh(bulk, item);
 	}
-	finish_item(bulk, item);
+	bulk->finish(bulk, item);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(bulk->item);
 }
@@ -542,13 +584,21 @@ apply_items(Bulk *bulk, BulkItem *items, int from, int to)
 		while (batch.from < end && error == NULL)
 		{
 			plan_items(&batch, end);
+			if (bulk->in_no_order && !known_loans_hold(bulk))
+			{
+				/* again, without the items that cannot be */
+				batch.to = end;
+				error = try(bulk, load, &batch);
+				end = batch.to;
+				continue;
+			}
 			if (batch.waves > 0)
 				error = try(bulk, write_batch, &batch);
 			if (error != NULL)
 				break;
 			settle(&batch);
 			for (int i = batch.from; i < batch.to; i++)
-				finish_item(bulk, &items[i]);
+				bulk->finish(bulk, &items[i]);
 			batch.from = batch.to;
 			if (batch.from < end && items[batch.from].alone)
 				do_alone(bulk, items, batch.from++, false);

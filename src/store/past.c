@@ -429,7 +429,7 @@ visit_present(const Past *past, TimestampTz at, PastVisitor visit, void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext rows = AllocSetContextCreate(context, "userstore present", ALLOCSET_DEFAULT_SIZES);
-	Portal		portal = set_open(past->binding, at);
+	Portal		portal = set_open(past->binding, at, false);
 
 	for (;;)
 	{

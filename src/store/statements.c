@@ -348,6 +348,11 @@ static const Statement statements[STATEMENT_COUNT] = {
 		UPDATE_SET(RETURNING_SET),
 		{IDS, JSONBARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, XIDARRAYOID}
 	},
+	[STATEMENT_SET_DELETE] = {
+		"DELETE FROM {users} AS u USING unnest($1, $2) AS n (id, xmin)"
+		" WHERE u.id OPERATOR(pg_catalog.=) n.id{u.mine} AND u.xmin OPERATOR(pg_catalog.=) n.xmin",
+		{IDS, XIDARRAYOID}
+	},
 	[STATEMENT_SET_HISTORY_INSERT] = {
 		"INSERT INTO {history} ({tenant column}" HISTORY_COLUMNS ")"
 		" SELECT {my value}n.user_id, n.version, $6, n.document, n.changed::pg_catalog.text[], n.changed_at,"

@@ -200,6 +200,7 @@ typedef enum BoundStatement
 	STATEMENT_SET_INSERT_RETURNING,
 	STATEMENT_SET_UPDATE,
 	STATEMENT_SET_UPDATE_RETURNING,
+	STATEMENT_SET_DELETE,
 	STATEMENT_SET_HISTORY_INSERT,
 	STATEMENT_SET_HISTORY_INSERT_BEFORE,
 	STATEMENT_SET_HISTORY_VERSION,
@@ -777,11 +778,21 @@ typedef struct FoundRow
 	UserRow		row;
 } FoundRow;
 
-/* A row as it is to be: a new one, or the next version of one that was read. */
+typedef enum SetWrite
+{
+	SET_INSERT,
+	SET_UPDATE,
+	SET_DELETE
+} SetWrite;
+
+/*
+ * A row as it is to be: a new one, or the next version of one that was read, or
+ * one that is to go.
+ */
 typedef struct NewRow
 {
 	Datum		id;
-	Jsonb	   *document;
+	Jsonb	   *document;		/* NULL: to go */
 	int64		version;
 	TimestampTz modified;
 	TransactionId xmin;			/* of the row that was read */
@@ -800,10 +811,10 @@ extern void set_lock(Binding *binding, const Datum *ids, int count);
 extern int	set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes,
 							FoundRow **found);
 extern bool set_hides_any(Binding *binding, const Datum *ids, int count);
-extern Portal set_open(Binding *binding, TimestampTz until);
+extern Portal set_open(Binding *binding, TimestampTz until, bool as_of_now);
 extern int	set_fetch(Binding *binding, Portal portal, int count, FoundRow **found);
 extern int	set_existing(Binding *binding, const Datum *ids, int count, Datum **found);
-extern int	set_write(Binding *binding, bool inserts, const NewRow *rows, int count,
+extern int	set_write(Binding *binding, SetWrite write, const NewRow *rows, int count,
 					  FoundRow **written);
 extern int	set_holders(Binding *binding, UniqueIndex *index, List *values, Holder **found);
 extern char *unique_key(Oid type, bool case_exact, JsonbValue *value);
