@@ -233,7 +233,8 @@ plan_item(Bulk *bulk, BulkItem *item)
 	if (!item->user->exists && !road->creates)
 		user_missing(road->id_text);
 	before = item->user->exists ? document_from_jsonb(item->user->row.document) : NULL;
-	road_meet(road, before != NULL ? item->user->row.version : item->user->newest, before);
+	road_meet(road, before != NULL ? &item->user->row : NULL,
+			  before != NULL ? item->user->row.version : item->user->newest, before);
 	after = make_document(bulk, road, before);
 	item->read = item->result = item->user->row;
 	item->wave = item->user->planned + 1;

@@ -64,8 +64,10 @@ raise_failure(const BulkItem *item)
 	ReThrowError(error);
 }
 
-/* Attributes that were passed over are named once for all items. */
-static void
+/*
+ * Attributes that were passed over are named once for all items.
+ */
+void
 collect_ignored(Bulk *bulk, List *paths)
 {
 	MemoryContext old = MemoryContextSwitchTo(bulk->context);

@@ -13,7 +13,7 @@
 
 #include "functions/functions.h"
 
-/* Each takes its time to hash. */
+/* Each takes its time to hash: so many in a request. */
 #define MAX_PASSWORDS	100
 
 /* What one call asks for. */
@@ -113,6 +113,7 @@ extern void bulk_begin(Bulk *bulk, const BulkCall *call);
 extern void bulk_find_items(Bulk *bulk);
 extern bool slice_is_full(int items, int64 bytes);
 extern ErrorData *bulk_read_item(Bulk *bulk, JsonbValue *body, Road *road);
+extern void collect_ignored(Bulk *bulk, List *paths);
 extern int64 item_size(const JsonbValue *body);
 extern char *sent_id(JsonbValue *body);
 extern bool is_items_own(int sqlstate);

@@ -79,12 +79,12 @@ typedef enum PatchForm
 struct Road;
 
 /*
- * Meets the user whom an update is about, as it stands: its version (of one who
- * is not there, the newest that it had, or 0) and its document, or NULL.  May
- * set "completed", or raise an error.  Called again when the user turns out to be
- * another by then.
+ * Meets the user whom an update is about: the row that stands and its document,
+ * or NULL for both, and the newest version that there was, or 0.  May set
+ * "completed", or raise an error.  Called again when another row stands by then.
  */
-typedef void (*RoadMeeting) (struct Road *road, int64 version, JsonbValue *before);
+typedef void (*RoadMeeting) (struct Road *road, const UserRow *row, int64 version,
+							 JsonbValue *before);
 
 /* The update of one user on its way. */
 typedef struct Road
@@ -117,6 +117,7 @@ typedef struct Road
 	UserRow		row;
 	JsonbValue *document;
 	bool		created;
+	bool		new_password;	/* was one set, or cleared? */
 } Road;
 
 /*
@@ -138,7 +139,7 @@ extern void road_hash_password(Road *road);
 extern KeyPassword *road_key_password(const Road *road);
 extern bool road_deactivates(const Road *road);
 extern void road_refuse_deletion(const Road *road);
-extern void road_meet(Road *road, int64 version, JsonbValue *before);
+extern void road_meet(Road *road, const UserRow *row, int64 version, JsonbValue *before);
 extern JsonbValue *road_document(Road *road, JsonbValue *before);
 extern List *road_changes(const Road *road, JsonbValue *before, JsonbValue *after,
 						  bool new_password);
@@ -174,6 +175,7 @@ extern char *give_string_to_caller(const char *string);
  * list.c
  */
 extern Jsonb *list_users(const ListCall *call);
+extern JsonbValue *user_with_common(const BoundApi *api, const UserState *user);
 
 /*
  * headers.c

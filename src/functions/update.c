@@ -65,10 +65,10 @@ road_refuse_deletion(const Road *road)
  * Meet the user as it stands: see RoadMeeting.
  */
 void
-road_meet(Road *road, int64 version, JsonbValue *before)
+road_meet(Road *road, const UserRow *row, int64 version, JsonbValue *before)
 {
 	if (road->meet != NULL)
-		road->meet(road, version, before);
+		road->meet(road, row, version, before);
 }
 
 /* The privileges without which PostgreSQL would refuse the call's statements. */
@@ -337,8 +337,8 @@ create(Road *road, bool if_none)
 	if (!road->has_id)
 		road->has_id = binding_generate_id(road->table, &road->id);
 	if (road->meet != NULL)
-		road_meet(road, road->has_id ? history_newest_version(road->table, road->id, &newest_at) : 0,
-				  NULL);
+		road_meet(road, NULL, road->has_id ?
+				  history_newest_version(road->table, road->id, &newest_at) : 0, NULL);
 	document = road_document(road, NULL);
 	(void) road_hook(road, operation_names[road->call->operation], NULL, &document, NULL);
 	jsonb = document_to_jsonb(document);
@@ -362,6 +362,7 @@ create(Road *road, bool if_none)
 	}
 	road->has_id = true;
 	road->created = true;
+	road->new_password = road->password.hash != NULL;
 	road->id_text = binding_id_to_text(road->table, road->id);
 	take_written(road, jsonb, document);
 	append_history(road, operation_names[road->call->operation], NULL, NULL,
@@ -412,7 +413,7 @@ modify(Road *road, const char *operation)
 	bool		new_password;
 	bool		changes;
 
-	road_meet(road, read.version, before);
+	road_meet(road, &read, read.version, before);
 	after = road_document(road, before);
 	if (!compare_password(road, &new_password))
 		return false;
@@ -433,6 +434,7 @@ modify(Road *road, const char *operation)
 					&road->row))
 		return false;
 	take_written(road, jsonb, after);
+	road->new_password = new_password;
 	append_history(road, operation, &read, before, new_password);
 	return true;
 }
@@ -445,7 +447,7 @@ delete(Road *road)
 	JsonbValue *after = NULL;
 	int64		version = next_version(read.version);
 
-	road_meet(road, read.version, before);
+	road_meet(road, &read, read.version, before);
 	if (!road_hook(road, operation_names[OPERATION_DELETE], before, &after, &road->row) ||
 		!user_remove(road->table, road->id, &road->row))
 		return false;
