@@ -157,6 +157,25 @@ typedef struct Statement
 	" AND ROW(h.era, h.feed_position, h.user_id, h.version) OPERATOR(pg_catalog.>) ROW($2, $3, $4, $5){h.mine}" \
 	" ORDER BY h.era, h.feed_position, h.user_id, h.version LIMIT $6"
 
+/*
+ * What transaction $1 of era $2 did to each user, and what was before: history
+ * has that in the first row of it, or in the row before.  Positions in the feed
+ * are never less than their transaction, and indexed.
+ */
+#define PAST_TRANSACTION \
+	"SELECT t.user_id, f.version, f.operation, l.version, l.document IS NULL, n.version, p.version IS NOT NULL," \
+	" coalesce(f.before, p.document)" \
+	" FROM (SELECT h.user_id, pg_catalog.min(h.version) AS first, pg_catalog.max(h.version) AS last FROM {history} h" \
+	" WHERE h.era OPERATOR(pg_catalog.=) $2 AND h.feed_position OPERATOR(pg_catalog.>=) $1" \
+	" AND h.transaction_id OPERATOR(pg_catalog.=) $1{h.mine} GROUP BY h.user_id OFFSET 0) t" \
+	" JOIN {history} f ON f.user_id OPERATOR(pg_catalog.=) t.user_id AND f.version OPERATOR(pg_catalog.=) t.first{f.mine}" \
+	" JOIN {history} l ON l.user_id OPERATOR(pg_catalog.=) t.user_id AND l.version OPERATOR(pg_catalog.=) t.last{l.mine}" \
+	" CROSS JOIN LATERAL (SELECT m.version FROM {history} m WHERE m.user_id OPERATOR(pg_catalog.=) t.user_id{m.mine}" \
+	" ORDER BY m.version DESC LIMIT 1) n" \
+	" LEFT JOIN LATERAL (SELECT b.version, b.document FROM {history} b WHERE b.user_id OPERATOR(pg_catalog.=) t.user_id" \
+	" AND b.version OPERATOR(pg_catalog.<) t.first{b.mine} ORDER BY b.version DESC LIMIT 1) p ON true" \
+	" ORDER BY t.user_id"
+
 #define WHICH_ARE_THERE \
 	"SELECT w.place FROM pg_catalog.unnest($1) WITH ORDINALITY w (id, place)" \
 	" WHERE EXISTS (SELECT FROM {users} u WHERE {u.id} OPERATOR(pg_catalog.=) w.id{u.mine})"
@@ -403,6 +422,7 @@ static const Statement statements[STATEMENT_COUNT] = {
 	[STATEMENT_PAST_CHANGES_GRANTED] = {
 		PAST_CHANGES, {INT4OID, INT4OID, XID8OID, ID, INT8OID, INT8OID}, true
 	},
+	[STATEMENT_PAST_TRANSACTION] = {PAST_TRANSACTION, {XID8OID, INT4OID}, true},
 	[STATEMENT_PAST_VISIBLE] = {WHICH_ARE_THERE, {IDS}},
 	[STATEMENT_PAST_EXISTING] = {WHICH_ARE_THERE, {IDS}},
 	[STATEMENT_PAST_USERS] = {

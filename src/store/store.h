@@ -220,6 +220,7 @@ typedef enum BoundStatement
 	STATEMENT_PAST_LIFE_GRANTED,
 	STATEMENT_PAST_CHANGES,
 	STATEMENT_PAST_CHANGES_GRANTED,
+	STATEMENT_PAST_TRANSACTION,
 	STATEMENT_PAST_VISIBLE,
 	STATEMENT_PAST_EXISTING,
 	STATEMENT_PAST_USERS,
@@ -748,7 +749,22 @@ typedef struct FeedPlace
 
 typedef void (*PastVisitor) (void *arg, PastVersion *version);
 
+/* What a transaction did to a user. */
+typedef struct TransactionChange
+{
+	Datum		user_id;
+	int64		first;			/* version that it made */
+	int64		last;
+	int64		newest;			/* that there is by now */
+	bool		is_known;		/* what was before? */
+	Jsonb	   *before;			/* NULL: no user */
+	bool		deleted;
+} TransactionChange;
+
+typedef void (*TransactionVisitor) (void *arg, TransactionChange *change);
+
 extern void past_open(Past *past, Binding *binding);
+extern bool *past_which_are_shown(const Past *past, Datum *ids, int count);
 extern bool past_shows(const Past *past, Datum id);
 extern int64 past_versions(const Past *past, Datum id, PastVisitor visit, void *arg);
 extern void past_span(const Past *past, TimestampTz since, TimestampTz until,
@@ -758,6 +774,12 @@ extern bool past_state(const Past *past, Datum id, TimestampTz at, PastVersion *
 extern void past_states(const Past *past, TimestampTz at, PastVisitor visit, void *arg);
 extern void past_changes(const Past *past, const FeedPlace *after, int64 limit,
 						 PastVisitor visit, void *arg);
+
+/*
+ * transaction.c
+ */
+extern void past_transaction(const Past *past, int32 era, FullTransactionId transaction,
+							 TransactionVisitor visit, void *arg);
 
 /*
  * erase.c: what the companions know of users goes, as their owner
