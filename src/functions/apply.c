@@ -35,6 +35,7 @@ typedef struct Batch
 	int			to;
 	int			waves;			/* the most changes of one user */
 	TransactionId xid;			/* that wrote them */
+	bool		is_outdated;	/* users are other than they were read */
 } Batch;
 
 /*
@@ -570,6 +571,56 @@ load(void *arg)
 		batch->to = batch->from + (batch->to - batch->from) / 2;
 }
 
+/* Lock those who are to be changed, in the order of their ids as all do. */
+static void
+lock_changed(void *arg)
+{
+	Batch	   *batch = arg;
+	Bulk	   *bulk = batch->bulk;
+	MemoryContext old = MemoryContextSwitchTo(known_context(bulk));
+	Datum	   *ids = palloc(sizeof(Datum) * (batch->to - batch->from));
+	TransactionId *xmins = palloc(sizeof(TransactionId) * (batch->to - batch->from));
+	int			count = 0;
+
+	for (int i = batch->from; i < batch->to; i++)
+	{
+		BulkItem   *item = &batch->items[i];
+
+		if (!item->writes || item->creates || !TransactionIdIsValid(item->read.xmin))
+			continue;
+		ids[count] = item->user->id;
+		xmins[count++] = item->read.xmin;
+	}
+	batch->is_outdated = count > 0 && !set_lock_guarded(bulk->table, ids, xmins, count);
+	/* nobody sees this; but it frees those who were locked */
+	if (batch->is_outdated)
+		refuse_set();
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * What is planned for a set in no order may be impossible: items wanted values
+ * that were not given up, or users were changed by others since they were read.
+ * Gives false when it is: then it has to be planned again.
+ */
+static bool
+plan_stands(Batch *batch, ErrorData **error)
+{
+	Bulk	   *bulk = batch->bulk;
+
+	batch->is_outdated = false;
+	if (!bulk->in_no_order)
+		return true;
+	if (!known_loans_hold(bulk))
+		return false;
+	if (!known_locks(bulk) && batch->waves > 0)
+		*error = try(bulk, lock_changed, batch);
+	if (batch->is_outdated)
+		*error = NULL;
+	bulk->locks_all |= batch->is_outdated;
+	return !batch->is_outdated;
+}
+
 /*
  * Apply items, in their order.
  */
@@ -585,14 +636,15 @@ apply_items(Bulk *bulk, BulkItem *items, int from, int to)
 		while (batch.from < end && error == NULL)
 		{
 			plan_items(&batch, end);
-			if (bulk->in_no_order && !known_loans_hold(bulk))
+			if (!plan_stands(&batch, &error))
 			{
-				/* again, without the items that cannot be */
 				batch.to = end;
 				error = try(bulk, load, &batch);
 				end = batch.to;
 				continue;
 			}
+			if (error != NULL)
+				break;
 			if (batch.waves > 0)
 				error = try(bulk, write_batch, &batch);
 			if (error != NULL)
@@ -605,6 +657,7 @@ apply_items(Bulk *bulk, BulkItem *items, int from, int to)
 				do_alone(bulk, items, batch.from++, false);
 		}
 		from = batch.from;
+		bulk->locks_all = false;
 		if (error == NULL)
 			continue;
 		if (!is_items_own(error->sqlerrcode))

@@ -85,6 +85,8 @@ struct Bulk
 	bool		creates;
 	bool		in_no_order;	/* each user comes once, and what items give
 								 * up, others of the set may take */
+	bool		locks_all;		/* of such a set, even those who may stay as
+								 * they are */
 	bool		has_turn;		/* no other request creates users meanwhile,
 								 * or it creates none */
 	bool		wants_turn;		/* it cannot go on without */
@@ -131,6 +133,7 @@ extern void apply_items(Bulk *bulk, BulkItem *items, int from, int to);
  */
 extern bool known_load(Bulk *bulk, BulkItem *items, int from, int to);
 extern MemoryContext known_context(Bulk *bulk);
+extern bool known_locks(Bulk *bulk);
 extern bool known_has(Bulk *bulk, const char *id_text);
 extern KnownUser *known_user(Bulk *bulk, const char *id_text, Datum id);
 extern bool known_loans_hold(Bulk *bulk);

@@ -1,7 +1,7 @@
 /*
  * known.c
  *	  What the users of a slice of a bulk request are, as its items go by: read
- *	  and locked once, then kept up with each change that is planned; and who
+ *	  once, then kept up with each change that is planned; and who
  *	  has which unique value by then.
  */
 #include "postgres.h"
@@ -100,6 +100,16 @@ known_user(Bulk *bulk, const char *id_text, Datum id)
  * Users
  */
 
+/*
+ * Are users locked when they are read?  Those of a set in no order, of whom most
+ * stay as they are, are not: see lock_changed().
+ */
+bool
+known_locks(Bulk *bulk)
+{
+	return !bulk->in_no_order || bulk->locks_all;
+}
+
 /* Gives false when there is too much to read. */
 static bool
 load_users(Bulk *bulk, List *wanted, bool is_one)
@@ -116,11 +126,12 @@ load_users(Bulk *bulk, List *wanted, bool is_one)
 		return true;
 	foreach(lc, wanted)
 		ids[count++] = ((KnownUser *) lfirst(lc))->id;
-	number = set_read_locked(bulk->table, ids, count, is_one ? 0 : MAX_READ_BYTES, &rows);
+	number = set_read(bulk->table, known_locks(bulk), ids, count, is_one ? 0 : MAX_READ_BYTES, &rows);
 	if (number < 0)
 	{
 		/* only some were read; but all are to be locked in one order */
-		set_lock(bulk->table, ids, count);
+		if (known_locks(bulk))
+			set_lock(bulk->table, ids, count);
 		return false;
 	}
 	for (int i = 0; i < number; i++)

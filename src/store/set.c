@@ -128,14 +128,38 @@ set_lock(Binding *binding, const Datum *ids, int count)
 }
 
 /*
- * The same, and read them as they stand then.  Gives their number, or -1 when
- * their documents would take more memory than max_bytes (0: no matter).
+ * The same, if they all have the rows still that were read.  Gives false, with
+ * some of them locked, when they have not.
+ */
+bool
+set_lock_guarded(Binding *binding, const Datum *ids, const TransactionId *xmins, int count)
+{
+	Datum	   *elems = palloc(sizeof(Datum) * count);
+	Datum		values[2];
+	int64		number;
+
+	values[0] = array_of(binding->id_type, unconstify(Datum *, ids), count);
+	for (int i = 0; i < count; i++)
+		elems[i] = TransactionIdGetDatum(xmins[i]);
+	values[1] = array_of(XIDOID, elems, count);
+	run(statement_plan(binding, STATEMENT_SET_LOCK_GUARDED), values, NULL);
+	number = DatumGetInt64(result_column(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, INT8OID, NULL));
+	SPI_freetuptable(SPI_tuptable);
+	pfree(elems);
+	return number == count;
+}
+
+/*
+ * Read the users with these ids as they stand now, locked or not.  Gives their
+ * number, or -1 when their documents would take more memory than max_bytes (0:
+ * no matter).
  */
 int
-set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes, FoundRow **found)
+set_read(Binding *binding, bool locked, const Datum *ids, int count, int64 max_bytes,
+		 FoundRow **found)
 {
 	MemoryContext context = CurrentMemoryContext;
-	SPIPlanPtr	plan = statement_plan(binding, STATEMENT_SET_READ_LOCKED);
+	SPIPlanPtr	plan = statement_plan(binding, locked ? STATEMENT_SET_READ_LOCKED : STATEMENT_SET_READ);
 	Datum		values[1];
 	Portal		portal;
 	int64		bytes = 0;

@@ -55,9 +55,8 @@ typedef struct Statement
  * A join rather than "= ANY": a row that changed while we waited for it is
  * looked at again, and with it all that the condition has.
  */
-#define LOCK_SET(columns) \
-	"SELECT " columns " FROM pg_catalog.unnest($1) w (id), {from}" \
-	" WHERE {u.id} OPERATOR(pg_catalog.=) w.id{u.mine} ORDER BY {u.id} FOR NO KEY UPDATE OF u"
+#define FROM_SET		" FROM pg_catalog.unnest($1) w (id), {from} WHERE {u.id} OPERATOR(pg_catalog.=) w.id{u.mine}"
+#define IN_TURN			" ORDER BY {u.id} FOR NO KEY UPDATE OF u"
 
 #define IN_SET			" WHERE {u.id} OPERATOR(pg_catalog.=) ANY ($1){u.mine}"
 
@@ -336,11 +335,20 @@ static const Statement statements[STATEMENT_COUNT] = {
 		{INT4OID}
 	},
 	[STATEMENT_SET_LOCK] = {
-		"SELECT pg_catalog.count(*) FROM (" LOCK_SET("") ") l",
+		"SELECT pg_catalog.count(*) FROM (SELECT" FROM_SET IN_TURN ") l",
+		{IDS}
+	},
+	[STATEMENT_SET_LOCK_GUARDED] = {
+		"SELECT pg_catalog.count(*) FROM (SELECT FROM unnest($1, $2) AS w (id, xmin), {from}"
+		" WHERE {u.id} OPERATOR(pg_catalog.=) w.id{u.mine} AND u.xmin OPERATOR(pg_catalog.=) w.xmin" IN_TURN ") l",
+		{IDS, XIDARRAYOID}
+	},
+	[STATEMENT_SET_READ] = {
+		"SELECT " ROW_COLUMNS ", {u.id}, u.xmin" FROM_SET,
 		{IDS}
 	},
 	[STATEMENT_SET_READ_LOCKED] = {
-		LOCK_SET(ROW_COLUMNS ", {u.id}, u.xmin"),
+		"SELECT " ROW_COLUMNS ", {u.id}, u.xmin" FROM_SET IN_TURN,
 		{IDS}
 	},
 	[STATEMENT_SET_EXISTS] = {

@@ -193,6 +193,8 @@ typedef enum BoundStatement
 	STATEMENT_HISTORY_TIMES,
 	STATEMENT_HISTORY_ADOPT,
 	STATEMENT_SET_LOCK,
+	STATEMENT_SET_LOCK_GUARDED,
+	STATEMENT_SET_READ,
 	STATEMENT_SET_READ_LOCKED,
 	STATEMENT_SET_EXISTS,
 	STATEMENT_SET_VISIBLE,
@@ -830,8 +832,10 @@ typedef struct Holder
 extern Datum array_of(Oid type, Datum *elems, int count);
 extern void set_wait(Binding *binding, bool in_turn);
 extern void set_lock(Binding *binding, const Datum *ids, int count);
-extern int	set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes,
-							FoundRow **found);
+extern bool set_lock_guarded(Binding *binding, const Datum *ids, const TransactionId *xmins,
+							 int count);
+extern int	set_read(Binding *binding, bool locked, const Datum *ids, int count, int64 max_bytes,
+					 FoundRow **found);
 extern bool set_hides_any(Binding *binding, const Datum *ids, int count);
 extern Portal set_open(Binding *binding, TimestampTz until, bool as_of_now);
 extern int	set_fetch(Binding *binding, Portal portal, int count, FoundRow **found);
