@@ -103,6 +103,17 @@ guard_wants_users(const Guard *guard)
 	return false;
 }
 
+/* What a program may want to know of it. */
+static char *
+guard_detail(int effect, int64 count, int64 whole, Numeric limit)
+{
+	const char *of = effect == EFFECT_FAILED ? "records" : "users";
+
+	return psprintf("{\"guard\": \"%s\", \"count\": " INT64_FORMAT ", \"limit\": %s%s}",
+					effect_names[effect], count, numeric_normalize(limit),
+					whole < 0 ? "" : psprintf(", \"%s\": " INT64_FORMAT, of, whole));
+}
+
 /*
  * Raise an error, or a warning, when more is done than the guard allows.
  */
@@ -126,15 +137,11 @@ guard_check(const Guard *guard, const int64 *counts, const GuardBase *base, int 
 		ereport(elevel,
 				(errcode(ERRCODE_USER_CONFLICT),
 				 is_share(limit) ?
-				 errmsg("the guard is exceeded: " INT64_FORMAT " of " INT64_FORMAT " %s %s",
-						counts[effect], whole, of_records ? "records" : "users",
-						of_records ? "failed" : psprintf("would be %s", effect_names[effect])) :
-				 errmsg("the guard is exceeded: " INT64_FORMAT " %s %s", counts[effect],
-						of_records ? "records" : "users",
-						of_records ? "failed" : psprintf("would be %s", effect_names[effect])),
-				 errdetail("{\"guard\": \"%s\", \"count\": " INT64_FORMAT ", \"%s\": " INT64_FORMAT ", \"limit\": %s}",
-						   effect_names[effect], counts[effect], of_records ? "records" : "users",
-						   whole, numeric_normalize(limit)),
+				 errmsg("guard \"%s\" is exceeded: " INT64_FORMAT " of " INT64_FORMAT " %s",
+						effect_names[effect], counts[effect], whole, of_records ? "records" : "users") :
+				 errmsg("guard \"%s\" is exceeded: " INT64_FORMAT ", and at most %s allowed",
+						effect_names[effect], counts[effect], numeric_normalize(limit)),
+				 errdetail_internal("%s", guard_detail(effect, counts[effect], whole, limit)),
 				 errhint("Look at what the feed would do with dry_run, and mend the feed or raise the limit.")));
 	}
 }

@@ -14,7 +14,7 @@ typedef struct Guard Guard;
 /* What there was of users and records when a guard is asked. */
 typedef struct GuardBase
 {
-	int64		users;			/* in the scope of the feed */
+	int64		users;			/* in the scope of the feed; -1: not counted */
 	int64		records;
 } GuardBase;
 

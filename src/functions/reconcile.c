@@ -55,6 +55,7 @@ meet_user(Road *road, const UserRow *row, int64 version, JsonbValue *before)
 	encounter->version = version;
 	encounter->before = before;
 	road->completed = NULL;
+	road_refuse_deletion(road);
 	if (encounter->all->meet != NULL)
 		encounter->all->meet(encounter->all, target, road, row, before);
 }
@@ -378,16 +379,18 @@ reconcile_end(Reconciliation *all)
 }
 
 /*
- * What is wrong with a target that cannot be tried.
+ * What is wrong with a target that cannot be tried: a conflict.
  */
 ErrorData *
-target_problem(int sqlstate, char *message)
+target_problem(const char *path, char *message, char *hint)
 {
 	ErrorData  *problem = palloc0(sizeof(ErrorData));
 
 	problem->elevel = ERROR;
-	problem->sqlerrcode = sqlstate;
+	problem->sqlerrcode = ERRCODE_USER_CONFLICT;
 	problem->message = message;
+	problem->detail = error_detail(path, NULL);
+	problem->hint = hint;
 	problem->assoc_context = CurrentMemoryContext;
 	return problem;
 }

@@ -78,7 +78,7 @@ struct Reconciliation
 extern void reconcile_begin(Reconciliation *all, FunctionCallInfo fcinfo);
 extern void reconcile(Reconciliation *all, const Target *targets, int count);
 extern void reconcile_end(Reconciliation *all);
-extern ErrorData *target_problem(int sqlstate, char *message);
+extern ErrorData *target_problem(const char *path, char *message, char *hint);
 extern char *request_id_or_new(char *request_id);
 
 #endif							/* USERSTORE_RECONCILE_H */

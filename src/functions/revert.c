@@ -15,6 +15,8 @@
 
 PG_FUNCTION_INFO_V1(users_revert);
 
+#define LOOK_AT_HISTORY	"Look at the user's history, and change it by itself."
+
 typedef struct Revert
 {
 	Reconciliation all;			/* first: see meet() */
@@ -48,7 +50,7 @@ meet(Reconciliation *all, const Target *target, Road *road, const UserRow *row, 
 				(errcode(ERRCODE_USER_CONFLICT),
 				 errmsg("%s", changed_since(road->id_text, version)),
 				 errdetail_path("meta.version", NULL),
-				 errhint("Look at its history, and change it by itself.")));
+				 errhint("%s", LOOK_AT_HISTORY)));
 }
 
 static void
@@ -92,13 +94,14 @@ take_back(void *arg, TransactionChange *change)
 		revert->bytes += VARSIZE(target->document);
 	}
 	if (change->newest != change->last)
-		target->problem = target_problem(ERRCODE_USER_CONFLICT,
-										 changed_since(target->id_text, change->newest));
+		target->problem = target_problem("meta.version", changed_since(target->id_text, change->newest),
+										 LOOK_AT_HISTORY);
 	else if (!change->is_known)
-		target->problem = target_problem(ERRCODE_USER_CONFLICT,
+		target->problem = target_problem("meta.version",
 										 psprintf("history does not have what user \"%s\" was before",
 												  shown_name(target->id_text,
-															 strlen(target->id_text))));
+															 strlen(target->id_text))),
+										 "It was purged up to then.");
 	/* who came and went is as before */
 	if (change->is_known && change->before == NULL && change->deleted)
 		revert->count--;

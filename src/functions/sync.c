@@ -211,8 +211,10 @@ find_absent(Sync *sync)
 	MemoryContext old = CurrentMemoryContext;
 	Portal		portal;
 
+	sync->base.users = -1;
 	if (sync->missing == MISSING_IGNORE && !guard_wants_users(sync->guard))
 		return;
+	sync->base.users = 0;
 	portal = set_open(bulk->table, DT_NOEND, true);
 	for (;;)
 	{
@@ -319,9 +321,10 @@ refuse_duplicate(Sync *sync, Target *target)
 	entry = key != NULL ? string_map_lookup(sync->records, key) : NULL;
 	if (entry != NULL && entry->value != NULL)
 	{
-		target->problem = target_problem(ERRCODE_USER_CONFLICT,
+		target->problem = target_problem(bulk->match != NULL ? bulk->call->match : "id",
 										 psprintf("the feed has another record of this user (\"%s\")",
-												  shown_name(key, strlen(key))));
+												  shown_name(key, strlen(key))),
+										 "A user has one record, or none.");
 		if (bulk->match == NULL)
 			target->id_text = pstrdup(key);
 	}
