@@ -120,81 +120,126 @@ BEGIN
 		'changed', changed, 'old', old, 'new', new, 'version', now_version, 'record', record);
 END $$;
 
--- What users_sync has to give, as objects of its columns.  Raises PT400 when
--- the user of a record cannot be told and somebody could be missing.
+-- Unique values that several users have by now, and whose records must fail for
+-- it: those who keep a value have it, of others the first who comes.
+CREATE FUNCTION oracle.conflicts(users regclass, uniques jsonb, before jsonb, records jsonb, OUT failed int[], OUT errors text[]) LANGUAGE plpgsql AS $$
+DECLARE
+	keeping boolean;
+BEGIN
+	FOREACH keeping IN ARRAY ARRAY[true, false] LOOP
+		WITH holder AS (
+			SELECT u.n AS attribute, u.value ->> 0 AS path, k.key, d.key AS id, (records ->> d.key)::int AS record,
+				b.key IS NOT DISTINCT FROM k.key AS keeps
+			FROM jsonb_array_elements(uniques) WITH ORDINALITY AS u(value, n), jsonb_each(oracle.users(users)) d,
+				LATERAL (SELECT nullif(CASE WHEN (u.value -> 1)::boolean THEN d.value ->> (u.value ->> 0) ELSE lower(d.value ->> (u.value ->> 0)) END, '')) k(key),
+				LATERAL (SELECT nullif(CASE WHEN (u.value -> 1)::boolean THEN before -> d.key ->> (u.value ->> 0) ELSE lower(before -> d.key ->> (u.value ->> 0)) END, '')) b(key)
+			WHERE k.key IS NOT NULL),
+		crowd AS (
+			SELECT h.*, bool_or(keeps) OVER w AS kept, min(record) OVER w AS first, count(*) OVER w AS count FROM holder h WINDOW w AS (PARTITION BY attribute, key)),
+		failing AS (
+			SELECT DISTINCT ON (record) record, path FROM crowd
+			WHERE count > 1 AND kept = keeping AND NOT keeps AND (kept OR record <> first) ORDER BY record, attribute)
+		SELECT array_agg(record), array_agg(format('a user with this "%s" exists already', path)) FROM failing INTO failed, errors;
+		EXIT WHEN failed IS NOT NULL;
+	END LOOP;
+END $$;
+
+-- What users_sync has to give, as objects of its columns.  The twin has no
+-- unique values: whose record fails for them is judged in the end, over all
+-- records, which may exchange values.  Raises PT400 when the user of a record
+-- cannot be told and somebody could be missing.
 CREATE FUNCTION oracle.sync(users regclass, body jsonb, match text, exact boolean, missing text, scope text, api text, patch boolean,
-	numbers bigint[], OUT rows jsonb[], OUT missing_count bigint, OUT scope_count bigint) LANGUAGE plpgsql AS $$
+	uniques jsonb, numbers bigint[], OUT rows jsonb[], OUT missing_count bigint, OUT scope_count bigint) LANGUAGE plpgsql AS $$
 DECLARE
 	before jsonb := oracle.users(users);
 	versions jsonb := oracle.versions(users);
 	scoped text[] := oracle.in_scope(users, scope);
 	found_ids text[];
 	new_keys text[];
+	refused text[];
+	done jsonb;
 	i int;
+	n int;
 	item jsonb;
 	answer jsonb;
 	person text;
 	told record;
+	c record;
 BEGIN
-	rows := '{}';
 	FOR i IN 0 .. jsonb_array_length(body) - 1 LOOP
 		told := oracle.who(before, body -> i, match, exact);
 		found_ids[i] := told.id;
 		new_keys[i] := told.new_key;
-		IF coalesce(found_ids[i], new_keys[i]) IS NULL AND missing <> 'ignore' THEN
-			RAISE SQLSTATE 'PT400' USING MESSAGE = 'cannot be told', DETAIL = jsonb_build_object('index', i);
+		IF coalesce(told.id, told.new_key) IS NULL THEN
+			IF missing <> 'ignore' THEN
+				RAISE SQLSTATE 'PT400' USING MESSAGE = 'cannot be told', DETAIL = jsonb_build_object('index', i);
+			END IF;
+			refused[i] := '*';
+		ELSIF told.id = ANY (found_ids[:i - 1]) OR told.new_key = ANY (new_keys[:i - 1]) THEN
+			refused[i] := '*';
 		END IF;
 	END LOOP;
 	scope_count := cardinality(scoped);
-	missing_count := 0;
-	FOREACH person IN ARRAY scoped LOOP
-		CONTINUE WHEN person = ANY (found_ids);
-		missing_count := missing_count + 1;
-		CONTINUE WHEN missing = 'ignore';
+	LOOP
+		rows := '{}';
+		done := '{}';
+		missing_count := 0;
 		BEGIN
-			IF missing = 'delete' THEN
-				PERFORM userstore.user_delete(users, person, api => api);
-			ELSE
-				PERFORM userstore.user_patch(users, person, '{"active": false}', api => api);
-			END IF;
-			rows := array_append(rows, oracle.effect(users, person, before -> person, (versions ->> person)::bigint, NULL));
-		EXCEPTION WHEN OTHERS THEN
-			rows := array_append(rows, jsonb_build_object('id', person, 'action', 'failed', 'error', sqlerrm));
-		END;
-	END LOOP;
-	FOR i IN 0 .. jsonb_array_length(body) - 1 LOOP
-		item := body -> i;
-		person := found_ids[i];
-		IF coalesce(person, new_keys[i]) IS NULL THEN
-			rows := array_append(rows, jsonb_build_object('id', item ->> 'id', 'action', 'failed', 'record', numbers[i + 1], 'error', '*'));
-			CONTINUE;
-		ELSIF person = ANY (found_ids[:i - 1]) OR new_keys[i] = ANY (new_keys[:i - 1]) THEN
-			rows := array_append(rows, jsonb_build_object('id', person, 'action', 'failed', 'record', numbers[i + 1], 'error', '*'));
-			CONTINUE;
-		END IF;
-		IF missing = 'deactivate' AND before ? person AND NOT oracle.says_active(item) THEN
-			IF before #> ARRAY[person, 'active'] = 'false' THEN
-				item := item || '{"active": true}';
-			ELSIF before -> person ? 'active' AND NOT patch THEN
-				item := item || jsonb_build_object('active', before #> ARRAY[person, 'active']);
-			END IF;
-		END IF;
-		BEGIN
-			IF before ? person AND patch THEN
-				PERFORM userstore.user_patch(users, person, item, api => api);
-			ELSIF before ? person THEN
-				PERFORM userstore.user_put(users, person, item, api => api);
-			ELSE
-				IF patch THEN
-					answer := userstore.users_bulk_patch(users, jsonb_build_array(item), creates => true, atomic => true, match => match, api => api);
-				ELSE
-					answer := userstore.users_bulk_put(users, jsonb_build_array(item), creates => true, atomic => true, match => match, api => api);
+			FOREACH person IN ARRAY scoped LOOP
+				CONTINUE WHEN person = ANY (found_ids);
+				missing_count := missing_count + 1;
+				CONTINUE WHEN missing = 'ignore';
+				BEGIN
+					IF missing = 'delete' THEN
+						PERFORM userstore.user_delete(users, person, api => api);
+					ELSE
+						PERFORM userstore.user_patch(users, person, '{"active": false}', api => api);
+					END IF;
+					rows := array_append(rows, oracle.effect(users, person, before -> person, (versions ->> person)::bigint, NULL));
+				EXCEPTION WHEN OTHERS THEN
+					rows := array_append(rows, jsonb_build_object('id', person, 'action', 'failed', 'error', sqlerrm));
+				END;
+			END LOOP;
+			FOR i IN 0 .. jsonb_array_length(body) - 1 LOOP
+				item := body -> i;
+				person := found_ids[i];
+				IF refused[i] IS NOT NULL THEN
+					rows := array_append(rows, jsonb_build_object('id', person, 'action', 'failed', 'record', numbers[i + 1], 'error', refused[i]));
+					CONTINUE;
 				END IF;
-				person := coalesce(answer -> 0, answer #> '{Resources,0}', answer #> '{resources,0}') ->> 'id';
-			END IF;
-			rows := array_append(rows, oracle.effect(users, person, before -> person, (versions ->> person)::bigint, numbers[i + 1]));
-		EXCEPTION WHEN OTHERS THEN
-			rows := array_append(rows, jsonb_build_object('id', person, 'action', 'failed', 'record', numbers[i + 1], 'error', sqlerrm));
+				IF missing = 'deactivate' AND before ? person AND NOT oracle.says_active(item) THEN
+					IF before #> ARRAY[person, 'active'] = 'false' THEN
+						item := item || '{"active": true}';
+					ELSIF before -> person ? 'active' AND NOT patch THEN
+						item := item || jsonb_build_object('active', before #> ARRAY[person, 'active']);
+					END IF;
+				END IF;
+				BEGIN
+					IF before ? person AND patch THEN
+						PERFORM userstore.user_patch(users, person, item, api => api);
+					ELSIF before ? person THEN
+						PERFORM userstore.user_put(users, person, item, api => api);
+					ELSE
+						IF patch THEN
+							answer := userstore.users_bulk_patch(users, jsonb_build_array(item), creates => true, atomic => true, match => match, api => api);
+						ELSE
+							answer := userstore.users_bulk_put(users, jsonb_build_array(item), creates => true, atomic => true, match => match, api => api);
+						END IF;
+						person := coalesce(answer -> 0, answer #> '{Resources,0}', answer #> '{resources,0}') ->> 'id';
+					END IF;
+					rows := array_append(rows, oracle.effect(users, person, before -> person, (versions ->> person)::bigint, numbers[i + 1]));
+					done := done || jsonb_build_object(person, i);
+				EXCEPTION WHEN OTHERS THEN
+					rows := array_append(rows, jsonb_build_object('id', person, 'action', 'failed', 'record', numbers[i + 1], 'error', sqlerrm));
+				END;
+			END LOOP;
+			c := oracle.conflicts(users, uniques, before, done);
+			EXIT WHEN c.failed IS NULL;
+			RAISE SQLSTATE 'UU001';
+		EXCEPTION WHEN SQLSTATE 'UU001' THEN
+			FOR n IN 1 .. cardinality(c.failed) LOOP
+				refused[c.failed[n]] := c.errors[n];
+			END LOOP;
 		END;
 	END LOOP;
 	rows := array_remove(rows, NULL);
@@ -241,8 +286,7 @@ DECLARE
 	part text;
 BEGIN
 	SET LOCAL session_replication_role = replica;
-	FOREACH part IN ARRAY ARRAY['people_unique', 'people_history', 'people'] LOOP
-		CONTINUE WHEN to_regclass('looped.' || part) IS NULL;
+	FOREACH part IN ARRAY ARRAY['people_history', 'people'] LOOP
 		SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
 			WHERE attrelid = ('looped.' || part)::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' INTO names;
 		EXECUTE format('DELETE FROM looped.%1$I; INSERT INTO looped.%1$I (%2$s) SELECT %2$s FROM synced.%1$I', part, names);
@@ -360,7 +404,7 @@ BEGIN
 END $$;
 
 CREATE PROCEDURE oracle.try_feed(feed text, body jsonb, match text, exact boolean, missing text, scope text, api text, patch boolean,
-	way text, guards boolean, atomic boolean, deactivates boolean) LANGUAGE plpgsql AS $$
+	way text, guards boolean, atomic boolean, deactivates boolean, uniques jsonb) LANGUAGE plpgsql AS $$
 DECLARE
 	arguments jsonb := jsonb_build_object('match', match, 'missing', missing, 'scope', scope, 'api', api, 'patch', patch);
 	numbers bigint[];
@@ -402,7 +446,7 @@ BEGIN
 	COMMIT;
 
 	BEGIN
-		SELECT * FROM oracle.sync('looped.people', body, match, exact, missing, scope, api, patch, numbers) INTO model;
+		SELECT * FROM oracle.sync('looped.people', body, match, exact, missing, scope, 'lax_' || api, patch, uniques, numbers) INTO model;
 	EXCEPTION WHEN SQLSTATE 'PT400' THEN
 		GET STACKED DIAGNOSTICS model_detail = PG_EXCEPTION_DETAIL;
 		model_state := 'PT400';
@@ -587,9 +631,18 @@ sub setup
 			{"name": "marks", "type": "complex", "multiValued": true, "key": "k",
 				"subAttributes": [{"name": "k"}, {"name": "v", "type": "integer"}]}]}');
 		SELECT userstore.api_profile_define('own', '{"schemas": ["urn:test:sync:User"], "unknown_attributes": "reject"}', base => 'plain');
-		SELECT userstore.api_profile_define('own_updates', '{"put_creates": false}', base => 'own');
-		SELECT userstore.api_profile_define('own_deactivates', '{"on_delete": "deactivate"}', base => 'own');
-		SELECT userstore.api_profile_define('own_merges', '{"put": "merge"}', base => 'own')});
+		-- the same without unique values
+		SELECT userstore.attribute_schema_define(jsonb_set(document, '{id}', to_jsonb('urn:test:sync:lax:' || md5(document ->> 'id'))) || jsonb_build_object('attributes', (
+				SELECT jsonb_agg(a - 'uniqueness' ORDER BY n) FROM jsonb_array_elements(document -> 'attributes') WITH ORDINALITY AS e(a, n))))
+			FROM userstore.attribute_schema WHERE document ->> 'id' IN ('urn:test:sync:User', 'urn:ietf:params:scim:schemas:core:2.0:User');
+		SELECT userstore.api_profile_define('lax_own', jsonb_build_object('schemas', jsonb_build_array('urn:test:sync:lax:' || md5('urn:test:sync:User'))), base => 'own');
+		SELECT userstore.api_profile_define('lax_' || base, jsonb_build_object('schemas', jsonb_build_array('urn:test:sync:lax:' || md5('urn:ietf:params:scim:schemas:core:2.0:User'),
+			'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User')), base => base) FROM unnest('{scim,entra}'::text[]) base;
+		SELECT userstore.api_profile_define('lax_' || base, '{}', base => base) FROM unnest('{plain,zluri}'::text[]) base;
+		SELECT userstore.api_profile_define(lax || 'own_updates', '{"put_creates": false}', base => lax || 'own'),
+			userstore.api_profile_define(lax || 'own_deactivates', '{"on_delete": "deactivate"}', base => lax || 'own'),
+			userstore.api_profile_define(lax || 'own_merges', '{"put": "merge"}', base => lax || 'own')
+			FROM unnest('{"",lax_}'::text[]) lax});
 	return;
 }
 
@@ -610,6 +663,8 @@ sub make_tables
 	my ($kind) = @_;
 	my $arguments = join '', map { defined $kind->{$_} ? ", $_ => '$kind->{$_}'" : '' } qw(id_type partitions);
 
+	my %lax = (synced => '', looped => 'lax_');
+
 	foreach my $place (qw(synced looped))
 	{
 		query(qq{
@@ -617,7 +672,7 @@ sub make_tables
 			DROP SCHEMA IF EXISTS $place CASCADE;
 			CREATE SCHEMA $place;
 			SET search_path = $place;
-			SELECT userstore.user_table_create('people', api => '$kind->{api}'$arguments);
+			SELECT userstore.user_table_create('people', api => '$lax{$place}$kind->{api}'$arguments);
 			} . join ';', map { $feature{$_} } @{ $kind->{features} // [] });
 	}
 	return;
@@ -799,7 +854,8 @@ sub try_feed
 		$match ? "'$match->[0]'" : 'NULL', $match && $match->[1] ? 'true' : 'false', "'$missing'",
 		chance(0.4) ? "'" . one_of(@{ $kind->{scopes} }) . "'" : 'NULL', $kind->{other_apis} && chance(0.2) ? "'" . one_of(@{ $kind->{other_apis} }) . "'" : 'NULL',
 		chance(0.3) ? 'true' : 'false', "'" . one_of('body', 'body', 'table', 'view', 'table without numbers') . "'",
-		chance(0.3) ? 'true' : 'false', chance(0.5) ? 'true' : 'false', $kind->{deactivates} ? 'true' : 'false');
+		chance(0.3) ? 'true' : 'false', chance(0.5) ? 'true' : 'false', $kind->{deactivates} ? 'true' : 'false',
+		"'" . $json->encode([ map { [ $_, $_ eq 'badge' ? JSON::PP::true : JSON::PP::false ] } @{ $kind->{unique} } ]) . "'");
 	my $call = sprintf q{CALL oracle.try_feed('%s', $feed$%s$feed$, %s)}, "$name $number", $json->encode($body), join ', ', @arguments;
 
 	query("SET client_min_messages = error; $call");
