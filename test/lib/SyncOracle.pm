@@ -754,9 +754,9 @@ sub feed
 	@records = shuffle(@records) if chance(0.7);
 
 	# unique values that are exchanged, passed on, those of who is missing
-	if (@unique && @records > 3 && chance($likely{swap}))
+	if (grep({ !$match || $_ ne $match->[0] } @unique) && @records > 3 && chance($likely{swap}))
 	{
-		my $attribute = one_of(grep { !$match || $_ ne $match->[0] } @unique) // $unique[0];
+		my $attribute = one_of(grep { !$match || $_ ne $match->[0] } @unique);
 		my @some = (shuffle(0 .. $#records))[ 0 .. 2 ];
 		my @values = map { $records[$_]{$attribute} } @some;
 
