@@ -39,6 +39,7 @@ SQL_PARTS = \
 	src/store/idempotency.sql \
 	src/functions/user.sql \
 	src/functions/bulk.sql \
+	src/functions/load.sql \
 	src/functions/match.sql \
 	src/functions/list.sql \
 	src/functions/report.sql \
@@ -68,7 +69,19 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # Every object is rebuilt when a header changes: there are few of both.
-$(OBJS): $(wildcard src/*.h src/*/*.h src/*/*/*.h)
+$(OBJS): $(filter-out src/load/%,$(wildcard src/*.h src/*/*.h src/*/*/*.h))
+
+# The client program, a build of its own; "with_load=no" does without it.
+with_load = yes
+ifeq ($(with_load),yes)
+all: all-load
+install: install-load
+uninstall: uninstall-load
+endif
+clean: clean-load
+all-load install-load uninstall-load clean-load:
+	$(MAKE) -C src/load $(@:-load=)
+.PHONY: all-load install-load uninstall-load clean-load
 
 $(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS)
 	( printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \

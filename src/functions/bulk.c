@@ -53,8 +53,10 @@ is_items_own(int sqlstate)
  * Answering
  */
 
-/* The first failure of a request that is atomic: says which item it was. */
-static void
+/*
+ * The first failure of a request that is atomic: says which item it was.
+ */
+void
 raise_failure(const BulkItem *item)
 {
 	ErrorData  *error = item->error;
@@ -223,7 +225,7 @@ slice_is_full(int items, int64 bytes)
 void
 bulk_find_items(Bulk *bulk)
 {
-	const char *member = bulk->shape->bulk_member;
+	const char *member = bulk->call->summarizes ? NULL : bulk->shape->bulk_member;
 	JsonbContainer *root = &bulk->call->body->root;
 	JsonbIterator *iterator;
 	JsonbValue	item;
@@ -247,6 +249,8 @@ bulk_find_items(Bulk *bulk)
 				 errdetail_path(member, SCIM_INVALID_SYNTAX),
 				 errhint("Send the users in it, each with its id.")));
 	bulk->count = JsonContainerSize(root);
+	if (bulk->call->summarizes)
+		summary_begin(bulk);
 	bulk->bodies = palloc_extended(sizeof(JsonbValue) * Max(bulk->count, 1), MCXT_ALLOC_HUGE);
 	iterator = JsonbIteratorInit(root);
 	(void) JsonbIteratorNext(&iterator, &item, true);
@@ -579,7 +583,7 @@ travel(const BulkCall *call)
 	Jsonb	   *result;
 
 	bulk_begin(bulk, call);
-	bulk->finish = finish_item;
+	bulk->finish = call->summarizes ? summarize_item : finish_item;
 	road_begin(&road, &call->common, bulk->table, bulk->api);
 	PG_TRY();
 	{
@@ -599,7 +603,10 @@ travel(const BulkCall *call)
 
 	if (has_key)
 		claim.key = call->common.idempotency_key;
-	claim.operation = call->common.operation == OPERATION_PUT ? "bulk_put" : "bulk_patch";
+	if (call->summarizes)
+		claim.operation = call->common.operation == OPERATION_PUT ? "load_put" : "load_patch";
+	else
+		claim.operation = call->common.operation == OPERATION_PUT ? "bulk_put" : "bulk_patch";
 	if (bulk->api->schema->password == NULL && call->common.hides)
 		show_statement_again();
 	if (has_key || bulk->api->schema->password != NULL || bulk->sliced)
@@ -608,6 +615,8 @@ travel(const BulkCall *call)
 		show_statement_again();
 	if (has_key && idempotency_claim(bulk->table, &claim))
 	{
+		if (call->summarizes)
+			return summary_replay(claim.answer);
 		check_replay_visible(bulk, claim.answer);
 		return claim.answer;
 	}
@@ -618,7 +627,7 @@ travel(const BulkCall *call)
 		set_lock(bulk->table, ids, id_count);
 	apply(bulk);
 	tell_ignored(bulk->ignored);
-	result = answer(bulk);
+	result = call->summarizes ? summary_show(bulk) : answer(bulk);
 	if (has_key)
 		idempotency_keep(bulk->table, &claim, NULL, 0, result);
 	return result;
@@ -657,12 +666,12 @@ update_users(const BulkCall *call)
 }
 
 /*
- * users_bulk_put and users_bulk_patch(users regclass, body jsonb,
- *		idempotency_key text, atomic boolean, creates boolean, match text,
- *		request_id text, dry_run boolean, api text)
+ * A function with users regclass and body jsonb and, from an argument on,
+ * idempotency_key text, atomic boolean, creates boolean, match text,
+ * request_id text, dry_run boolean, api text.
  */
-static Datum
-bulk(FunctionCallInfo fcinfo, Operation operation)
+Datum
+bulk_function(FunctionCallInfo fcinfo, Operation operation, int arg, bool summarizes)
 {
 	JsonbValue *headers;
 	BulkCall	call = {0};
@@ -670,19 +679,20 @@ bulk(FunctionCallInfo fcinfo, Operation operation)
 	call.common.hides = hide_statement();
 	require_argument(fcinfo, 0, "users");
 	require_argument(fcinfo, 1, "body");
-	require_argument(fcinfo, 3, "atomic");
-	require_argument(fcinfo, 7, "dry_run");
+	require_argument(fcinfo, arg + 1, "atomic");
+	require_argument(fcinfo, arg + 5, "dry_run");
 	call.common.operation = operation;
+	call.summarizes = summarizes;
 	call.common.users = PG_GETARG_OID(0);
 	call.body = PG_GETARG_JSONB_P(1);
-	call.common.idempotency_key = text_argument(fcinfo, 2);
-	call.atomic = PG_GETARG_BOOL(3);
-	call.has_creates = !PG_ARGISNULL(4);
-	call.creates = call.has_creates && PG_GETARG_BOOL(4);
-	call.match = text_argument(fcinfo, 5);
-	call.common.request_id = request_id_argument(fcinfo, 6);
-	call.common.dry_run = PG_GETARG_BOOL(7);
-	call.common.api = text_argument(fcinfo, 8);
+	call.common.idempotency_key = text_argument(fcinfo, arg);
+	call.atomic = PG_GETARG_BOOL(arg + 1);
+	call.has_creates = !PG_ARGISNULL(arg + 2);
+	call.creates = call.has_creates && PG_GETARG_BOOL(arg + 2);
+	call.match = text_argument(fcinfo, arg + 3);
+	call.common.request_id = request_id_argument(fcinfo, arg + 4);
+	call.common.dry_run = PG_GETARG_BOOL(arg + 5);
+	call.common.api = text_argument(fcinfo, arg + 6);
 	headers = current_headers();
 	take_key(headers, &call.common);
 	take_request_id(headers, &call.common);
@@ -692,11 +702,11 @@ bulk(FunctionCallInfo fcinfo, Operation operation)
 Datum
 users_bulk_put(PG_FUNCTION_ARGS)
 {
-	return bulk(fcinfo, OPERATION_PUT);
+	return bulk_function(fcinfo, OPERATION_PUT, 2, false);
 }
 
 Datum
 users_bulk_patch(PG_FUNCTION_ARGS)
 {
-	return bulk(fcinfo, OPERATION_PATCH);
+	return bulk_function(fcinfo, OPERATION_PATCH, 2, false);
 }

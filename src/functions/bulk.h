@@ -4,7 +4,8 @@
  *
  * bulk.c reads the request and answers it; apply.c makes the changes of a slice
  * of its items; known.c remembers what the users of that slice are by then;
- * bulk_match.c finds users by an attribute.
+ * bulk_match.c finds users by an attribute; load.c answers with counts and with
+ * what failed.
  */
 #ifndef USERSTORE_BULK_H
 #define USERSTORE_BULK_H
@@ -26,6 +27,7 @@ typedef struct BulkCall
 	bool		creates;
 	const char *match;
 	bool		over_http;
+	bool		summarizes;		/* the answer is a summary: see load.c */
 } BulkCall;
 
 typedef struct Match Match;
@@ -70,6 +72,15 @@ typedef struct BulkItem
 	HistoryEntry history;		/* the version that it makes */
 } BulkItem;
 
+/* What became of all items: see load.c. */
+typedef struct Summary
+{
+	int64		created;
+	int64		changed;
+	int64		unchanged;
+	JsonbValue *failed;			/* array */
+} Summary;
+
 typedef struct Bulk Bulk;
 
 /* An item is done: see BulkItem for what it comes to. */
@@ -100,6 +111,7 @@ struct Bulk
 	char	  **hashes;			/* of the passwords in them, or NULL */
 	bool		carries_password;	/* in clear, even if an item with it fails */
 	Jsonb	  **results;
+	Summary		summary;
 	List	   *ignored;		/* paths (char *) of attributes passed over */
 	MemoryContext context;		/* lasts as long as the request */
 	MemoryContext slice;		/* as long as a slice of it */
@@ -118,14 +130,24 @@ extern ErrorData *bulk_read_item(Bulk *bulk, JsonbValue *body, Road *road);
 extern void collect_ignored(Bulk *bulk, List *paths);
 extern int64 item_size(const JsonbValue *body);
 extern char *sent_id(JsonbValue *body);
+extern Datum bulk_function(FunctionCallInfo fcinfo, Operation operation, int arg,
+						   bool summarizes);
 extern bool is_items_own(int sqlstate);
+extern void raise_failure(const BulkItem *item);
 extern void refuse_passwords(const char *path);
 extern void require_visible(Binding *table, const Datum *ids, int count);
 
 /*
+ * load.c
+ */
+extern void summary_begin(Bulk *bulk);
+extern void summarize_item(Bulk *bulk, BulkItem *item);
+extern Jsonb *summary_show(const Bulk *bulk);
+extern Jsonb *summary_replay(Jsonb *summary);
+
+/*
  * apply.c
  */
-
 extern void apply_items(Bulk *bulk, BulkItem *items, int from, int to);
 
 /*

@@ -118,6 +118,7 @@ typedef struct Road
 	JsonbValue *document;
 	bool		created;
 	bool		new_password;	/* was one set, or cleared? */
+	bool		changed;		/* or created: there is a new version */
 } Road;
 
 /*

@@ -1,0 +1,245 @@
+/*
+ * json.c
+ *	  JSON values found in bytes that come in pieces.
+ *
+ * json-c's tokener says where a value ends and what is in it.  Even when told
+ * to be strict it takes more for JSON than RFC 8259 and PostgreSQL do, and
+ * different things from one release to the next; json_check() has the rules
+ * that it leaves out.
+ */
+#include "postgres_fe.h"
+
+#include "exit.h"
+#include "mb/pg_wchar.h"
+
+#include "json.h"
+
+JsonParser *
+json_parser_new(void)
+{
+	JsonParser *parser = pg_malloc0(sizeof(JsonParser));
+
+	parser->tokener = json_tokener_new_ex(JSON_MAX_DEPTH);
+	if (parser->tokener == NULL)
+		pg_fatal("out of memory");
+
+	/*
+	 * UTF-8 is judged by utf8_check(), which a record may fail alone: whether
+	 * a list goes on behind it can be told all the same.
+	 */
+	json_tokener_set_flags(parser->tokener,
+						   JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
+	return parser;
+}
+
+void
+json_parser_free(JsonParser *parser)
+{
+	json_object_put(parser->value);
+	json_tokener_free(parser->tokener);
+	pg_free(parser);
+}
+
+void
+json_parser_reset(JsonParser *parser)
+{
+	json_object_put(parser->value);
+	parser->value = NULL;
+	json_tokener_reset(parser->tokener);
+}
+
+JsonState
+json_parse(JsonParser *parser, const char *data, size_t length, size_t *used)
+{
+	enum json_tokener_error error;
+
+	parser->value = json_tokener_parse_ex(parser->tokener, data, length);
+	error = json_tokener_get_error(parser->tokener);
+	*used = json_tokener_get_parse_end(parser->tokener);
+	switch (error)
+	{
+		case json_tokener_success:
+			return JSON_DONE;
+		case json_tokener_continue:
+			return JSON_MORE;
+		case json_tokener_error_depth:
+			return JSON_TOO_DEEP;
+		case json_tokener_error_parse_eof:
+
+			/* It stops at NUL as if all ended there. */
+			parser->problem = "unexpected NUL byte";
+			return JSON_INVALID;
+		default:
+			parser->problem = json_tokener_error_desc(error);
+			return JSON_INVALID;
+	}
+}
+
+static inline bool
+digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+size_t
+json_number(const char *data, const char *end)
+{
+	const char *at = data;
+
+	if (at < end && *at == '-')
+		at++;
+	if (at < end && *at == '0')
+		at++;
+	else if (at < end && digit(*at))
+		while (at < end && digit(*at))
+			at++;
+	else
+		return 0;
+	if (at < end && *at == '.')
+	{
+		if (++at == end || !digit(*at))
+			return 0;
+		while (at < end && digit(*at))
+			at++;
+	}
+	if (at < end && (*at == 'e' || *at == 'E'))
+	{
+		if (++at < end && (*at == '+' || *at == '-'))
+			at++;
+		if (at == end || !digit(*at))
+			return 0;
+		while (at < end && digit(*at))
+			at++;
+	}
+	/* 01 is no number and another. */
+	if (at < end && digit(*at))
+		return 0;
+	return at - data;
+}
+
+/* Bytes at which json_check() has something to look at. */
+#define IN_STRING 1				/* not plain within a string */
+#define BETWEEN 2				/* begins something, between the tokens */
+
+static const unsigned char notable[256] = {
+	/* control characters */
+	[0x00] = IN_STRING,[0x01] = IN_STRING,[0x02] = IN_STRING,[0x03] = IN_STRING,
+	[0x04] = IN_STRING,[0x05] = IN_STRING,[0x06] = IN_STRING,[0x07] = IN_STRING,
+	[0x08] = IN_STRING,[0x09] = IN_STRING,[0x0a] = IN_STRING,[0x0b] = IN_STRING,
+	[0x0c] = IN_STRING,[0x0d] = IN_STRING,[0x0e] = IN_STRING,[0x0f] = IN_STRING,
+	[0x10] = IN_STRING,[0x11] = IN_STRING,[0x12] = IN_STRING,[0x13] = IN_STRING,
+	[0x14] = IN_STRING,[0x15] = IN_STRING,[0x16] = IN_STRING,[0x17] = IN_STRING,
+	[0x18] = IN_STRING,[0x19] = IN_STRING,[0x1a] = IN_STRING,[0x1b] = IN_STRING,
+	[0x1c] = IN_STRING,[0x1d] = IN_STRING,[0x1e] = IN_STRING,[0x1f] = IN_STRING,
+	['\\'] = IN_STRING,
+	['"'] = IN_STRING | BETWEEN,
+	['\''] = BETWEEN,['N'] = BETWEEN,['I'] = BETWEEN,['-'] = BETWEEN,
+	['0'] = BETWEEN,['1'] = BETWEEN,['2'] = BETWEEN,['3'] = BETWEEN,
+	['4'] = BETWEEN,['5'] = BETWEEN,['6'] = BETWEEN,['7'] = BETWEEN,
+	['8'] = BETWEEN,['9'] = BETWEEN
+};
+
+const char *
+json_check(const char *data, size_t length, size_t *where)
+{
+	const unsigned char *begin = (const unsigned char *) data;
+	const unsigned char *end = begin + length;
+	const unsigned char *at = begin;
+
+	for (;;)
+	{
+		size_t		number;
+
+		while (at < end && !(notable[*at] & BETWEEN))
+			at++;
+		if (at >= end)
+			return NULL;
+		*where = at - begin;
+		switch (*at)
+		{
+			case '"':
+				for (at++; at < end && *at != '"';)
+				{
+					if (*at == '\\')
+						at += 2;
+					else if (*at < 0x20)
+					{
+						*where = at - begin;
+						return "control character in a string";
+					}
+					while (at < end && !(notable[*at] & IN_STRING))
+						at++;
+				}
+				at++;
+				break;
+			case '\'':
+				return "strings are quoted by \"";
+			case 'N':
+			case 'I':
+				return "NaN and Infinity are no numbers of JSON";
+			default:
+				number = json_number((const char *) at, data + length);
+				if (number == 0)
+					return "invalid number";
+				at += number;
+				break;
+		}
+	}
+}
+
+const char *
+utf8_check(const char *data, size_t length, size_t *where)
+{
+	*where = pg_encoding_verifymbstr(PG_UTF8, data, length);
+	if (*where == length)
+		return NULL;
+	return data[*where] == '\0' ? "NUL byte" : "invalid UTF-8";
+}
+
+bool
+json_skip(JsonSkip *skip, const char *data, size_t length, size_t *used)
+{
+	for (const char *at = data; at < data + length; at++)
+	{
+		bool		ended = false;
+
+		if (skip->in_string)
+		{
+			if (skip->escaped)
+				skip->escaped = false;
+			else if (*at == '\\')
+				skip->escaped = true;
+			else if (*at == '"')
+			{
+				skip->in_string = false;
+				ended = skip->depth == 0;
+			}
+		}
+		else if (*at == '"')
+			skip->in_string = true;
+		else if (*at == '[' || *at == '{')
+			skip->depth++;
+		else if (*at == ']' || *at == '}')
+		{
+			if (skip->depth-- == 0)
+			{
+				/* not its own: it was a number, or nothing */
+				*used = at - data;
+				return true;
+			}
+			ended = skip->depth == 0;
+		}
+		else if (skip->depth == 0 && (*at == ',' || json_space(*at)))
+		{
+			*used = at - data;
+			return true;
+		}
+		if (ended)
+		{
+			*used = at + 1 - data;
+			return true;
+		}
+	}
+	*used = length;
+	return false;
+}
