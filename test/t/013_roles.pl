@@ -87,6 +87,8 @@ my %calls = (
 	  qq{(403,"{""Content-Type"": ""application/json""}","{""error"": ""permission denied for table people"", ""status"": 403}")},
 	q{userstore.users_bulk_put('app.people', '[{"id": "ann"}]', 'k')} => $denied,
 	q{userstore.users_bulk_patch('app.people', '[{"id": "ann"}]', match => 'secret')} => $denied,
+	q{userstore.users_load('app.people', '[{"id": "ann"}]', idempotency_key => 'k')} => $denied,
+	q{userstore.users_export('app.people')} => $denied,
 	q{userstore.users_sync('app.people', '[]')} => $denied,
 	q{userstore.users_sync('app.people', '[{"id": "ann"}]', missing => 'delete', dry_run => true)} => $denied,
 	q{userstore.users_revert('app.people', '1')} => $denied,
