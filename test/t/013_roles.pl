@@ -210,7 +210,7 @@ $node->safe_psql('userstore', q{
 for my $call (sort keys %calls)
 {
 	next if $calls{$call} ne $denied;
-	my $reads = $call =~ /user_get|user_version|user_history|users_history|as_of|users_list|users_changes/;
+	my $reads = $call =~ /user_get|user_version|user_history|users_history|as_of|users_list|users_changes|users_export/;
 	if ($reads)
 	{
 		unlike(as('reader', "SELECT $call"), qr/^42501/, "reader: $call");
