@@ -98,7 +98,8 @@ have_byte(Scan *scan)
 
 	if (scan->at < window->length)
 		return true;
-	if (scan->at > scan->reader->options.max_record)
+	/* A carriage return before its end is no part of a record. */
+	if (scan->at > scan->reader->options.max_record + 1)
 		scan->too_long = true;
 
 	/* The last byte may be a carriage return, to be looked at again. */
