@@ -39,6 +39,7 @@ SQL_PARTS = \
 	src/store/idempotency.sql \
 	src/functions/user.sql \
 	src/functions/bulk.sql \
+	src/functions/load.sql \
 	src/functions/match.sql \
 	src/functions/list.sql \
 	src/functions/report.sql \

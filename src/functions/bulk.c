@@ -130,12 +130,25 @@ finish_item(Bulk *bulk, BulkItem *item)
 		failure_read(&failure, item->error, bulk->call->over_http);
 		result.failure = &failure;
 	}
-	else
+	else if (!item->alone)
+	{
+		road->created = item->creates;
+		road->changed = item->writes;
+	}
+	if (bulk->call->summarizes)
+	{
+		if (item->error == NULL)
+			collect_ignored(bulk, road->update.ignored);
+		summary_add(bulk, item, &result);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(bulk->item);
+		return;
+	}
+	if (item->error == NULL)
 	{
 		if (!item->alone)
 		{
 			road->row = item->result;
-			road->created = item->creates;
 			road->document = bulk->shape->bulk_shows_users ?
 				document_from_jsonb(item->result.document) : NULL;
 		}
@@ -207,7 +220,7 @@ item_size(const JsonbValue *body)
 static void
 find_items(Bulk *bulk)
 {
-	const char *member = bulk->shape->bulk_member;
+	const char *member = bulk->call->summarizes ? NULL : bulk->shape->bulk_member;
 	JsonbContainer *root = &bulk->call->body->root;
 	JsonbIterator *iterator;
 	JsonbValue	item;
@@ -231,6 +244,8 @@ find_items(Bulk *bulk)
 				 errdetail_path(member, SCIM_INVALID_SYNTAX),
 				 errhint("Send the users in it, each with its id.")));
 	bulk->count = JsonContainerSize(root);
+	if (bulk->call->summarizes)
+		summary_begin(bulk);
 	bulk->bodies = palloc_extended(sizeof(JsonbValue) * Max(bulk->count, 1), MCXT_ALLOC_HUGE);
 	bulk->results = palloc_extended(sizeof(Jsonb *) * Max(bulk->count, 1), MCXT_ALLOC_HUGE);
 	iterator = JsonbIteratorInit(root);
@@ -562,7 +577,10 @@ travel(const BulkCall *call)
 
 	if (has_key)
 		claim.key = call->common.idempotency_key;
-	claim.operation = call->common.operation == OPERATION_PUT ? "bulk_put" : "bulk_patch";
+	if (call->summarizes)
+		claim.operation = call->common.operation == OPERATION_PUT ? "load_put" : "load_patch";
+	else
+		claim.operation = call->common.operation == OPERATION_PUT ? "bulk_put" : "bulk_patch";
 	if (bulk->api->schema->password == NULL && call->common.hides)
 		show_statement_again();
 	if (has_key || bulk->api->schema->password != NULL || bulk->sliced)
@@ -571,6 +589,8 @@ travel(const BulkCall *call)
 		show_statement_again();
 	if (has_key && idempotency_claim(bulk->table, &claim))
 	{
+		if (call->summarizes)
+			return summary_replay(claim.answer);
 		check_replay_visible(bulk, claim.answer);
 		return claim.answer;
 	}
@@ -583,7 +603,7 @@ travel(const BulkCall *call)
 		set_lock(bulk->table, ids, id_count);
 	apply(bulk);
 	tell_ignored(bulk->ignored);
-	result = answer(bulk);
+	result = call->summarizes ? summary_show(bulk) : answer(bulk);
 	if (has_key)
 		idempotency_keep(bulk->table, &claim, NULL, 0, result);
 	return result;
@@ -622,12 +642,12 @@ update_users(const BulkCall *call)
 }
 
 /*
- * users_bulk_put and users_bulk_patch(users regclass, body jsonb,
- *		idempotency_key text, atomic boolean, creates boolean, match text,
- *		request_id text, dry_run boolean, api text)
+ * A function with users regclass and body jsonb and, from an argument on,
+ * idempotency_key text, atomic boolean, creates boolean, match text,
+ * request_id text, dry_run boolean, api text.
  */
-static Datum
-bulk(FunctionCallInfo fcinfo, Operation operation)
+Datum
+bulk_function(FunctionCallInfo fcinfo, Operation operation, int arg, bool summarizes)
 {
 	JsonbValue *headers;
 	BulkCall	call = {0};
@@ -635,19 +655,20 @@ bulk(FunctionCallInfo fcinfo, Operation operation)
 	call.common.hides = hide_statement();
 	require_argument(fcinfo, 0, "users");
 	require_argument(fcinfo, 1, "body");
-	require_argument(fcinfo, 3, "atomic");
-	require_argument(fcinfo, 7, "dry_run");
+	require_argument(fcinfo, arg + 1, "atomic");
+	require_argument(fcinfo, arg + 5, "dry_run");
 	call.common.operation = operation;
+	call.summarizes = summarizes;
 	call.common.users = PG_GETARG_OID(0);
 	call.body = PG_GETARG_JSONB_P(1);
-	call.common.idempotency_key = text_argument(fcinfo, 2);
-	call.atomic = PG_GETARG_BOOL(3);
-	call.has_creates = !PG_ARGISNULL(4);
-	call.creates = call.has_creates && PG_GETARG_BOOL(4);
-	call.match = text_argument(fcinfo, 5);
-	call.common.request_id = request_id_argument(fcinfo, 6);
-	call.common.dry_run = PG_GETARG_BOOL(7);
-	call.common.api = text_argument(fcinfo, 8);
+	call.common.idempotency_key = text_argument(fcinfo, arg);
+	call.atomic = PG_GETARG_BOOL(arg + 1);
+	call.has_creates = !PG_ARGISNULL(arg + 2);
+	call.creates = call.has_creates && PG_GETARG_BOOL(arg + 2);
+	call.match = text_argument(fcinfo, arg + 3);
+	call.common.request_id = request_id_argument(fcinfo, arg + 4);
+	call.common.dry_run = PG_GETARG_BOOL(arg + 5);
+	call.common.api = text_argument(fcinfo, arg + 6);
 	headers = current_headers();
 	take_key(headers, &call.common);
 	take_request_id(headers, &call.common);
@@ -657,11 +678,11 @@ bulk(FunctionCallInfo fcinfo, Operation operation)
 Datum
 users_bulk_put(PG_FUNCTION_ARGS)
 {
-	return bulk(fcinfo, OPERATION_PUT);
+	return bulk_function(fcinfo, OPERATION_PUT, 2, false);
 }
 
 Datum
 users_bulk_patch(PG_FUNCTION_ARGS)
 {
-	return bulk(fcinfo, OPERATION_PATCH);
+	return bulk_function(fcinfo, OPERATION_PATCH, 2, false);
 }

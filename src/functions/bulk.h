@@ -4,7 +4,8 @@
  *
  * bulk.c reads the request and answers it; apply.c makes the changes of a slice
  * of its items; known.c remembers what the users of that slice are by then;
- * bulk_match.c finds users by an attribute.
+ * bulk_match.c finds users by an attribute; load.c answers with counts and with
+ * what failed.
  */
 #ifndef USERSTORE_BULK_H
 #define USERSTORE_BULK_H
@@ -26,6 +27,7 @@ typedef struct BulkCall
 	bool		creates;
 	const char *match;
 	bool		over_http;
+	bool		summarizes;		/* the answer is a summary: see load.c */
 } BulkCall;
 
 typedef struct Match Match;
@@ -68,6 +70,15 @@ typedef struct BulkItem
 	HistoryEntry history;		/* the version that it makes */
 } BulkItem;
 
+/* What became of all items: see load.c. */
+typedef struct Summary
+{
+	int64		created;
+	int64		changed;
+	int64		unchanged;
+	JsonbValue *failed;			/* array */
+} Summary;
+
 typedef struct Bulk
 {
 	const BulkCall *call;
@@ -88,6 +99,7 @@ typedef struct Bulk
 	char	  **hashes;			/* of the passwords in them, or NULL */
 	bool		carries_password;	/* in clear, even if an item with it fails */
 	Jsonb	  **results;
+	Summary		summary;
 	List	   *ignored;		/* paths (char *) of attributes passed over */
 	MemoryContext context;		/* lasts as long as the request */
 	MemoryContext slice;		/* as long as a slice of it */
@@ -99,15 +111,24 @@ typedef struct Bulk
  * bulk.c
  */
 extern Jsonb *update_users(const BulkCall *call);
+extern Datum bulk_function(FunctionCallInfo fcinfo, Operation operation, int arg,
+						   bool summarizes);
 extern bool is_items_own(int sqlstate);
 extern void refuse_passwords(const char *path);
 extern void require_visible(Binding *table, const Datum *ids, int count);
 extern void finish_item(Bulk *bulk, BulkItem *item);
 
 /*
+ * load.c
+ */
+extern void summary_begin(Bulk *bulk);
+extern void summary_add(Bulk *bulk, const BulkItem *item, const ItemResult *result);
+extern Jsonb *summary_show(const Bulk *bulk);
+extern Jsonb *summary_replay(Jsonb *summary);
+
+/*
  * apply.c
  */
-
 extern void apply_items(Bulk *bulk, BulkItem *items, int from, int to);
 
 /*

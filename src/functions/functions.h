@@ -101,6 +101,7 @@ typedef struct Road
 	UserRow		row;
 	JsonbValue *document;
 	bool		created;
+	bool		changed;		/* or created: there is a new version */
 } Road;
 
 /*

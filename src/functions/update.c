@@ -183,6 +183,7 @@ append_history(Road *road, const char *operation, const UserRow *read, JsonbValu
 	HistoryEntry entry = {0};
 	TimestampTz newest_at = DT_NOBEGIN;
 
+	road->changed = true;
 	entry.user_id = road->id;
 	entry.version = road->row.version;
 	entry.operation = operation;

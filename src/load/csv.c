@@ -8,7 +8,7 @@
  */
 #include "postgres_fe.h"
 
-#include "common/logging.h"
+#include "exit.h"
 
 #include "format.h"
 #include "mapping.h"

@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "common/logging.h"
+#include "exit.h"
 
 #include "input.h"
 

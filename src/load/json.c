@@ -9,7 +9,7 @@
  */
 #include "postgres_fe.h"
 
-#include "common/logging.h"
+#include "exit.h"
 #include "mb/pg_wchar.h"
 
 #include "json.h"

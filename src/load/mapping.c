@@ -7,7 +7,7 @@
  */
 #include "postgres_fe.h"
 
-#include "common/logging.h"
+#include "exit.h"
 
 #include "json.h"
 #include "mapping.h"
