@@ -6,7 +6,6 @@ use strict;
 use warnings;
 
 use Compress::Zlib qw(memGzip);
-use Fcntl qw(SEEK_SET);
 use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Socket qw(AF_UNIX SOCK_SEQPACKET);
@@ -81,7 +80,6 @@ sub check
 	my ($name, $options, $bytes, $status, $records, @said) = @_;
 	my @got = convert($bytes, @$options);
 	my @lines = split /\n/, $got[2];
-	my @format = grep { /^(?!--)/ } @$options;
 
 	subtest $name => sub {
 		is($got[0], $status, 'exit status');
@@ -91,8 +89,11 @@ sub check
 		foreach my $size (1, 2, 3, 7)
 		{
 			my @pieces = convert_pieces($bytes, $size, @$options);
+			my @want = @got;
 
-			is_deeply(\@pieces, \@got, "the same in pieces of $size");
+			# A number is refused by one rule or the other.
+			s/byte \d+: (invalid JSON): (invalid number|number expected)/$1/ for $pieces[2], $want[2];
+			is_deeply(\@pieces, \@want, "the same in pieces of $size");
 		}
 		my @packed = convert(memGzip($bytes), @$options);
 
@@ -100,8 +101,6 @@ sub check
 	};
 	return;
 }
-
-my $bad = qr/line/;
 
 # ---- Newline-delimited JSON ------------------------------------------------
 
@@ -187,7 +186,7 @@ check('no JSON at the end', [], qq({"id":1}\n{"id"]), 2, qq({"id":1}\n),
 
 check('too deep', [], '{"a":' x 600 . '1' . '}' x 600 . qq(\n{"id":1}\n), 1, qq({"id":1}\n),
 	qr/line 1: record has more than 512 levels/);
-check('too long', [ '--max-record', '30' ],
+check('too long', [ '--max-record', '30B' ],
 	qq({"id":1,"x":"34567890123456789"}\n{"id":2,"x":"345678901234567"}\r\n{"id":3,"x":"345678901234567"}\n)
 	. qq({"id":4,"x":") . 'y' x 1000 . qq("}\n{"id":5}\n), 1,
 	qq({"id":2,"x":"345678901234567"}\n{"id":3,"x":"345678901234567"}\n{"id":5}\n),
@@ -223,14 +222,14 @@ foreach my $case (
 	check("broken array: $text", [], $text, 2, $text =~ /\{"id":1\}/ ? qq({"id":1}\n) : '',
 		qr/line $line, byte $byte: \Q$said\E/);
 }
-check('long and deep elements', [ '--max-record', '1000' ],
+check('long and deep elements', [ '--max-record', '1000B' ],
 	qq([{"id":1},\n{"x":") . '\\"]}' x 500 . qq("},{"id":2},\n) . '[' x 600 . ']' x 600 . ",\n"
 	. '9' x 3000 . qq( ,"a) . 'b' x 3000 . qq(",{"x":) . '[{}],' x 0 . '[' x 2000 . ']' x 2000
 	. qq(},{"id":3}]), 1, qq({"id":1}\n{"id":2}\n{"id":3}\n),
 	qr/line 2: record is longer than 1000 bytes/, qr/line 3: record has more than 512 levels|line 3: record is longer/,
 	qr/line 4: record is longer than 1000 bytes/, qr/line 4: record is longer than 1000 bytes/,
 	qr/line 4: record has more than 512 levels|line 4: record is longer/);
-check('the end within an element that is too long', [ '--max-record', '100' ],
+check('the end within an element that is too long', [ '--max-record', '100B' ],
 	'[{"x":"' . 'y' x 1000, 2, '', qr/line 1, byte 1008: the input ends within the list/);
 check('an array is told apart from lines', [ '--format', 'ndjson' ], qq([{"id":1}]\n{"id":2}\n), 1,
 	qq({"id":2}\n), qr/line 1: record is not a JSON object/);
@@ -330,7 +329,7 @@ EOT
 check('a quoted field that never ends', \@csv, qq(id,a\n1,"x\ny"\n2,"z\n3,q\n4,r\n), 2,
 	qq({"id": "1", "a": "x\\ny"}\n), qr/line 4: the quoted field that begins here never ends/);
 check('a header that is cut off', \@csv, qq("id), 2, '', qr/line 1: the quoted field/);
-check('records of CSV that are too long', [ @csv, '--max-record', '10' ],
+check('records of CSV that are too long', [ @csv, '--max-record', '10B' ],
 	qq(id,a\n1,23456789\n2,234567890\n3,"567890"\r\n4,"5\n6\n890"\r\n5,x\n) . '6' x 100 . "\r\n7,x\n", 1,
 	qq({"id": "1", "a": "23456789"}\n{"id": "3", "a": "567890"}\n{"id": "5", "a": "x"}\n{"id": "7", "a": "x"}\n),
 	map { qr/line $_: record is longer than 10 bytes/ } 3, 5, 9);
