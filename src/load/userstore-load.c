@@ -131,7 +131,7 @@ help(void)
 	printf("      --no-progress         do not show how far it is\n");
 	printf("  -q, --quiet               tell of errors and rejected records only\n");
 	printf("\nInstead of loading:\n");
-	printf("      --to-json             only write the records, as NDJSON, to standard output\n");
+	printf("      --to-json             write the records to standard output, as NDJSON\n");
 	printf("      --export              write all users of TABLE, as NDJSON\n");
 	printf("      --output=FILE         write them to FILE\n");
 	printf("      --sync                make TABLE as the input says, all in one transaction\n");
