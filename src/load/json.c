@@ -91,13 +91,13 @@ json_number(const char *data, const char *end)
 
 	if (at < end && *at == '-')
 		at++;
-	if (at < end && *at == '0')
-		at++;
-	else if (at < end && digit(*at))
+	if (at == end || !digit(*at))
+		return 0;
+	if (*at++ != '0')
+	{
 		while (at < end && digit(*at))
 			at++;
-	else
-		return 0;
+	}
 	if (at < end && *at == '.')
 	{
 		if (++at == end || !digit(*at))
