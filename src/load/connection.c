@@ -51,7 +51,7 @@ connect_first(const LoadOptions *options)
 		connection = start_connecting(options, true);
 	}
 	if (PQstatus(connection) == CONNECTION_BAD)
-		pg_fatal("%s", one_line(PQerrorMessage(connection)));
+		pg_fatal("%s", PQerrorMessage(connection));
 	return connection;
 }
 
@@ -70,7 +70,7 @@ one_line(const char *message)
 
 	for (char *c = line; *c != '\0'; c++)
 	{
-		if (*c == '\n' || *c == '\r')
+		if (*c == '\n' || *c == '\r' || *c == '\t')
 			*c = ' ';
 	}
 	for (int length = strlen(line); length > 0 && line[length - 1] == ' '; length--)
