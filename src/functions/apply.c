@@ -140,7 +140,7 @@ generate_id(Bulk *bulk, BulkItem *item)
 	MemoryContext old = MemoryContextSwitchTo(known_context(bulk));
 	Road	   *road = &item->road;
 
-	road->has_id = binding_generate_id(bulk->table, &road->id);
+	road->has_id = road->has_new_id = binding_generate_id(bulk->table, &road->id);
 	if (road->has_id)
 		road->id_text = binding_id_to_text(bulk->table, road->id);
 	MemoryContextSwitchTo(old);
@@ -267,8 +267,42 @@ copy_paths(List *paths)
 }
 
 /*
- * Plan items until one that has to be done by itself, or that ends a request
- * that is atomic.  What is wrong with an item is its own.
+ * The same; what is wrong with an item is its own.
+ */
+static bool
+try_plan_item(Bulk *bulk, BulkItem *item)
+{
+	volatile bool is_planned = false;
+
+	PG_TRY();
+	{
+		is_planned = item->error != NULL || plan_item(bulk, item);
+	}
+	PG_CATCH();
+	{
+		if (!is_items_own(geterrcode()) || bulk->wants_turn)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(known_context(bulk));
+		item->error = CopyErrorData();
+		FlushErrorState();
+		item->alone = false;
+		is_planned = true;
+	}
+	PG_END_TRY();
+	/* what was passed over is told when all is done */
+	if (is_planned && item->error == NULL)
+	{
+		MemoryContextSwitchTo(known_context(bulk));
+		item->road.update.ignored = copy_paths(item->road.update.ignored);
+	}
+	MemoryContextSwitchTo(bulk->item);
+	MemoryContextReset(bulk->item);
+	return is_planned;
+}
+
+/*
+ * Plan items until one that has to be done by itself, unless such come last, or
+ * that ends a request that is atomic.
  */
 static void
 plan_items(Batch *batch, int to)
@@ -281,43 +315,19 @@ plan_items(Batch *batch, int to)
 	while (batch->to < to)
 	{
 		BulkItem   *item = &batch->items[batch->to];
-		volatile bool is_planned = false;
+		bool		is_planned;
 
 		CHECK_FOR_INTERRUPTS();
-		if (item->alone)
-			break;
 		item->error = item->unreadable;
 		item->user = NULL;
 		item->writes = item->creates = item->deletes = false;
-		PG_TRY();
-		{
-			is_planned = item->error != NULL || plan_item(bulk, item);
-		}
-		PG_CATCH();
-		{
-			if (!is_items_own(geterrcode()) || bulk->wants_turn)
-				PG_RE_THROW();
-			MemoryContextSwitchTo(known_context(bulk));
-			item->error = CopyErrorData();
-			FlushErrorState();
-			item->alone = false;
-			is_planned = true;
-		}
-		PG_END_TRY();
-		/* what was passed over is told when all is done */
-		if (is_planned && item->error == NULL)
-		{
-			MemoryContextSwitchTo(known_context(bulk));
-			item->road.update.ignored = copy_paths(item->road.update.ignored);
-		}
-		MemoryContextSwitchTo(bulk->item);
-		MemoryContextReset(bulk->item);
+		is_planned = !item->alone && try_plan_item(bulk, item);
 		if (!is_planned && item->user != NULL && known_is_outdated(bulk, item->user))
 		{
 			known_read_again(bulk, item->user);
 			continue;
 		}
-		if (!is_planned)
+		if (!is_planned && !(item->alone && bulk->alone_last))
 			break;
 		batch->to++;
 		if (item->writes)
@@ -651,7 +661,15 @@ apply_items(Bulk *bulk, BulkItem *items, int from, int to)
 				break;
 			settle(&batch);
 			for (int i = batch.from; i < batch.to; i++)
-				bulk->finish(bulk, &items[i]);
+			{
+				if (!items[i].alone)
+					bulk->finish(bulk, &items[i]);
+			}
+			for (int i = batch.from; i < batch.to; i++)
+			{
+				if (items[i].alone)
+					do_alone(bulk, items, i, false);
+			}
 			batch.from = batch.to;
 			if (batch.from < end && items[batch.from].alone)
 				do_alone(bulk, items, batch.from++, false);

@@ -96,6 +96,8 @@ struct Bulk
 	bool		creates;
 	bool		in_no_order;	/* each user comes once, and what items give
 								 * up, others of the set may take */
+	bool		alone_last;		/* of such a set, items that are done by
+								 * themselves do not come between others */
 	bool		locks_all;		/* of such a set, even those who may stay as
 								 * they are */
 	bool		has_turn;		/* no other request creates users meanwhile,

@@ -110,6 +110,7 @@ typedef struct Road
 	SentUnstored unstored;		/* and what is no part of a document */
 	NewPassword password;		/* what that comes to */
 	bool		has_id;
+	bool		has_new_id;		/* one that was made, for a user to be created */
 	Datum		id;
 	char	   *id_text;
 

@@ -233,7 +233,8 @@ show_failure(Reconciliation *all, const BulkItem *item, const Target *target)
 {
 	Datum		values[MAX_COLUMNS] = {0};
 	bool		nulls[MAX_COLUMNS] = {false, false, true, true, true, true};
-	const char *id = item->road.has_id ? item->road.id_text : sent_id(item->road.body);
+	const Road *road = &item->road;
+	const char *id = road->has_id && !road->has_new_id ? road->id_text : sent_id(road->body);
 
 	if (all->is_whole)
 		ReThrowError(item->error);
@@ -367,6 +368,7 @@ reconcile_postponed(Reconciliation *all)
 void
 reconcile_end(Reconciliation *all)
 {
+	all->bulk.alone_last = true;
 	while (all->postponed != NIL)
 	{
 		int			count = list_length(all->postponed);

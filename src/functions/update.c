@@ -336,7 +336,7 @@ create(Road *road, bool if_none)
 	int64		newest = 0;
 
 	if (!road->has_id)
-		road->has_id = binding_generate_id(road->table, &road->id);
+		road->has_id = road->has_new_id = binding_generate_id(road->table, &road->id);
 	if (road->meet != NULL)
 		road_meet(road, NULL, road->has_id ?
 				  history_newest_version(road->table, road->id, &newest_at) : 0, NULL);
@@ -564,6 +564,7 @@ road_address(Road *road, const char *id)
 {
 	road->id = binding_id_from_text(road->table, id);
 	road->has_id = true;
+	road->has_new_id = false;
 	road->id_text = binding_id_to_text(road->table, road->id);
 }
 
