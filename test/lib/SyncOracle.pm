@@ -70,14 +70,16 @@ CREATE FUNCTION oracle.who(users jsonb, item jsonb, match text, exact boolean, O
 DECLARE
 	wanted jsonb := item #> string_to_array(match, '.');
 	hits text[];
+	sent text;
 BEGIN
-	IF jsonb_typeof(item) <> 'object' OR item ? 'id' AND (jsonb_typeof(item -> 'id') NOT IN ('string', 'number') OR length(item ->> 'id') NOT BETWEEN 1 AND 255) THEN
-		RETURN;
+	IF jsonb_typeof(item -> 'id') IN ('string', 'number') AND length(item ->> 'id') BETWEEN 1 AND 255 THEN
+		id := item ->> 'id';
 	END IF;
 	IF match IS NULL THEN
-		id := item ->> 'id';
 		RETURN;
 	END IF;
+	sent := id;
+	id := NULL;
 	IF jsonb_typeof(wanted) IS DISTINCT FROM 'string' THEN
 		RETURN;
 	END IF;
@@ -86,8 +88,8 @@ BEGIN
 			ELSE lower(u.value #>> string_to_array(match, '.')) = lower(wanted #>> '{}') END INTO hits;
 	IF cardinality(hits) = 1 THEN
 		id := hits[1];
-	ELSIF hits IS NULL AND item ? 'id' THEN
-		id := item ->> 'id';
+	ELSIF hits IS NULL AND sent IS NOT NULL THEN
+		id := sent;
 	ELSE
 		several := hits;
 		new_key := CASE WHEN exact THEN wanted #>> '{}' ELSE lower(wanted #>> '{}') END;
