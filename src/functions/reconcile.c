@@ -389,6 +389,8 @@ target_problem(const char *path, char *message, char *hint)
 	ErrorData  *problem = palloc0(sizeof(ErrorData));
 
 	problem->elevel = ERROR;
+	/* thrown as it is, it would be seen by nobody otherwise */
+	problem->output_to_server = problem->output_to_client = true;
 	problem->sqlerrcode = ERRCODE_USER_CONFLICT;
 	problem->message = message;
 	problem->detail = error_detail(path, NULL);

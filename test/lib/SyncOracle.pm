@@ -70,14 +70,16 @@ CREATE FUNCTION oracle.who(users jsonb, item jsonb, match text, exact boolean, O
 DECLARE
 	wanted jsonb := item #> string_to_array(match, '.');
 	hits text[];
+	sent text;
 BEGIN
-	IF jsonb_typeof(item) <> 'object' OR item ? 'id' AND (jsonb_typeof(item -> 'id') NOT IN ('string', 'number') OR length(item ->> 'id') NOT BETWEEN 1 AND 255) THEN
-		RETURN;
+	IF jsonb_typeof(item -> 'id') IN ('string', 'number') AND length(item ->> 'id') BETWEEN 1 AND 255 THEN
+		id := item ->> 'id';
 	END IF;
 	IF match IS NULL THEN
-		id := item ->> 'id';
 		RETURN;
 	END IF;
+	sent := id;
+	id := NULL;
 	IF jsonb_typeof(wanted) IS DISTINCT FROM 'string' THEN
 		RETURN;
 	END IF;
@@ -86,8 +88,8 @@ BEGIN
 			ELSE lower(u.value #>> string_to_array(match, '.')) = lower(wanted #>> '{}') END INTO hits;
 	IF cardinality(hits) = 1 THEN
 		id := hits[1];
-	ELSIF hits IS NULL AND item ? 'id' THEN
-		id := item ->> 'id';
+	ELSIF hits IS NULL AND sent IS NOT NULL THEN
+		id := sent;
 	ELSE
 		several := hits;
 		new_key := CASE WHEN exact THEN wanted #>> '{}' ELSE lower(wanted #>> '{}') END;
@@ -278,6 +280,15 @@ EXCEPTION WHEN OTHERS THEN
 	detail := CASE WHEN text_detail LIKE '{%' THEN text_detail::jsonb END;
 END $$;
 
+-- The same, taken back
+CREATE FUNCTION oracle.call_in_vain(function text, arguments jsonb, OUT rows jsonb[], OUT state text, OUT message text, OUT detail jsonb) LANGUAGE plpgsql AS $$
+BEGIN
+	SELECT * FROM oracle.call(function, arguments) INTO rows, state, message, detail;
+	RAISE SQLSTATE 'UU002';
+EXCEPTION WHEN SQLSTATE 'UU002' THEN
+	RETURN;
+END $$;
+
 CREATE FUNCTION oracle.without_transactions(rows jsonb[]) RETURNS jsonb[] LANGUAGE sql AS $$
 	SELECT coalesce(array_agg(r - 'transaction_id' ORDER BY n), '{}') FROM unnest(rows) WITH ORDINALITY AS u(r, n) $$;
 
@@ -319,9 +330,12 @@ BEGIN
 			limits := limits || CASE WHEN good < 1 THEN ARRAY[good, good - 1e-10] END;
 		END IF;
 		FOR i IN 1 .. cardinality(limits) BY 2 LOOP
-			SELECT * FROM oracle.call('users_sync', arguments || jsonb_build_object('dry_run', true, 'guard', jsonb_build_object(g.name, limits[i]))) INTO o;
+			-- who cannot be deleted, or deactivated, may count or not
+			CONTINUE WHEN g.name IN ('deleted', 'deactivated')
+				AND EXISTS (SELECT FROM unnest(preview) p WHERE p ->> 'action' = 'failed' AND p ->> 'record' IS NULL);
+			SELECT * FROM oracle.call_in_vain('users_sync', arguments || jsonb_build_object('guard', jsonb_build_object(g.name, limits[i]))) INTO o;
 			IF ARRAY(SELECT oracle.lines(o.rows, oracle.made_up(o.rows, body)) ORDER BY 1) <> lines THEN
-				CALL oracle.differ(feed, format('guard %s %s, count is %s of %s: preview gives %s %s', g.name, limits[i], g.count, g.total, o.state, o.message));
+				CALL oracle.differ(feed, format('guard %s %s, count is %s of %s: run gives %s %s', g.name, limits[i], g.count, g.total, o.state, o.message));
 			END IF;
 			bad := limits[i + 1];
 			CONTINUE WHEN bad < 0;
@@ -392,6 +406,7 @@ BEGIN
 		IF changes <> cardinality(o.rows) OR (SELECT count(DISTINCT request_id) <> 1 FROM synced.people_history WHERE transaction_id::text = o.rows[1] ->> 'transaction_id') THEN
 			CALL oracle.differ(feed, format('%s: %s rows, %s in history, or several request ids', round, cardinality(o.rows), changes));
 		END IF;
+		INSERT INTO oracle.outcome VALUES (round, NULL, cardinality(o.rows));
 		undone := to_jsonb(o.rows);
 		COMMIT;
 	END LOOP;
@@ -518,7 +533,7 @@ BEGIN
 
 	-- the same once more
 	standing := ARRAY(SELECT oracle.rows('synced.people') ORDER BY 1);
-	IF NOT EXISTS (SELECT FROM unnest(run.rows) r WHERE r ->> 'action' = 'failed') THEN
+	IF NOT EXISTS (SELECT FROM unnest(run.rows) r WHERE r ->> 'action' = 'failed') AND position('"lower"' IN body::text) = 0 THEN
 		SELECT * FROM oracle.call('users_sync', arguments) INTO again;
 		IF again.state IS NOT NULL OR again.rows <> '{}' OR standing <> ARRAY(SELECT oracle.rows('synced.people') ORDER BY 1) THEN
 			CALL oracle.differ(feed, format('once more: %s %s %s', again.state, again.message, again.rows));
@@ -526,7 +541,7 @@ BEGIN
 		INSERT INTO oracle.outcome VALUES ('again', missing, 1);
 	END IF;
 	COMMIT;
-	IF changes > 0 AND to_regproc('userstore.users_revert') IS NOT NULL THEN
+	IF changes > 0 THEN
 		-- an app that refuses to go back is another story
 		PERFORM oracle.let_judge(false);
 		COMMIT;
@@ -559,7 +574,8 @@ my %feature = (
 		CREATE TRIGGER judge BEFORE INSERT OR UPDATE OR DELETE ON people FOR EACH ROW EXECUTE FUNCTION judge()});
 
 # What is known of a kind of table: how it is made, its attributes and what may
-# be sent for them.
+# be sent for them.  Where something else than uniqueness may refuse a row, users
+# cannot always exchange unique values.
 my @departments = qw(sales lab board);
 my @titles = (qw(Engineer Manager Clerk), "\x{dc}ber-Chef \"1\"");
 my %own = (
@@ -593,8 +609,8 @@ my %kinds = (
 		scopes => [ 'dept eq "lab"', 'not (active eq false)', 'free pr' ], marks => [qw(mail)] },
 	'own' => { %own },
 	'own with numbers for ids' => { %own, id_type => 'bigint' },
-	'own on partitions' => { %own, partitions => 4 },
-	'own with triggers' => { %own, features => [qw(checks triggers)], bad => [ @{ $own{bad} }, sub { $_[0]{age} = 150 }, sub { $_[0]{title} = 'unchecked' }, @trouble, @trouble, @trouble ] },
+	'own on partitions' => { %own, partitions => 4, exchanges => 0 },
+	'own with triggers' => { %own, exchanges => 0, features => [qw(checks triggers)], bad => [ @{ $own{bad} }, sub { $_[0]{age} = 150 }, sub { $_[0]{title} = 'unchecked' }, @trouble, @trouble, @trouble ] },
 	'own that deactivates' => { %own, api => 'own_deactivates', other_apis => undef, deactivates => 1 },
 	'own that merges' => { %own, api => 'own_merges' },
 	'scim' => {
@@ -737,13 +753,19 @@ sub feed
 	my @unique = @{ $kind->{unique} };
 	my %missing;
 
-	foreach my $id (sort keys %$users)
+	# ids that were made up say nothing that a seed could repeat
+	my %text = map { $_ => $json->encode($users->{$_}) } keys %$users;
+	my @ids = sort { $text{$a} cmp $text{$b} || $a cmp $b } keys %$users;
+	my @gone;
+
+	foreach my $id (@ids)
 	{
 		my $record = { %{ $json->decode($json->encode($users->{$id})) }, id => $id };
 
 		if (chance($likely{missing}))
 		{
 			$missing{$id} = $record;
+			push @gone, $id;
 			next;
 		}
 		# a feed that says nothing of it
@@ -761,7 +783,7 @@ sub feed
 		my @values = map { $records[$_]{$attribute} } @some;
 
 		@values = one_of([ @values[ 1, 0, 2 ] ], [ @values[ 1, 2, 0 ] ], [ $values[1], fresh_value($attribute), $values[0] ], [ fresh_value($attribute), @values[ 0, 1 ] ])->@*;
-		if (my ($gone) = shuffle(grep { defined $missing{$_}{$attribute} } sort keys %missing))
+		if (my ($gone) = shuffle(grep { defined $missing{$_}{$attribute} } @gone))
 		{
 			$values[ int rand 3 ] = $missing{$gone}{$attribute};
 		}
@@ -775,7 +797,7 @@ sub feed
 		my $record = new_record($kind);
 
 		splice @records, int rand(@records + 1), 0, $record;
-		if (@unique && chance(0.3) && (my ($gone) = shuffle(sort keys %missing)))
+		if (@unique && chance(0.3) && (my ($gone) = shuffle(@gone)))
 		{
 			my $attribute = one_of(@unique);
 
@@ -845,7 +867,7 @@ sub try_feed
 	my $body = $number == 1
 	  ? [ map { new_record($kind) } 1 .. 30 ]
 	  : feed($kind, $users, $match, missing => one_of(0, 0.1, 0.1, 0.5, 1), change => one_of(0, 0.1, 0.3), new => one_of(0, 1, 5, 10),
-		swap => 0.5, silent => chance(0.2), map { $_ => $clean ? 0 : one_of(0, 0.05, 0.1) } qw(bad twice lost));
+		swap => $kind->{exchanges} // 0.5, silent => chance(0.2), map { $_ => $clean ? 0 : one_of(0, 0.05, 0.1) } qw(bad twice lost));
 	my @arguments = (
 		$match ? "'$match->[0]'" : 'NULL', $match && $match->[1] ? 'true' : 'false', "'$missing'",
 		chance(0.4) ? "'" . one_of(@{ $kind->{scopes} }) . "'" : 'NULL', $kind->{other_apis} && chance(0.2) ? "'" . one_of(@{ $kind->{other_apis} }) . "'" : 'NULL',

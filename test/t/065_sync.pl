@@ -21,6 +21,6 @@ my $outcome = SyncOracle::try_feeds($node, feeds => $ENV{SYNC_FEEDS} // 45, seed
 
 # Whether the feeds were worth it.
 cmp_ok($outcome->{$_} // 0, '>=', 5, "there were enough: $_")
-  foreach $ENV{SYNC_KIND} ? () : qw(created changed reactivated deactivated deleted failed refused again);
+  foreach $ENV{SYNC_KIND} ? () : qw(created changed reactivated deactivated deleted failed refused again), $ENV{SYNC_KIND} ? () : ('revert', 'revert of the revert');
 
 done_testing();
