@@ -44,6 +44,8 @@ SQL_PARTS = \
 	src/functions/list.sql \
 	src/functions/report.sql \
 	src/functions/feed.sql \
+	src/functions/sync.sql \
+	src/functions/revert.sql \
 	src/functions/erase.sql \
 	src/functions/request.sql
 SCHEMA_DOCUMENTS = $(sort $(wildcard src/schemas/*.json))

@@ -35,6 +35,7 @@ typedef struct Batch
 	int			to;
 	int			waves;			/* the most changes of one user */
 	TransactionId xid;			/* that wrote them */
+	bool		is_outdated;	/* users are other than they were read */
 } Batch;
 
 /*
@@ -76,6 +77,13 @@ try(Bulk *bulk, void (*work) (void *), void *arg)
  * Planning
  */
 
+/* What history calls it. */
+static const char *
+operation_of(const Road *road)
+{
+	return operation_names[road_deactivates(road) ? OPERATION_PATCH : road->call->operation];
+}
+
 static void
 plan_change(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
 {
@@ -88,26 +96,32 @@ plan_change(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after)
 
 	item->writes = true;
 	item->creates = !user->exists;
+	item->deletes = after == NULL;
 	if (item->creates && (bulk->match != NULL || bulk->has_created || item->wave > 1))
 		require_turn(bulk);
 	if (user->planned > 0)
 		item->read.xmin = InvalidTransactionId; /* that of a row to come */
 	user->planned = item->wave;
 	history->user_id = user->id;
-	history->operation = operation_names[bulk->call->common.operation];
-	history->document = document_to_jsonb(after);
+	history->operation = operation_of(&item->road);
+	history->document = after != NULL ? document_to_jsonb(after) : NULL;
 	history->changed = NIL;
 	foreach(lc, road_changes(&item->road, before, after, false))
 		history->changed = lappend(history->changed, pstrdup(lfirst(lc)));
 	history->changed_at = history->version > 1 ? Max(now, newest_at + 1) : now;
-	history->request_id = bulk->call->common.request_id;
+	history->request_id = item->road.call->request_id;
 	/* what is not written yet, history will know */
 	history->before = item->creates || !TransactionIdIsValid(item->read.xmin) ? NULL :
 		item->read.document;
 	history->before_version = item->read.version;
 	history->before_since = item->read.created;
 
-	user->exists = true;
+	user->exists = after != NULL;
+	if (!user->exists)
+	{
+		user->newest = history->version;
+		user->newest_at = history->changed_at;
+	}
 	user->row.document = history->document;
 	user->row.version = history->version;
 	user->row.modified = history->changed_at;
@@ -126,7 +140,7 @@ generate_id(Bulk *bulk, BulkItem *item)
 	MemoryContext old = MemoryContextSwitchTo(known_context(bulk));
 	Road	   *road = &item->road;
 
-	road->has_id = binding_generate_id(bulk->table, &road->id);
+	road->has_id = road->has_new_id = binding_generate_id(bulk->table, &road->id);
 	if (road->has_id)
 		road->id_text = binding_id_to_text(bulk->table, road->id);
 	MemoryContextSwitchTo(old);
@@ -147,8 +161,8 @@ call_hook(void *arg)
 {
 	HookAttempt *hook = arg;
 
-	(void) road_hook(&hook->item->road, operation_names[hook->bulk->call->common.operation],
-					 hook->before, &hook->after, NULL);
+	(void) road_hook(&hook->item->road, operation_of(&hook->item->road), hook->before, &hook->after,
+					 NULL);
 }
 
 /*
@@ -170,6 +184,17 @@ static bool
 has_change(const Road *road, JsonbValue *before, JsonbValue *after)
 {
 	return before == NULL || !document_equal(before, after) || road->unstored.wishes != NIL;
+}
+
+/* The document that an item makes of one, or NULL: the user goes. */
+static JsonbValue *
+make_document(Bulk *bulk, Road *road, JsonbValue *before)
+{
+	if (road_deactivates(road))
+		road->sent = deactivation(bulk->table, bulk->api);
+	else if (road->call->operation == OPERATION_DELETE)
+		return NULL;
+	return road_document(road, before);
 }
 
 /*
@@ -196,6 +221,7 @@ plan_item(Bulk *bulk, BulkItem *item)
 	else if (!known_has(bulk, road->id_text))
 		return false;			/* one of several who were matched before */
 	item->user = known_user(bulk, road->id_text, road->id);
+	item->user->awaits = false;
 	/* a trigger may have made another row of it: that has to be seen first */
 	if (known_is_outdated(bulk, item->user) ||
 		(bulk->table->follows_rows && item->user->planned > 0))
@@ -208,7 +234,9 @@ plan_item(Bulk *bulk, BulkItem *item)
 	if (!item->user->exists && !road->creates)
 		user_missing(road->id_text);
 	before = item->user->exists ? document_from_jsonb(item->user->row.document) : NULL;
-	after = road_document(road, before);
+	road_meet(road, before != NULL ? &item->user->row : NULL,
+			  before != NULL ? item->user->row.version : item->user->newest, before);
+	after = make_document(bulk, road, before);
 	item->read = item->result = item->user->row;
 	item->wave = item->user->planned + 1;
 	if (bulk->table->before_update != NULL && has_change(road, before, after))
@@ -239,8 +267,42 @@ copy_paths(List *paths)
 }
 
 /*
- * Plan items until one that has to be done by itself, or that ends a request
- * that is atomic.  What is wrong with an item is its own.
+ * The same; what is wrong with an item is its own.
+ */
+static bool
+try_plan_item(Bulk *bulk, BulkItem *item)
+{
+	volatile bool is_planned = false;
+
+	PG_TRY();
+	{
+		is_planned = item->error != NULL || plan_item(bulk, item);
+	}
+	PG_CATCH();
+	{
+		if (!is_items_own(geterrcode()) || bulk->wants_turn)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(known_context(bulk));
+		item->error = CopyErrorData();
+		FlushErrorState();
+		item->alone = false;
+		is_planned = true;
+	}
+	PG_END_TRY();
+	/* what was passed over is told when all is done */
+	if (is_planned && item->error == NULL)
+	{
+		MemoryContextSwitchTo(known_context(bulk));
+		item->road.update.ignored = copy_paths(item->road.update.ignored);
+	}
+	MemoryContextSwitchTo(bulk->item);
+	MemoryContextReset(bulk->item);
+	return is_planned;
+}
+
+/*
+ * Plan items until one that has to be done by itself, unless such come last, or
+ * that ends a request that is atomic.
  */
 static void
 plan_items(Batch *batch, int to)
@@ -253,43 +315,19 @@ plan_items(Batch *batch, int to)
 	while (batch->to < to)
 	{
 		BulkItem   *item = &batch->items[batch->to];
-		volatile bool is_planned = false;
+		bool		is_planned;
 
 		CHECK_FOR_INTERRUPTS();
-		if (item->alone)
-			break;
 		item->error = item->unreadable;
 		item->user = NULL;
-		item->writes = item->creates = false;
-		PG_TRY();
-		{
-			is_planned = item->error != NULL || plan_item(bulk, item);
-		}
-		PG_CATCH();
-		{
-			if (!is_items_own(geterrcode()) || bulk->wants_turn)
-				PG_RE_THROW();
-			MemoryContextSwitchTo(known_context(bulk));
-			item->error = CopyErrorData();
-			FlushErrorState();
-			item->alone = false;
-			is_planned = true;
-		}
-		PG_END_TRY();
-		/* what was passed over is told when all is done */
-		if (is_planned && item->error == NULL)
-		{
-			MemoryContextSwitchTo(known_context(bulk));
-			item->road.update.ignored = copy_paths(item->road.update.ignored);
-		}
-		MemoryContextSwitchTo(bulk->item);
-		MemoryContextReset(bulk->item);
+		item->writes = item->creates = item->deletes = false;
+		is_planned = !item->alone && try_plan_item(bulk, item);
 		if (!is_planned && item->user != NULL && known_is_outdated(bulk, item->user))
 		{
 			known_read_again(bulk, item->user);
 			continue;
 		}
-		if (!is_planned)
+		if (!is_planned && !(item->alone && bulk->alone_last))
 			break;
 		batch->to++;
 		if (item->writes)
@@ -329,7 +367,13 @@ take_written(Bulk *bulk, FoundRow *written, int count)
 	}
 }
 
-/* Items that write: wave by wave, updates before inserts, which may need what those give up. */
+/* In a wave, what gives up values comes before what may need them. */
+static int
+turn_of(const BulkItem *item)
+{
+	return item->deletes ? 0 : item->creates ? 2 : 1;
+}
+
 static int
 compare_writes(const void *a, const void *b)
 {
@@ -338,15 +382,15 @@ compare_writes(const void *a, const void *b)
 
 	if (x->wave != y->wave)
 		return x->wave < y->wave ? -1 : 1;
-	if (x->creates != y->creates)
-		return x->creates ? 1 : -1;
+	if (turn_of(x) != turn_of(y))
+		return turn_of(x) - turn_of(y);
 	/* all requests insert in one order, and so wait for each other in it */
 	if (x->creates)
 		return strcmp(x->user->id_text, y->user->id_text);
 	return x->index < y->index ? -1 : 1;
 }
 
-/* The inserts, or the updates, of one wave. */
+/* The deletions, updates or inserts of one wave. */
 static void
 write_wave(Batch *batch, BulkItem **items, int count)
 {
@@ -364,7 +408,8 @@ write_wave(Batch *batch, BulkItem **items, int count)
 		rows[i].modified = item->history.changed_at;
 		rows[i].xmin = TransactionIdIsValid(item->read.xmin) ? item->read.xmin : batch->xid;
 	}
-	if (set_write(bulk->table, items[0]->creates, rows, count, &written) != count)
+	if (set_write(bulk->table, items[0]->deletes ? SET_DELETE : items[0]->creates ? SET_INSERT : SET_UPDATE,
+				  rows, count, &written) != count)
 		refuse_set();
 	if (written != NULL)
 		take_written(bulk, written, count);
@@ -392,12 +437,21 @@ write_history(Batch *batch, BulkItem **items, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		if (batch->bulk->table->changes_rows)
+		if (batch->bulk->table->changes_rows && !items[i]->deletes)
 			amend_history(items[i]);
-		entries[i] = &items[i]->history;
 	}
-	if (history_append_set(batch->bulk->table, entries, count) != count)
-		refuse_set();
+	for (int operation = 0; operation < OPERATION_COUNT; operation++)
+	{
+		int			number = 0;
+
+		for (int i = 0; i < count; i++)
+		{
+			if (items[i]->history.operation == operation_names[operation])
+				entries[number++] = &items[i]->history;
+		}
+		if (number > 0 && history_append_set(batch->bulk->table, entries, number) != number)
+			refuse_set();
+	}
 	pfree(entries);
 }
 
@@ -423,7 +477,7 @@ write_batch(void *arg)
 		CHECK_FOR_INTERRUPTS();
 		for (next = i + 1; next < count; next++)
 		{
-			if (items[next]->wave != items[i]->wave || items[next]->creates != items[i]->creates)
+			if (items[next]->wave != items[i]->wave || turn_of(items[next]) != turn_of(items[i]))
 				break;
 		}
 		write_wave(batch, &items[i], next - i);
@@ -509,7 +563,7 @@ do_alone(Bulk *bulk, BulkItem *items, int at, bool from_scratch)
 		known_outdate(bulk);
 		known_refresh(bulk, item);
 	}
-	finish_item(bulk, item);
+	bulk->finish(bulk, item);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(bulk->item);
 }
@@ -527,6 +581,56 @@ load(void *arg)
 		batch->to = batch->from + (batch->to - batch->from) / 2;
 }
 
+/* Lock those who are to be changed, in the order of their ids as all do. */
+static void
+lock_changed(void *arg)
+{
+	Batch	   *batch = arg;
+	Bulk	   *bulk = batch->bulk;
+	MemoryContext old = MemoryContextSwitchTo(known_context(bulk));
+	Datum	   *ids = palloc(sizeof(Datum) * (batch->to - batch->from));
+	TransactionId *xmins = palloc(sizeof(TransactionId) * (batch->to - batch->from));
+	int			count = 0;
+
+	for (int i = batch->from; i < batch->to; i++)
+	{
+		BulkItem   *item = &batch->items[i];
+
+		if (!item->writes || item->creates || !TransactionIdIsValid(item->read.xmin))
+			continue;
+		ids[count] = item->user->id;
+		xmins[count++] = item->read.xmin;
+	}
+	batch->is_outdated = count > 0 && !set_lock_guarded(bulk->table, ids, xmins, count);
+	/* nobody sees this; but it frees those who were locked */
+	if (batch->is_outdated)
+		refuse_set();
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * What is planned for a set in no order may be impossible: items wanted values
+ * that were not given up, or users were changed by others since they were read.
+ * Gives false when it is: then it has to be planned again.
+ */
+static bool
+plan_stands(Batch *batch, ErrorData **error)
+{
+	Bulk	   *bulk = batch->bulk;
+
+	batch->is_outdated = false;
+	if (!bulk->in_no_order)
+		return true;
+	if (!known_loans_hold(bulk))
+		return false;
+	if (!known_locks(bulk) && batch->waves > 0)
+		*error = try(bulk, lock_changed, batch);
+	if (batch->is_outdated)
+		*error = NULL;
+	bulk->locks_all |= batch->is_outdated;
+	return !batch->is_outdated;
+}
+
 /*
  * Apply items, in their order.
  */
@@ -542,18 +646,36 @@ apply_items(Bulk *bulk, BulkItem *items, int from, int to)
 		while (batch.from < end && error == NULL)
 		{
 			plan_items(&batch, end);
+			if (!plan_stands(&batch, &error))
+			{
+				batch.to = end;
+				error = try(bulk, load, &batch);
+				end = batch.to;
+				continue;
+			}
+			if (error != NULL)
+				break;
 			if (batch.waves > 0)
 				error = try(bulk, write_batch, &batch);
 			if (error != NULL)
 				break;
 			settle(&batch);
 			for (int i = batch.from; i < batch.to; i++)
-				finish_item(bulk, &items[i]);
+			{
+				if (!items[i].alone)
+					bulk->finish(bulk, &items[i]);
+			}
+			for (int i = batch.from; i < batch.to; i++)
+			{
+				if (items[i].alone)
+					do_alone(bulk, items, i, false);
+			}
 			batch.from = batch.to;
 			if (batch.from < end && items[batch.from].alone)
 				do_alone(bulk, items, batch.from++, false);
 		}
 		from = batch.from;
+		bulk->locks_all = false;
 		if (error == NULL)
 			continue;
 		if (!is_items_own(error->sqlerrcode))

@@ -53,8 +53,10 @@ is_items_own(int sqlstate)
  * Answering
  */
 
-/* The first failure of a request that is atomic: says which item it was. */
-static void
+/*
+ * The first failure of a request that is atomic: says which item it was.
+ */
+void
 raise_failure(const BulkItem *item)
 {
 	ErrorData  *error = item->error;
@@ -64,8 +66,10 @@ raise_failure(const BulkItem *item)
 	ReThrowError(error);
 }
 
-/* Attributes that were passed over are named once for all items. */
-static void
+/*
+ * Attributes that were passed over are named once for all items.
+ */
+void
 collect_ignored(Bulk *bulk, List *paths)
 {
 	MemoryContext old = MemoryContextSwitchTo(bulk->context);
@@ -84,8 +88,10 @@ collect_ignored(Bulk *bulk, List *paths)
 	MemoryContextSwitchTo(old);
 }
 
-/* The id of an item that failed, as it was sent, or NULL. */
-static char *
+/*
+ * The id of an item that failed, as it was sent, or NULL.
+ */
+char *
 sent_id(JsonbValue *body)
 {
 	if (body->type != jbvObject)
@@ -107,45 +113,16 @@ sent_id(JsonbValue *body)
 	return NULL;
 }
 
-/* The item's part of an answer in the shape of the API. */
-static Jsonb *
-show_item(Bulk *bulk, BulkItem *item, ItemResult *result)
-{
-	Road	   *road = &item->road;
-	Selection	selection = {0};
-	UserState	user;
-
-	if (item->error == NULL)
-	{
-		if (!item->alone)
-		{
-			road->row = item->result;
-			road->document = bulk->shape->bulk_shows_users ?
-				document_from_jsonb(item->result.document) : NULL;
-		}
-		user = road_user(road);
-		if (bulk->shape->bulk_shows_users)
-		{
-			select_answer(bulk->api->schema, bulk->api->profile, &selection);
-			user.document = computed_document(bulk->table, bulk->api, &selection, READ_FRESH, user.id,
-											  user.document);
-		}
-		result->user = &user;
-		result->created = road->created;
-	}
-	return document_to_jsonb(bulk->shape->show_item(bulk->api->schema, bulk->api->profile, result));
-}
-
-/*
- * An item is done: keep its part of the answer.
- */
-void
+/* An item is done: keep its part of the answer. */
+static void
 finish_item(Bulk *bulk, BulkItem *item)
 {
 	MemoryContext old = MemoryContextSwitchTo(bulk->item);
 	Road	   *road = &item->road;
 	ItemResult	result = {0};
+	Selection	selection = {0};
 	Failure		failure;
+	UserState	user;
 	Jsonb	   *shown;
 
 	result.body = road->body;
@@ -161,16 +138,25 @@ finish_item(Bulk *bulk, BulkItem *item)
 	{
 		if (!item->alone)
 		{
+			road->row = item->result;
 			road->created = item->creates;
-			road->changed = item->writes;
+			road->document = bulk->shape->bulk_shows_users ?
+				document_from_jsonb(item->result.document) : NULL;
 		}
+		user = road_user(road);
+		if (bulk->shape->bulk_shows_users)
+		{
+			select_answer(bulk->api->schema, bulk->api->profile, &selection);
+			user.document = computed_document(bulk->table, bulk->api, &selection, READ_FRESH, user.id,
+											  user.document);
+		}
+		result.user = &user;
+		result.created = road->created;
 		collect_ignored(bulk, road->update.ignored);
 	}
-	shown = bulk->call->summarizes ? summary_item(bulk, item, &result) :
-		show_item(bulk, item, &result);
-	if (shown != NULL)
-		bulk->results[item->index] = memcpy(MemoryContextAlloc(bulk->context, VARSIZE(shown)), shown,
-											VARSIZE(shown));
+	shown = document_to_jsonb(bulk->shape->show_item(bulk->api->schema, bulk->api->profile, &result));
+	bulk->results[item->index] = MemoryContextAlloc(bulk->context, VARSIZE(shown));
+	memcpy(bulk->results[item->index], shown, VARSIZE(shown));
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(bulk->item);
 }
@@ -215,15 +201,29 @@ require_only_member(Jsonb *body, const char *member)
 	}
 }
 
-static int64
+/*
+ * Bytes of the packed body of an item.
+ */
+int64
 item_size(const JsonbValue *body)
 {
 	return body->type == jbvBinary ? body->val.binary.len : 0;
 }
 
-/* The items of the request, which stay packed. */
-static void
-find_items(Bulk *bulk)
+/*
+ * Is a slice of so many items, with so many bytes, as large as it should be?
+ */
+bool
+slice_is_full(int items, int64 bytes)
+{
+	return items >= SLICE_ITEMS || bytes >= SLICE_BYTES;
+}
+
+/*
+ * Find the items of the request, which stay packed.
+ */
+void
+bulk_find_items(Bulk *bulk)
 {
 	const char *member = bulk->call->summarizes ? NULL : bulk->shape->bulk_member;
 	JsonbContainer *root = &bulk->call->body->root;
@@ -252,7 +252,6 @@ find_items(Bulk *bulk)
 	if (bulk->call->summarizes)
 		summary_begin(bulk);
 	bulk->bodies = palloc_extended(sizeof(JsonbValue) * Max(bulk->count, 1), MCXT_ALLOC_HUGE);
-	bulk->results = palloc_extended(sizeof(Jsonb *) * Max(bulk->count, 1), MCXT_ALLOC_HUGE);
 	iterator = JsonbIteratorInit(root);
 	(void) JsonbIteratorNext(&iterator, &item, true);
 	for (int i = 0; i < bulk->count; i++)
@@ -265,11 +264,11 @@ find_items(Bulk *bulk)
 }
 
 /*
- * Read an item, in the current memory context.  What is wrong with it is given,
- * not raised.
+ * Read an item from its packed body, in the current memory context.  What is
+ * wrong with it is given, not raised.
  */
-static ErrorData *
-read_item(Bulk *bulk, int index, Road *road)
+ErrorData *
+bulk_read_item(Bulk *bulk, JsonbValue *body, Road *road)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ErrorData  *volatile error = NULL;
@@ -279,8 +278,8 @@ read_item(Bulk *bulk, int index, Road *road)
 	road->is_item = true;
 	PG_TRY();
 	{
-		road->body = document_from_value(&bulk->bodies[index]);
-		road_read(road, road->body, item_size(&bulk->bodies[index]));
+		road->body = document_from_value(body);
+		road_read(road, road->body, item_size(body));
 		if (!road->has_id && bulk->match == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_USER_BAD_REQUEST),
@@ -300,6 +299,12 @@ read_item(Bulk *bulk, int index, Road *road)
 	if (road->body == NULL)
 		road->body = document_new_object();
 	return error;
+}
+
+static ErrorData *
+read_item(Bulk *bulk, int index, Road *road)
+{
+	return bulk_read_item(bulk, &bulk->bodies[index], road);
 }
 
 void
@@ -417,7 +422,7 @@ apply_slice(Bulk *bulk, int from)
 	BulkItem   *items;
 	int			count = 0;
 
-	while (from + count < bulk->count && count < SLICE_ITEMS && bytes < SLICE_BYTES)
+	while (from + count < bulk->count && !slice_is_full(count, bytes))
 		bytes += item_size(&bulk->bodies[from + count++]);
 	items = palloc_extended(sizeof(BulkItem) * count, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int i = 0; i < count; i++)
@@ -541,21 +546,22 @@ check_replay_visible(Bulk *bulk, Jsonb *answer)
 	require_visible(bulk->table, ids, count);
 }
 
-static Jsonb *
-travel(const BulkCall *call)
+/*
+ * Set out on a bulk request, within a connection to SPI; its context is the
+ * current one then.
+ */
+void
+bulk_begin(Bulk *bulk, const BulkCall *call)
 {
-	Bulk	   *bulk = palloc0(sizeof(Bulk));
-	KeyClaim	claim = {0};
-	Road		road;
-	bool		has_key = call->common.idempotency_key != NULL && !call->common.dry_run;
-	Datum	   *ids = NULL;
-	int			id_count = 0;
-	Jsonb	   *result;
-
+	memset(bulk, 0, sizeof(Bulk));
 	bulk->call = call;
 	bulk->table = binding_open(call->common.users);
 	bulk->api = binding_api(bulk->table, call->common.api);
 	bulk->shape = body_shape(bulk->api->profile->body);
+	bulk->creates = call->has_creates ? call->creates :
+		call->common.operation == OPERATION_PUT && bulk->api->profile->put_creates;
+	bulk->has_volatile_hook = bulk->table->before_update != NULL &&
+		function_is_volatile(bulk->table, bulk->table->before_update);
 	bulk->context = AllocSetContextCreate(CurrentMemoryContext, "userstore bulk request",
 										  ALLOCSET_DEFAULT_SIZES);
 	bulk->slice = AllocSetContextCreate(bulk->context, "userstore bulk slice",
@@ -563,12 +569,27 @@ travel(const BulkCall *call)
 	bulk->item = AllocSetContextCreate(bulk->context, "userstore bulk item",
 									   ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(bulk->context);
+}
+
+static Jsonb *
+travel(const BulkCall *call)
+{
+	Bulk	   *bulk = palloc(sizeof(Bulk));
+	KeyClaim	claim = {0};
+	Road		road;
+	bool		has_key = call->common.idempotency_key != NULL && !call->common.dry_run;
+	Datum	   *ids = NULL;
+	int			id_count = 0;
+	Jsonb	   *result;
+
+	bulk_begin(bulk, call);
+	bulk->finish = call->summarizes ? summarize_item : finish_item;
 	road_begin(&road, &call->common, bulk->table, bulk->api);
-	bulk->creates = call->has_creates ? call->creates : road.creates;
 	PG_TRY();
 	{
 		binding_require_privileges(bulk->table, road_privileges(&road));
-		find_items(bulk);
+		bulk_find_items(bulk);
+		bulk->results = palloc_extended(sizeof(Jsonb *) * Max(bulk->count, 1), MCXT_ALLOC_HUGE);
 		if (call->match != NULL)
 			bulk->match = match_open(bulk, call->match);
 	}
@@ -599,8 +620,6 @@ travel(const BulkCall *call)
 		check_replay_visible(bulk, claim.answer);
 		return claim.answer;
 	}
-	bulk->has_volatile_hook = bulk->table->before_update != NULL &&
-		function_is_volatile(bulk->table, bulk->table->before_update);
 	bulk->has_turn = bulk->sliced || !bulk->creates || bulk->has_volatile_hook;
 	if (bulk->sliced || (bulk->creates && bulk->has_volatile_hook))
 		set_wait(bulk->table, true);

@@ -14,7 +14,7 @@
 
 #include "functions/functions.h"
 
-/* Each takes its time to hash. */
+/* Each takes its time to hash: so many in a request. */
 #define MAX_PASSWORDS	100
 
 /* What one call asks for. */
@@ -48,6 +48,7 @@ typedef struct KnownUser
 	int			planned;		/* wave of the last change that is not written
 								 * yet, or 0 */
 	int			seen;			/* when it was read: see known_outdate */
+	bool		awaits;			/* its item, in a set in no order */
 } KnownUser;
 
 /* An item of the slice that is worked at. */
@@ -64,13 +65,14 @@ typedef struct BulkItem
 	KnownUser  *user;
 	bool		writes;
 	bool		creates;
+	bool		deletes;
 	int			wave;			/* in which it is written, from 1 */
 	UserRow		read;			/* the row that the change is made of */
 	UserRow		result;			/* and the one that it leaves */
 	HistoryEntry history;		/* the version that it makes */
 } BulkItem;
 
-/* What became of an item, as a summary counts it. */
+/* What became of an item, as a summary counts it: see load.c. */
 typedef enum Fate
 {
 	FATE_FAILED,
@@ -79,13 +81,25 @@ typedef enum Fate
 	FATE_UNCHANGED
 } Fate;
 
-typedef struct Bulk
+typedef struct Bulk Bulk;
+
+/* An item is done: see BulkItem for what it comes to. */
+typedef void (*ItemFinisher) (Bulk *bulk, BulkItem *item);
+
+struct Bulk
 {
 	const BulkCall *call;
 	Binding    *table;
 	const BoundApi *api;
 	const BodyShape *shape;
+	ItemFinisher finish;
 	bool		creates;
+	bool		in_no_order;	/* each user comes once, and what items give
+								 * up, others of the set may take */
+	bool		alone_last;		/* of such a set, items that are done by
+								 * themselves do not come between others */
+	bool		locks_all;		/* of such a set, even those who may stay as
+								 * they are */
 	bool		has_turn;		/* no other request creates users meanwhile,
 								 * or it creates none */
 	bool		wants_turn;		/* it cannot go on without */
@@ -106,24 +120,31 @@ typedef struct Bulk
 	MemoryContext slice;		/* as long as a slice of it */
 	MemoryContext item;			/* as long as one item is looked at */
 	Known	   *known;
-} Bulk;
+};
 
 /*
  * bulk.c
  */
 extern Jsonb *update_users(const BulkCall *call);
+extern void bulk_begin(Bulk *bulk, const BulkCall *call);
+extern void bulk_find_items(Bulk *bulk);
+extern bool slice_is_full(int items, int64 bytes);
+extern ErrorData *bulk_read_item(Bulk *bulk, JsonbValue *body, Road *road);
+extern void collect_ignored(Bulk *bulk, List *paths);
+extern int64 item_size(const JsonbValue *body);
+extern char *sent_id(JsonbValue *body);
 extern Datum bulk_function(FunctionCallInfo fcinfo, Operation operation, int arg,
 						   bool summarizes);
 extern bool is_items_own(int sqlstate);
+extern void raise_failure(const BulkItem *item);
 extern void refuse_passwords(const char *path);
 extern void require_visible(Binding *table, const Datum *ids, int count);
-extern void finish_item(Bulk *bulk, BulkItem *item);
 
 /*
  * load.c
  */
 extern void summary_begin(Bulk *bulk);
-extern Jsonb *summary_item(Bulk *bulk, const BulkItem *item, const ItemResult *result);
+extern void summarize_item(Bulk *bulk, BulkItem *item);
 extern Jsonb *summary_show(const Bulk *bulk);
 extern Jsonb *summary_replay(Jsonb *summary);
 
@@ -137,8 +158,10 @@ extern void apply_items(Bulk *bulk, BulkItem *items, int from, int to);
  */
 extern bool known_load(Bulk *bulk, BulkItem *items, int from, int to);
 extern MemoryContext known_context(Bulk *bulk);
+extern bool known_locks(Bulk *bulk);
 extern bool known_has(Bulk *bulk, const char *id_text);
 extern KnownUser *known_user(Bulk *bulk, const char *id_text, Datum id);
+extern bool known_loans_hold(Bulk *bulk);
 extern bool known_take_values(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after);
 extern bool known_same_values(Bulk *bulk, Jsonb *planned, Jsonb *written);
 extern void known_settle(Bulk *bulk);
@@ -153,6 +176,7 @@ extern void known_refresh(Bulk *bulk, BulkItem *item);
 extern Match *match_open(Bulk *bulk, const char *path);
 extern void match_load(Bulk *bulk, BulkItem *items, int from, int to);
 extern void match_item(Bulk *bulk, BulkItem *item);
+extern char *match_key(Match *match, JsonbValue *object);
 extern void match_changed(Bulk *bulk, const char *id_text, JsonbValue *before,
 						  JsonbValue *after);
 

@@ -164,8 +164,12 @@ member_of(Match *match, JsonbValue *object)
 	return object;
 }
 
-static char *
-key_of(Match *match, JsonbValue *object)
+/*
+ * The value of an object by which users are matched, as they are compared; NULL
+ * when it has none.
+ */
+char *
+match_key(Match *match, JsonbValue *object)
 {
 	return unique_key(match->type, match->case_exact, member_of(match, object));
 }
@@ -236,7 +240,7 @@ look_up(Bulk *bulk, Match *match, List *keys)
 static void
 address(Match *match, BulkItem *item)
 {
-	char	   *key = key_of(match, item->road.sent);
+	char	   *key = match_key(match, item->road.sent);
 	List	   *hits = key != NULL ? hits_of(match, key) : NIL;
 
 	if (!item->has_own_id && list_length(hits) == 1)
@@ -258,7 +262,7 @@ match_load(Bulk *bulk, BulkItem *items, int from, int to)
 	match->found = string_map_create(match->context, Max(to - from, 16), NULL);
 	for (int i = from; i < to; i++)
 	{
-		char	   *key = items[i].unreadable ? NULL : key_of(match, items[i].road.sent);
+		char	   *key = items[i].unreadable ? NULL : match_key(match, items[i].road.sent);
 
 		if (key != NULL)
 			keys = lappend(keys, key);
@@ -283,7 +287,7 @@ void
 match_item(Bulk *bulk, BulkItem *item)
 {
 	Match	   *match = bulk->match;
-	char	   *key = key_of(match, item->road.sent);
+	char	   *key = match_key(match, item->road.sent);
 	List	   *hits;
 
 	if (key == NULL)
@@ -327,8 +331,8 @@ match_changed(Bulk *bulk, const char *id_text, JsonbValue *before, JsonbValue *a
 {
 	Match	   *match = bulk->match;
 	MemoryContext old = MemoryContextSwitchTo(match->context);
-	char	   *old_key = key_of(match, before);
-	char	   *new_key = key_of(match, after);
+	char	   *old_key = match_key(match, before);
+	char	   *new_key = match_key(match, after);
 	StringEntry *entry = old_key != NULL ? string_map_lookup(match->found, old_key) : NULL;
 	ListCell   *lc;
 

@@ -23,6 +23,7 @@ typedef enum Operation
 	OPERATION_PATCH,
 	OPERATION_DELETE
 } Operation;
+#define OPERATION_COUNT	(OPERATION_DELETE + 1)
 
 /* A user whom a call was about. */
 typedef struct Outcome
@@ -75,6 +76,16 @@ typedef enum PatchForm
 	PATCH_JSON					/* by a JSON Patch */
 } PatchForm;
 
+struct Road;
+
+/*
+ * Meets the user whom an update is about: the row that stands and its document,
+ * or NULL for both, and the newest version that there was, or 0.  May set
+ * "completed", or raise an error.  Called again when another row stands by then.
+ */
+typedef void (*RoadMeeting) (struct Road *road, const UserRow *row, int64 version,
+							 JsonbValue *before);
+
 /* The update of one user on its way. */
 typedef struct Road
 {
@@ -85,15 +96,21 @@ typedef struct Road
 	const BodyShape *shape;
 	bool		creates;		/* a user who is missing */
 	bool		is_item;		/* of a bulk request */
+	bool		restores;		/* what was sent is the document, as it was
+								 * once */
+	RoadMeeting meet;			/* or NULL */
+	void	   *meeting;		/* what that goes by */
 	Update		update;
 	JsonbValue *body;			/* as it was sent */
 	JsonbValue *sent;			/* the attributes in it */
+	JsonbValue *completed;		/* the same with what a meeting adds, or NULL */
 	PatchForm	patch;			/* a partial update by attributes, or by: */
 	List	   *operations;		/* of PatchOperation * or JsonPatchOperation * */
 	List	   *passed_over;	/* paths (char *) in them that nobody knows */
 	SentUnstored unstored;		/* and what is no part of a document */
 	NewPassword password;		/* what that comes to */
 	bool		has_id;
+	bool		has_new_id;		/* one that was made, for a user to be created */
 	Datum		id;
 	char	   *id_text;
 
@@ -101,6 +118,7 @@ typedef struct Road
 	UserRow		row;
 	JsonbValue *document;
 	bool		created;
+	bool		new_password;	/* was one set, or cleared? */
 	bool		changed;		/* or created: there is a new version */
 } Road;
 
@@ -121,11 +139,22 @@ extern void road_address_matched(Road *road, const char *id);
 extern void road_read(Road *road, JsonbValue *body, int64 size);
 extern void road_hash_password(Road *road);
 extern KeyPassword *road_key_password(const Road *road);
+extern bool road_deactivates(const Road *road);
+extern void road_refuse_deletion(const Road *road);
+extern void road_meet(Road *road, const UserRow *row, int64 version, JsonbValue *before);
 extern JsonbValue *road_document(Road *road, JsonbValue *before);
 extern List *road_changes(const Road *road, JsonbValue *before, JsonbValue *after,
 						  bool new_password);
 extern void road_travel(Road *road);
 extern UserState road_user(const Road *road);
+
+/*
+ * activity.c
+ */
+extern bool is_inactive(const Schema *schema, const Profile *profile, JsonbValue *document);
+extern JsonbValue *deactivation(const Binding *table, const BoundApi *api);
+extern JsonbValue *with_activity(const Schema *schema, const Profile *profile, JsonbValue *sent,
+								 JsonbValue *before);
 
 /*
  * hook.c
@@ -148,6 +177,7 @@ extern char *give_string_to_caller(const char *string);
  * list.c
  */
 extern Jsonb *list_users(const ListCall *call);
+extern JsonbValue *user_with_common(const BoundApi *api, const UserState *user);
 
 /*
  * headers.c

@@ -1,7 +1,7 @@
 /*
  * known.c
  *	  What the users of a slice of a bulk request are, as its items go by: read
- *	  and locked once, then kept up with each change that is planned; and who
+ *	  once, then kept up with each change that is planned; and who
  *	  has which unique value by then.
  */
 #include "postgres.h"
@@ -33,9 +33,22 @@ typedef struct ValueMap
 	string_map_hash *holders;
 } ValueMap;
 
+/*
+ * A value that an item takes from a user of whom it is not known yet whether it
+ * gives it up.
+ */
+typedef struct Loan
+{
+	ValueMap   *map;
+	char	   *key;
+	KnownUser  *giver;
+	BulkItem   *taker;
+} Loan;
+
 struct Known
 {
 	MemoryContext context;
+	List	   *loans;			/* of Loan * */
 	string_map_hash *users;		/* id_text → KnownUser * */
 	List	   *values;			/* of ValueMap * */
 	int			writes;			/* so many times triggers may have changed
@@ -87,6 +100,16 @@ known_user(Bulk *bulk, const char *id_text, Datum id)
  * Users
  */
 
+/*
+ * Are users locked when they are read?  Those of a set in no order, of whom most
+ * stay as they are, are not: see lock_changed().
+ */
+bool
+known_locks(Bulk *bulk)
+{
+	return !bulk->in_no_order || bulk->locks_all;
+}
+
 /* Gives false when there is too much to read. */
 static bool
 load_users(Bulk *bulk, List *wanted, bool is_one)
@@ -103,11 +126,12 @@ load_users(Bulk *bulk, List *wanted, bool is_one)
 		return true;
 	foreach(lc, wanted)
 		ids[count++] = ((KnownUser *) lfirst(lc))->id;
-	number = set_read_locked(bulk->table, ids, count, is_one ? 0 : MAX_READ_BYTES, &rows);
+	number = set_read(bulk->table, known_locks(bulk), ids, count, is_one ? 0 : MAX_READ_BYTES, &rows);
 	if (number < 0)
 	{
 		/* only some were read; but all are to be locked in one order */
-		set_lock(bulk->table, ids, count);
+		if (known_locks(bulk))
+			set_lock(bulk->table, ids, count);
 		return false;
 	}
 	for (int i = 0; i < number; i++)
@@ -214,6 +238,7 @@ known_load(Bulk *bulk, BulkItem *items, int from, int to)
 	old = MemoryContextSwitchTo(known->context);
 	known->users = string_map_create(known->context, Max(to - from, 16), NULL);
 	known->values = NIL;
+	known->loans = NIL;
 	known->writes = 0;
 	if (bulk->match != NULL)
 		match_load(bulk, items, from, to);
@@ -231,7 +256,10 @@ known_load(Bulk *bulk, BulkItem *items, int from, int to)
 		user->planned = 1;
 	}
 	foreach(lc, wanted)
+	{
 		((KnownUser *) lfirst(lc))->planned = 0;
+		((KnownUser *) lfirst(lc))->awaits = bulk->in_no_order;
+	}
 	if (!load_users(bulk, wanted, to - from == 1))
 	{
 		MemoryContextSwitchTo(old);
@@ -287,6 +315,83 @@ move_value(Bulk *bulk, ValueMap *map, const char *id_text, char *old_key, char *
 }
 
 /*
+ * In a set in no order, what a user has whose item is still to come may be
+ * taken, on trust.  Gives false when it may not.
+ */
+static bool
+lend(Bulk *bulk, BulkItem *item, ValueMap *map, char *key, const ValueHolder *holder)
+{
+	MemoryContext old;
+	StringEntry *entry = string_map_lookup(bulk->known->users, holder->id_text);
+	KnownUser  *giver = entry != NULL ? entry->value : NULL;
+	Loan	   *loan;
+
+	if (giver == NULL || !giver->awaits)
+		return false;
+	old = MemoryContextSwitchTo(bulk->known->context);
+	loan = palloc(sizeof(Loan));
+	loan->map = map;
+	loan->key = pstrdup(key);
+	loan->giver = giver;
+	loan->taker = item;
+	bulk->known->loans = lappend(bulk->known->loans, loan);
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+/* The error of an item that wants a value which another user keeps. */
+static ErrorData *
+taken_error(Bulk *bulk, const ValueMap *map)
+{
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		refuse_taken(bulk->table, map->index->path, map->index->name);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(bulk->slice);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return error;
+}
+
+/*
+ * Have those given up their values from whom items took them?  If not, these
+ * items are refused, and what is planned cannot be.
+ */
+bool
+known_loans_hold(Bulk *bulk)
+{
+	bool		hold = true;
+	ListCell   *lc;
+
+	foreach(lc, bulk->known->loans)
+	{
+		Loan	   *loan = lfirst(lc);
+		KnownUser  *giver = loan->giver;
+		MemoryContext old = MemoryContextSwitchTo(bulk->item);
+		char	   *key = !giver->exists ? NULL :
+		value_key(loan->map, document_from_jsonb(giver->row.document));
+
+		CHECK_FOR_INTERRUPTS();
+		if (key != NULL && strcmp(key, loan->key) == 0)
+		{
+			hold = false;
+			if (loan->taker->unreadable == NULL)
+				loan->taker->unreadable = taken_error(bulk, loan->map);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(bulk->item);
+	}
+	bulk->known->loans = NIL;
+	return hold;
+}
+
+/*
  * Give the item's user the unique values of the document that is planned; an
  * error when another has one of them.  A value that another gives up cannot be
  * written before that is, which may move the item's wave.  Gives false when
@@ -316,6 +421,8 @@ known_take_values(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *af
 		if (holder->id_text == NULL)
 			item->wave = Max(item->wave, holder->freed);
 		if (holder->id_text == NULL || strcmp(holder->id_text, id_text) == 0)
+			continue;
+		if (lend(bulk, item, map, new_key, holder))
 			continue;
 		/* the table might refuse it for another reason first */
 		if (bulk->table->judges_rows)

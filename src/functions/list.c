@@ -244,11 +244,13 @@ set_order(Listing *listing, List *keys)
  * Listing
  */
 
-/* A document with what no document holds, for the filter to look at. */
-static JsonbValue *
-with_common(const Listing *listing, const UserState *user)
+/*
+ * A user's document with what no document holds, for filters to look at.
+ */
+JsonbValue *
+user_with_common(const BoundApi *api, const UserState *user)
 {
-	const Profile *profile = listing->api->profile;
+	const Profile *profile = api->profile;
 	JsonbValue *resource = document_copy_top(user->document);
 	JsonbValue *meta = document_new_object();
 
@@ -258,11 +260,11 @@ with_common(const Listing *listing, const UserState *user)
 	document_add(meta, "version", document_string(http_entity_tag(user->version)));
 	if (profile->base_url != NULL)
 		document_add(meta, "location",
-					 document_string(user_url(profile, listing->shape->collection, user->id)));
+					 document_string(user_url(profile, body_shape(profile->body)->collection,
+											  user->id)));
 	document_set(resource, "id", strlen("id"), document_string(user->id));
 	document_set(resource, "meta", strlen("meta"), meta);
-	document_set(resource, "schemas", strlen("schemas"),
-				 show_schemas(listing->api->schema, user->document));
+	document_set(resource, "schemas", strlen("schemas"), show_schemas(api->schema, user->document));
 	return resource;
 }
 
@@ -281,7 +283,7 @@ take_user(Listing *listing, HeapTuple tuple, TupleDesc desc)
 	user.modified = DatumGetTimestampTz(result_column(tuple, desc, 4, TIMESTAMPTZOID, NULL));
 	user.id = binding_id_to_text(listing->table,
 								 result_column(tuple, desc, 5, listing->table->id_type, NULL));
-	if (listing->filter != NULL && !filter_matches(listing->filter, with_common(listing, &user)))
+	if (listing->filter != NULL && !filter_matches(listing->filter, user_with_common(listing->api, &user)))
 		return;
 	listing->found++;
 	if (listing->found < page->start)

@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "functions/bulk.h"
 
 PG_FUNCTION_INFO_V1(users_load);
@@ -20,36 +22,54 @@ summary_begin(Bulk *bulk)
 }
 
 static JsonbValue *
-show_failed(const BulkItem *item, const ItemResult *result)
+show_failed(const BulkItem *item)
 {
-	const Failure *failure = result->failure;
 	JsonbValue *failed = document_new_object();
+	char	   *id = sent_id(item->road.body);
+	Failure		failure;
 
+	failure_read(&failure, item->error, false);
 	document_add(failed, "index", document_integer(item->index));
-	if (result->id != NULL)
-		document_add(failed, "id", document_string(result->id));
-	document_add(failed, "status", document_integer(failure->status));
-	document_add(failed, "error", document_string(failure->message));
-	if (failure->path != NULL)
-		document_add(failed, "path", document_string(failure->path));
-	if (failure->hint != NULL)
-		document_add(failed, "hint", document_string(failure->hint));
+	if (id != NULL)
+		document_add(failed, "id", document_string(id));
+	document_add(failed, "status", document_integer(failure.status));
+	document_add(failed, "error", document_string(failure.message));
+	if (failure.path != NULL)
+		document_add(failed, "path", document_string(failure.path));
+	if (failure.hint != NULL)
+		document_add(failed, "hint", document_string(failure.hint));
 	return failed;
 }
 
-/* An item is done, maybe anew: gives what the summary has to say of it, or NULL. */
-Jsonb *
-summary_item(Bulk *bulk, const BulkItem *item, const ItemResult *result)
+/* An item is done, maybe anew. */
+void
+summarize_item(Bulk *bulk, BulkItem *item)
 {
+	MemoryContext old = MemoryContextSwitchTo(bulk->item);
 	Fate	   *fate = &bulk->fates[item->index];
 
-	if (result->failure != NULL)
+	if (item->error != NULL && bulk->call->atomic)
+		raise_failure(item);
+	if (item->error != NULL)
+	{
+		Jsonb	   *failed = document_to_jsonb(show_failed(item));
+
 		*fate = FATE_FAILED;
-	else if (item->road.created)
-		*fate = FATE_CREATED;
+		bulk->results[item->index] = memcpy(MemoryContextAlloc(bulk->context, VARSIZE(failed)),
+											failed, VARSIZE(failed));
+	}
 	else
-		*fate = item->road.changed ? FATE_CHANGED : FATE_UNCHANGED;
-	return *fate == FATE_FAILED ? document_to_jsonb(show_failed(item, result)) : NULL;
+	{
+		collect_ignored(bulk, item->road.update.ignored);
+		if (item->alone ? item->road.created : item->creates)
+			*fate = FATE_CREATED;
+		else if (item->alone ? item->road.changed : item->writes)
+			*fate = FATE_CHANGED;
+		else
+			*fate = FATE_UNCHANGED;
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(bulk->item);
 }
 
 Jsonb *

@@ -37,11 +37,38 @@ const char *const operation_names[] = {
 	[OPERATION_DELETE] = "delete",
 };
 
-static bool
-deactivates(const Road *road)
+/*
+ * Is the user to be deactivated where the call says deleted?
+ */
+bool
+road_deactivates(const Road *road)
 {
 	return road->call->operation == OPERATION_DELETE &&
 		road->profile->on_delete == ON_DELETE_DEACTIVATE;
+}
+
+/*
+ * An error when users are not deleted at all.
+ */
+void
+road_refuse_deletion(const Road *road)
+{
+	if (road->call->operation == OPERATION_DELETE && road->profile->on_delete == ON_DELETE_REFUSE)
+		ereport(ERROR,
+				(errcode(ERRCODE_USER_METHOD_NOT_ALLOWED),
+				 errmsg("users of API profile \"%s\" are not deleted", road->profile->name),
+				 errdetail_path(NULL, NULL),
+				 errhint("Change the attribute that says whether the user is active.")));
+}
+
+/*
+ * Meet the user as it stands: see RoadMeeting.
+ */
+void
+road_meet(Road *road, const UserRow *row, int64 version, JsonbValue *before)
+{
+	if (road->meet != NULL)
+		road->meet(road, row, version, before);
 }
 
 /* The privileges without which PostgreSQL would refuse the call's statements. */
@@ -53,7 +80,7 @@ road_privileges(const Road *road)
 		case OPERATION_CREATE:
 			return ACL_SELECT | ACL_INSERT;
 		case OPERATION_DELETE:
-			return deactivates(road) ? ACL_SELECT | ACL_UPDATE : ACL_SELECT | ACL_DELETE;
+			return road_deactivates(road) ? ACL_SELECT | ACL_UPDATE : ACL_SELECT | ACL_DELETE;
 		default:
 			return ACL_SELECT | ACL_UPDATE;
 	}
@@ -274,18 +301,22 @@ patch_by_operations(Road *road, JsonbValue *before)
 JsonbValue *
 road_document(Road *road, JsonbValue *before)
 {
+	JsonbValue *sent = road->completed != NULL ? road->completed : road->sent;
 	JsonbValue *after;
 
+	/* not judged again; and the password is not known any more */
+	if (road->restores)
+		return layout_settle(&road->table->layout, document_copy(sent), before);
 	if (before == NULL)
 		unstored_require(&road->update, &road->unstored);
 	if (road->patch != PATCH_MERGE)
 		after = patch_by_operations(road, before);
 	else if (replaces(road))
-		after = replace_document(&road->update, before, road->sent);
+		after = replace_document(&road->update, before, sent);
 	else if (before == NULL)
-		after = create_document(&road->update, road->sent);
+		after = create_document(&road->update, sent);
 	else
-		after = merge_document(&road->update, before, road->sent);
+		after = merge_document(&road->update, before, sent);
 	if (before != NULL)
 		keep_common(before, after);
 	unstored_drop(road->schema, after);
@@ -304,9 +335,12 @@ create(Road *road, bool if_none)
 	TimestampTz newest_at = DT_NOBEGIN;
 	int64		newest = 0;
 
-	document = road_document(road, NULL);
 	if (!road->has_id)
-		road->has_id = binding_generate_id(road->table, &road->id);
+		road->has_id = road->has_new_id = binding_generate_id(road->table, &road->id);
+	if (road->meet != NULL)
+		road_meet(road, NULL, road->has_id ?
+				  history_newest_version(road->table, road->id, &newest_at) : 0, NULL);
+	document = road_document(road, NULL);
 	(void) road_hook(road, operation_names[road->call->operation], NULL, &document, NULL);
 	jsonb = document_to_jsonb(document);
 
@@ -329,28 +363,12 @@ create(Road *road, bool if_none)
 	}
 	road->has_id = true;
 	road->created = true;
+	road->new_password = road->password.hash != NULL;
 	road->id_text = binding_id_to_text(road->table, road->id);
 	take_written(road, jsonb, document);
 	append_history(road, operation_names[road->call->operation], NULL, NULL,
 				   road->password.hash != NULL);
 	return true;
-}
-
-/* An object {"active": false}, for profiles that never delete. */
-static JsonbValue *
-deactivation(const Road *road)
-{
-	Attribute  *active = attribute_member(&road->schema->attributes, "active");
-	JsonbValue *sent = document_new_object();
-
-	if (active == NULL || active->type != TYPE_BOOLEAN)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("users of \"%s\" cannot be deactivated", road->table->name),
-				 errhint("API profile \"%s\" deactivates users who are deleted, which takes a boolean attribute \"active\".",
-						 road->profile->name)));
-	document_append(sent, active->name, active->name_len, document_boolean(false));
-	return sent;
 }
 
 /*
@@ -396,6 +414,7 @@ modify(Road *road, const char *operation)
 	bool		new_password;
 	bool		changes;
 
+	road_meet(road, &read, read.version, before);
 	after = road_document(road, before);
 	if (!compare_password(road, &new_password))
 		return false;
@@ -416,6 +435,7 @@ modify(Road *road, const char *operation)
 					&road->row))
 		return false;
 	take_written(road, jsonb, after);
+	road->new_password = new_password;
 	append_history(road, operation, &read, before, new_password);
 	return true;
 }
@@ -428,6 +448,7 @@ delete(Road *road)
 	JsonbValue *after = NULL;
 	int64		version = next_version(read.version);
 
+	road_meet(road, &read, read.version, before);
 	if (!road_hook(road, operation_names[OPERATION_DELETE], before, &after, &road->row) ||
 		!user_remove(road->table, road->id, &road->row))
 		return false;
@@ -441,9 +462,9 @@ delete(Road *road)
 static bool
 change(Road *road)
 {
-	if (deactivates(road))
+	if (road_deactivates(road))
 	{
-		road->sent = deactivation(road);
+		road->sent = deactivation(road->table, binding_api(road->table, road->profile->name));
 		return modify(road, operation_names[OPERATION_PATCH]);
 	}
 	if (road->call->operation == OPERATION_DELETE)
@@ -459,7 +480,7 @@ change(Road *road)
 static ReadMode
 reading_again(const Road *road)
 {
-	return road->call->operation == OPERATION_DELETE && !deactivates(road) &&
+	return road->call->operation == OPERATION_DELETE && !road_deactivates(road) &&
 		pg_class_aclcheck(road->table->users, GetUserId(), ACL_UPDATE) != ACLCHECK_OK ?
 		READ_FRESH : READ_LOCKED;
 }
@@ -500,7 +521,7 @@ change_or_create(Road *road)
 			if (is_last && (stood || reading_again(road) == READ_LOCKED))
 				refuse_silent_trigger(road->table,
 									  road->call->operation == OPERATION_DELETE &&
-									  !deactivates(road) ? "DELETE" : "UPDATE");
+									  !road_deactivates(road) ? "DELETE" : "UPDATE");
 			continue;
 		}
 		if ((round > 0 || locks_first) && user_read(table, road->id, READ_FRESH, &road->row))
@@ -543,6 +564,7 @@ road_address(Road *road, const char *id)
 {
 	road->id = binding_id_from_text(road->table, id);
 	road->has_id = true;
+	road->has_new_id = false;
 	road->id_text = binding_id_to_text(road->table, road->id);
 }
 
@@ -834,12 +856,7 @@ travel(const UserCall *call, Outcome *outcome)
 		hide_activity();
 	else if (call->hides)
 		show_statement_again();
-	if (call->operation == OPERATION_DELETE && road.profile->on_delete == ON_DELETE_REFUSE)
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_METHOD_NOT_ALLOWED),
-				 errmsg("users of API profile \"%s\" are not deleted", road.profile->name),
-				 errdetail_path(NULL, NULL),
-				 errhint("Change the attribute that says whether the user is active.")));
+	road_refuse_deletion(&road);
 	road.password.hash = unconstify(char *, call->password_hash);
 	road_hash_password(&road);
 	if (has_key)

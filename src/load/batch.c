@@ -94,7 +94,11 @@ batch_read(BatchSource *source, Batch *batch)
 	if (batch->count == 0 || source->state == READ_BROKEN)
 		return false;
 	if (batch->sent_count > 0)
-		batch->ranges[batch->range_count++] = (Range) {0, batch->sent_count};
+	{
+		Range		all = {0, batch->sent_count};
+
+		batch->ranges[batch->range_count++] = all;
+	}
 	else
 		batch->state = BATCH_DONE;
 	return true;
@@ -177,7 +181,10 @@ batch_range_split(Batch *batch)
 	Range	   *range = &batch->ranges[batch->range_count - 1];
 	int			middle = range->from + (range->to - range->from) / 2;
 
-	batch->ranges[batch->range_count++] = (Range) {range->from, middle};
+	batch->ranges[batch->range_count++] = (Range)
+	{
+		range->from, middle
+	};
 	range->from = middle;
 }
 

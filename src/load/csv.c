@@ -24,7 +24,7 @@ typedef struct Span
 	bool		doubled;		/* it has quotes within */
 } Span;
 
-struct Csv
+struct CsvReader
 {
 	char		delimiter;
 	Mapping    *mapping;
@@ -41,11 +41,13 @@ struct Csv
 	PQExpBufferData json;
 };
 
+static void set_problem(CsvReader *csv, const char *format,...) pg_attribute_printf(2, 3);
 
-Csv *
+
+CsvReader *
 csv_new(const ReaderOptions *options)
 {
-	Csv		   *csv = pg_malloc0(sizeof(Csv));
+	CsvReader  *csv = pg_malloc0(sizeof(CsvReader));
 
 	csv->delimiter = options->delimiter;
 	if (options->mapping != NULL)
@@ -59,7 +61,7 @@ csv_new(const ReaderOptions *options)
 }
 
 void
-csv_free(Csv *csv)
+csv_free(CsvReader *csv)
 {
 	if (csv->mapping != NULL)
 		mapping_free(csv->mapping);
@@ -72,7 +74,7 @@ csv_free(Csv *csv)
 }
 
 const char *
-csv_header(const Csv *csv, size_t *length)
+csv_header(const CsvReader *csv, size_t *length)
 {
 	*length = csv->header_length;
 	return csv->header;
@@ -83,7 +85,7 @@ csv_header(const Csv *csv, size_t *length)
 typedef struct Scan
 {
 	Reader	   *reader;
-	Csv		   *csv;
+	CsvReader  *csv;
 	size_t		at;				/* in the window */
 	int64		line;			/* there, from 1 */
 	bool		too_long;		/* the record is not kept */
@@ -98,7 +100,8 @@ have_byte(Scan *scan)
 
 	if (scan->at < window->length)
 		return true;
-	if (scan->at > scan->reader->options.max_record)
+	/* A carriage return before its end is no part of a record. */
+	if (scan->at > scan->reader->options.max_record + 1)
 		scan->too_long = true;
 
 	/* The last byte may be a carriage return, to be looked at again. */
@@ -179,7 +182,7 @@ scan_quoted(Scan *scan, Span *span)
 }
 
 static void
-add_span(Csv *csv, const Span *span)
+add_span(CsvReader *csv, const Span *span)
 {
 	/* Of a record with too many fields it is enough to know how many. */
 	if (csv->count == csv->size && csv->header == NULL)
@@ -193,8 +196,8 @@ add_span(Csv *csv, const Span *span)
 	csv->count++;
 }
 
-static void pg_attribute_printf(2, 3)
-set_problem(Csv *csv, const char *format,...)
+static void
+set_problem(CsvReader *csv, const char *format,...)
 {
 	va_list		args;
 
@@ -210,7 +213,7 @@ static bool
 scan_record(Scan *scan, size_t *end)
 {
 	Window	   *window = &scan->reader->window;
-	Csv		   *csv = scan->csv;
+	CsvReader  *csv = scan->csv;
 	bool		last = false;
 
 	csv->count = 0;
@@ -260,7 +263,7 @@ scan_record(Scan *scan, size_t *end)
 
 /* The text of the fields, which stays as long as the window does. */
 static void
-unquote(Csv *csv, const Window *window, size_t length)
+unquote(CsvReader *csv, const Window *window, size_t length)
 {
 	resetPQExpBuffer(&csv->unquoted);
 
@@ -274,12 +277,12 @@ unquote(Csv *csv, const Window *window, size_t length)
 		const char *at = window->data + span->begin;
 		const char *end = window->data + span->end;
 
-		field->text = at;
+		field->string = at;
 		field->length = end - at;
 		field->quoted = span->quoted;
 		if (!span->doubled)
 			continue;
-		field->text = csv->unquoted.data + csv->unquoted.len;
+		field->string = csv->unquoted.data + csv->unquoted.len;
 		while (at < end)
 		{
 			const char *quote = memchr(at, '"', end - at);
@@ -291,7 +294,7 @@ unquote(Csv *csv, const Window *window, size_t length)
 			if (quote == end - 1)
 				at = end;
 		}
-		field->length = csv->unquoted.data + csv->unquoted.len - field->text;
+		field->length = csv->unquoted.data + csv->unquoted.len - field->string;
 	}
 }
 
@@ -301,7 +304,7 @@ static ReadResult
 read_header(Reader *reader, size_t length)
 {
 	Window	   *window = &reader->window;
-	Csv		   *csv = reader->csv;
+	CsvReader  *csv = reader->csv;
 	char	  **columns;
 	char	   *problem = NULL;
 	size_t		where;
@@ -313,7 +316,7 @@ read_header(Reader *reader, size_t length)
 	unquote(csv, window, length);
 	columns = pg_malloc(csv->count * sizeof(char *));
 	for (int i = 0; i < csv->count; i++)
-		columns[i] = pnstrdup(csv->fields[i].text, csv->fields[i].length);
+		columns[i] = pnstrdup(csv->fields[i].string, csv->fields[i].length);
 	if (csv->mapping == NULL)
 		csv->mapping = mapping_of_columns(columns, csv->count, &problem);
 	if (problem == NULL)
@@ -336,7 +339,7 @@ read_header(Reader *reader, size_t length)
 static ReadResult
 map_record(Reader *reader, Record *record)
 {
-	Csv		   *csv = reader->csv;
+	CsvReader  *csv = reader->csv;
 	const char *problem;
 	size_t		where;
 
@@ -367,7 +370,7 @@ ReadResult
 csv_next(Reader *reader, Record *record)
 {
 	Window	   *window = &reader->window;
-	Csv		   *csv = reader->csv;
+	CsvReader  *csv = reader->csv;
 
 	for (;;)
 	{

@@ -11,8 +11,8 @@
 #include "reader.h"
 #include "window.h"
 
-typedef struct Csv Csv;
-typedef struct List List;
+typedef struct CsvReader CsvReader;
+typedef struct ListReader ListReader;
 
 struct Reader
 {
@@ -29,8 +29,8 @@ struct Reader
 	PQExpBufferData problem;	/* of the last record that is none */
 	char	   *broken;			/* why nothing more can be read */
 	char	   *incomplete;
-	Csv		   *csv;
-	List	   *list;
+	CsvReader  *csv;
+	ListReader *list;
 };
 
 /* Each reads a record of its format. */
@@ -38,10 +38,10 @@ extern ReadResult ndjson_next(Reader *reader, Record *record);
 extern ReadResult list_next(Reader *reader, Record *record);
 extern ReadResult csv_next(Reader *reader, Record *record);
 
-extern void list_free(List *list);
-extern void csv_free(Csv *csv);
-extern Csv *csv_new(const ReaderOptions *options);
-extern const char *csv_header(const Csv *csv, size_t *length);
+extern void list_free(ListReader *list);
+extern void csv_free(CsvReader *csv);
+extern CsvReader *csv_new(const ReaderOptions *options);
+extern const char *csv_header(const CsvReader *csv, size_t *length);
 
 /*
  * Which of the formats that begin with a brace it is.  Reads as far as it has

@@ -37,8 +37,10 @@ struct Input
 	unsigned char packed[PACKED_SIZE];
 };
 
+static ssize_t fail(Input *input, const char *format,...) pg_attribute_printf(2, 3);
 
-static ssize_t pg_attribute_printf(2, 3)
+
+static ssize_t
 fail(Input *input, const char *format,...)
 {
 	va_list		args;

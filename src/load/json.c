@@ -59,6 +59,9 @@ json_parse(JsonParser *parser, const char *data, size_t length, size_t *used)
 	switch (error)
 	{
 		case json_tokener_success:
+			/* It takes white space behind the value for part of it. */
+			while (*used > 0 && json_space(data[*used - 1]))
+				(*used)--;
 			return JSON_DONE;
 		case json_tokener_continue:
 			return JSON_MORE;
@@ -88,13 +91,13 @@ json_number(const char *data, const char *end)
 
 	if (at < end && *at == '-')
 		at++;
-	if (at < end && *at == '0')
-		at++;
-	else if (at < end && digit(*at))
+	if (at == end || !digit(*at))
+		return 0;
+	if (*at++ != '0')
+	{
 		while (at < end && digit(*at))
 			at++;
-	else
-		return 0;
+	}
 	if (at < end && *at == '.')
 	{
 		if (++at == end || !digit(*at))
@@ -111,8 +114,8 @@ json_number(const char *data, const char *end)
 		while (at < end && digit(*at))
 			at++;
 	}
-	/* 01 is no number and another. */
-	if (at < end && digit(*at))
+	/* 01 is not two numbers, and neither is 1-2. */
+	if (at < end && !json_space(*at) && *at != ',' && *at != ']' && *at != '}')
 		return 0;
 	return at - data;
 }

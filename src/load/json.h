@@ -51,7 +51,8 @@ extern const char *json_check(const char *data, size_t length, size_t *where);
 /* Why this is not UTF-8 and where, or NULL. */
 extern const char *utf8_check(const char *data, size_t length, size_t *where);
 
-/* The length of the JSON number at the beginning of this, or 0. */
+/* The length of the JSON number at the beginning of this, or 0 if what is there
+ * is none. */
 extern size_t json_number(const char *data, const char *end);
 
 /*

@@ -25,7 +25,7 @@ struct Key
 
 
 /*
- * "userName", "name.familyName", "urn:…:User:employeeNumber": the URN of a
+ * "userName", "name.familyName", "urn:...:User:employeeNumber": the URN of a
  * schema has dots of its own and ends at the last colon.
  */
 Key *
@@ -98,7 +98,7 @@ member(struct json_object *object, const char *name)
 	return found;
 }
 
-/* Of OIG's fields, {"name": …, "value": …}, the one of this name. */
+/* Of OIG's fields, {"name": ..., "value": ...}, the one of this name. */
 static struct json_object *
 field(struct json_object *fields, const char *name)
 {
@@ -147,7 +147,7 @@ key_of_record(const Key *key, struct json_object *record, uint64 *hash)
 bool
 key_hash(struct json_object *value, uint64 *hash)
 {
-	const char *text;
+	const char *string;
 	char		whole[32];
 	double		number;
 
@@ -163,8 +163,8 @@ key_hash(struct json_object *value, uint64 *hash)
 			return true;
 		case json_type_int:
 		case json_type_string:
-			text = json_object_get_string(value);
-			*hash = key_hash_text(text, strlen(text));
+			string = json_object_get_string(value);
+			*hash = key_hash_text(string, strlen(string));
 			return true;
 		default:
 			return false;
@@ -173,16 +173,16 @@ key_hash(struct json_object *value, uint64 *hash)
 
 /* What may be the text of an integer, modulo 2^64; 007 counts as 7. */
 static bool
-whole_number(const char *text, size_t length, uint64 *number)
+whole_number(const char *string, size_t length, uint64 *number)
 {
-	bool		negative = length > 1 && text[0] == '-';
+	bool		negative = length > 1 && string[0] == '-';
 
 	*number = 0;
 	for (size_t i = negative ? 1 : 0; i < length; i++)
 	{
-		if (text[i] < '0' || text[i] > '9')
+		if (string[i] < '0' || string[i] > '9')
 			return false;
-		*number = *number * 10 + (text[i] - '0');
+		*number = *number * 10 + (string[i] - '0');
 	}
 	if (negative)
 		*number = -*number;
@@ -214,16 +214,16 @@ fold(pg_wchar c)
 }
 
 uint64
-key_hash_text(const char *text, size_t length)
+key_hash_text(const char *string, size_t length)
 {
-	const unsigned char *at = (const unsigned char *) text;
+	const unsigned char *at = (const unsigned char *) string;
 	const unsigned char *end = at + length;
 	pg_wchar	folded[256];
 	int			count = 0;
 	uint64		number;
 	uint64		hash = 0;
 
-	if (whole_number(text, length, &number))
+	if (whole_number(string, length, &number))
 		return hash_bytes_extended((unsigned char *) &number, sizeof(number), 0);
 	while (at < end)
 	{

@@ -29,6 +29,6 @@ extern bool key_of_record(const Key *key, struct json_object *record, uint64 *ha
  * string has one.
  */
 extern bool key_hash(struct json_object *value, uint64 *hash);
-extern uint64 key_hash_text(const char *text, size_t length);
+extern uint64 key_hash_text(const char *string, size_t length);
 
 #endif

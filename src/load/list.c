@@ -20,7 +20,7 @@ typedef enum ListState
 	LIST_AFTER_ELEMENT
 } ListState;
 
-struct List
+struct ListReader
 {
 	ListState	state;
 	size_t		at;				/* place in the window */
@@ -42,17 +42,17 @@ typedef enum ValueState
 } ValueState;
 
 
-static List *
+static ListReader *
 list_new(void)
 {
-	List	   *list = pg_malloc0(sizeof(List));
+	ListReader *list = pg_malloc0(sizeof(ListReader));
 
 	list->total = -1;
 	return list;
 }
 
 void
-list_free(List *list)
+list_free(ListReader *list)
 {
 	pg_free(list);
 }
@@ -62,7 +62,7 @@ static int
 peek(Reader *reader)
 {
 	Window	   *window = &reader->window;
-	List	   *list = reader->list;
+	ListReader *list = reader->list;
 
 	for (;; list->at++)
 	{
@@ -96,7 +96,7 @@ static ValueState
 pass_over(Reader *reader, ValueState why)
 {
 	Window	   *window = &reader->window;
-	List	   *list = reader->list;
+	ListReader *list = reader->list;
 	JsonSkip	skip = {0};
 
 	json_parser_reset(reader->json);
@@ -120,7 +120,7 @@ static ValueState
 read_value(Reader *reader, size_t *begin)
 {
 	Window	   *window = &reader->window;
-	List	   *list = reader->list;
+	ListReader *list = reader->list;
 	const char *problem;
 	size_t		used;
 
@@ -187,7 +187,7 @@ is_list_response(struct json_object *schemas)
 static ReadResult
 read_member(Reader *reader)
 {
-	List	   *list = reader->list;
+	ListReader *list = reader->list;
 	size_t		begin;
 	char	   *name;
 	InputFormat names = FORMAT_AUTO;
@@ -248,7 +248,7 @@ read_member(Reader *reader)
 static ReadResult
 end_envelope(Reader *reader)
 {
-	List	   *list = reader->list;
+	ListReader *list = reader->list;
 
 	if (!list->found && reader->format == FORMAT_OIG)
 		return reader_broken(reader, list->at, "the object has no array \"users\"");
@@ -264,7 +264,7 @@ end_envelope(Reader *reader)
 InputFormat
 list_detect(Reader *reader, size_t begin)
 {
-	List	   *list = list_new();
+	ListReader *list = list_new();
 	InputFormat format;
 	int			c;
 
@@ -294,7 +294,7 @@ list_detect(Reader *reader, size_t begin)
 static ReadResult
 read_element(Reader *reader, Record *record)
 {
-	List	   *list = reader->list;
+	ListReader *list = reader->list;
 	Window	   *window = &reader->window;
 	size_t		begin;
 
@@ -326,7 +326,7 @@ read_element(Reader *reader, Record *record)
 static ReadResult
 end_list(Reader *reader)
 {
-	List	   *list = reader->list;
+	ListReader *list = reader->list;
 
 	if (reader->window.broken)
 		return reader_broken(reader, 0, "cannot be read");
@@ -339,7 +339,7 @@ end_list(Reader *reader)
 ReadResult
 list_next(Reader *reader, Record *record)
 {
-	List	   *list = reader->list;
+	ListReader *list = reader->list;
 
 	if (list == NULL)
 		list = reader->list = list_new();

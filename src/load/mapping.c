@@ -54,7 +54,7 @@ typedef struct Node
 struct Mapping
 {
 	Node	   *root;
-	struct json_object *text;	/* holds values */
+	struct json_object *string; /* holds values */
 };
 
 /* What applying needs below. */
@@ -77,26 +77,26 @@ typedef enum Written
 
 
 static void
-append_json_string(PQExpBuffer to, const char *text, size_t length)
+append_json_string(PQExpBuffer to, const char *string, size_t length)
 {
-	const char *end = text + length;
+	const char *end = string + length;
 
 	appendPQExpBufferChar(to, '"');
-	while (text < end)
+	while (string < end)
 	{
-		const char *plain = text;
+		const char *plain = string;
 
-		while (text < end && (unsigned char) *text >= 0x20 && *text != '"' && *text != '\\')
-			text++;
-		appendBinaryPQExpBuffer(to, plain, text - plain);
-		if (text == end)
+		while (string < end && (unsigned char) *string >= 0x20 && *string != '"' && *string != '\\')
+			string++;
+		appendBinaryPQExpBuffer(to, plain, string - plain);
+		if (string == end)
 			break;
-		switch (*text)
+		switch (*string)
 		{
 			case '"':
 			case '\\':
 				appendPQExpBufferChar(to, '\\');
-				appendPQExpBufferChar(to, *text);
+				appendPQExpBufferChar(to, *string);
 				break;
 			case '\n':
 				appendPQExpBufferStr(to, "\\n");
@@ -108,20 +108,20 @@ append_json_string(PQExpBuffer to, const char *text, size_t length)
 				appendPQExpBufferStr(to, "\\t");
 				break;
 			default:
-				appendPQExpBuffer(to, "\\u%04x", (unsigned char) *text);
+				appendPQExpBuffer(to, "\\u%04x", (unsigned char) *string);
 		}
-		text++;
+		string++;
 	}
 	appendPQExpBufferChar(to, '"');
 }
 
 static char *
-json_string(const char *text, size_t length)
+json_string(const char *string, size_t length)
 {
 	PQExpBufferData buffer;
 
 	initPQExpBuffer(&buffer);
-	append_json_string(&buffer, text, length);
+	append_json_string(&buffer, string, length);
 	if (PQExpBufferDataBroken(buffer))
 		pg_fatal("out of memory");
 	return buffer.data;
@@ -162,48 +162,48 @@ has_child(const Node *parent, const char *name, size_t length)
 
 /* The end of a word or JSON value in a filter. */
 static const char *
-word_end(const char *text)
+word_end(const char *string)
 {
-	if (*text == '"')
+	if (*string == '"')
 	{
-		for (text++; *text != '"'; text++)
+		for (string++; *string != '"'; string++)
 		{
-			if (*text == '\\' && text[1] != '\0')
-				text++;
-			if (*text == '\0')
-				return text;
+			if (*string == '\\' && string[1] != '\0')
+				string++;
+			if (*string == '\0')
+				return string;
 		}
-		return text + 1;
+		return string + 1;
 	}
-	return text + strcspn(text, " ]\"");
+	return string + strcspn(string, " ]\"");
 }
 
 static const char *
-skip_spaces(const char *text)
+skip_spaces(const char *string)
 {
-	return text + strspn(text, " ");
+	return string + strspn(string, " ");
 }
 
 static bool
-is_word(const char *text, const char *end, const char *word)
+is_word(const char *string, const char *end, const char *word)
 {
-	return end - text == strlen(word) && pg_strncasecmp(text, word, end - text) == 0;
+	return end - string == strlen(word) && pg_strncasecmp(string, word, end - string) == 0;
 }
 
 static bool
-is_literal(const char *text, const char *end)
+is_literal(const char *string, const char *end)
 {
 	JsonParser *parser;
 	size_t		used;
 	bool		result;
 
-	if (json_number(text, end) == end - text)
-		return end > text;
-	if (*text != '"')
-		return is_word(text, end, "true") || is_word(text, end, "false");
+	if (json_number(string, end) == end - string)
+		return end > string;
+	if (*string != '"')
+		return is_word(string, end, "true") || is_word(string, end, "false");
 	parser = json_parser_new();
-	result = json_parse(parser, text, end - text, &used) == JSON_DONE &&
-		used == end - text && json_check(text, used, &used) == NULL;
+	result = json_parse(parser, string, end - string, &used) == JSON_DONE &&
+		used == end - string && json_check(string, used, &used) == NULL;
 	json_parser_free(parser);
 	return result;
 }
@@ -214,39 +214,39 @@ is_literal(const char *text, const char *end)
  * must have.  Returns the place behind it, or NULL.
  */
 static const char *
-parse_filter(const char *text, PQExpBuffer members)
+parse_filter(const char *string, PQExpBuffer members)
 {
 	for (;;)
 	{
 		const char *end;
 
-		text = skip_spaces(text);
-		end = word_end(text);
-		if (end == text || *text == '"')
+		string = skip_spaces(string);
+		end = word_end(string);
+		if (end == string || *string == '"')
 			return NULL;
-		append_json_string(members, text, end - text);
-		text = skip_spaces(end);
-		end = word_end(text);
-		if (!is_word(text, end, "eq"))
+		append_json_string(members, string, end - string);
+		string = skip_spaces(end);
+		end = word_end(string);
+		if (!is_word(string, end, "eq"))
 			return NULL;
-		text = skip_spaces(end);
-		end = word_end(text);
-		if (!is_literal(text, end))
+		string = skip_spaces(end);
+		end = word_end(string);
+		if (!is_literal(string, end))
 			return NULL;
 		appendPQExpBufferStr(members, ": ");
-		if (*text == '"')
-			appendBinaryPQExpBuffer(members, text, end - text);
+		if (*string == '"')
+			appendBinaryPQExpBuffer(members, string, end - string);
 		else
-			for (; text < end; text++)
-				appendPQExpBufferChar(members, pg_ascii_tolower(*text));
-		text = skip_spaces(end);
-		if (*text == ']')
-			return text + 1;
-		end = word_end(text);
-		if (!is_word(text, end, "and"))
+			for (; string < end; string++)
+				appendPQExpBufferChar(members, pg_ascii_tolower(*string));
+		string = skip_spaces(end);
+		if (*string == ']')
+			return string + 1;
+		end = word_end(string);
+		if (!is_word(string, end, "and"))
 			return NULL;
 		appendPQExpBufferStr(members, ", ");
-		text = end;
+		string = end;
 	}
 }
 
@@ -286,6 +286,7 @@ make_path(Node *root, const char *path, NodeKind kind, char **problem)
 		if (node->kind == NODE_ITEM)
 		{
 			char	   *member = psprintf("\"%.*s\": ", (int) length, name);
+
 			if (strstr(node->name, member) != NULL)
 				*problem = psprintf("path \"%s\" has a value for this in its filter", path);
 			pg_free(member);
@@ -350,24 +351,24 @@ static char *
 read_text(const char *path)
 {
 	FILE	   *file = fopen(path, PG_BINARY_R);
-	PQExpBufferData text;
+	PQExpBufferData string;
 	char		buffer[8192];
 	size_t		got;
 
 	if (file == NULL)
 		pg_fatal("could not open file \"%s\": %m", path);
-	initPQExpBuffer(&text);
+	initPQExpBuffer(&string);
 	while ((got = fread(buffer, 1, sizeof(buffer), file)) > 0)
-		appendBinaryPQExpBuffer(&text, buffer, got);
+		appendBinaryPQExpBuffer(&string, buffer, got);
 	if (ferror(file))
 		pg_fatal("could not read file \"%s\": %m", path);
-	if (PQExpBufferDataBroken(text))
+	if (PQExpBufferDataBroken(string))
 		pg_fatal("out of memory");
 	fclose(file);
-	return text.data;
+	return string.data;
 }
 
-/* {"column": …, "type": …, "values": …} */
+/* {"column": ..., "type": ..., "values": ...} */
 static void
 parse_column(Node *node, const char *path, struct json_object *spec)
 {
@@ -400,7 +401,7 @@ parse_column(Node *node, const char *path, struct json_object *spec)
 }
 
 Mapping *
-mapping_parse(const char *text)
+mapping_parse(const char *string)
 {
 	Mapping    *mapping = pg_malloc0(sizeof(Mapping));
 	JsonParser *parser = json_parser_new();
@@ -410,25 +411,25 @@ mapping_parse(const char *text)
 	size_t		length;
 	size_t		used;
 
-	while (json_space(*text))
-		text++;
-	if (*text != '{')
-		text = file = read_text(text);
-	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
-		text += 3;
-	length = strlen(text);
-	while (length > 0 && json_space(text[length - 1]))
+	while (json_space(*string))
+		string++;
+	if (*string != '{')
+		string = file = read_text(string);
+	if (strncmp(string, "\xef\xbb\xbf", 3) == 0)
+		string += 3;
+	length = strlen(string);
+	while (length > 0 && json_space(string[length - 1]))
 		length--;
-	if (json_parse(parser, text, length, &used) != JSON_DONE || used < length ||
-		json_check(text, length, &used) != NULL || utf8_check(text, length, &used) != NULL)
+	if (json_parse(parser, string, length, &used) != JSON_DONE || used < length ||
+		json_check(string, length, &used) != NULL || utf8_check(string, length, &used) != NULL)
 		pg_fatal("the mapping is not JSON: %s at byte %zu",
 				 parser->problem != NULL ? parser->problem : "it is broken", used + 1);
 	if (!json_object_is_type(parser->value, json_type_object))
 		pg_fatal("the mapping is not a JSON object");
-	mapping->text = json_object_get(parser->value);
+	mapping->string = json_object_get(parser->value);
 	mapping->root = pg_malloc0(sizeof(Node));
 
-	json_object_object_foreachC(mapping->text, member)
+	json_object_object_foreachC(mapping->string, member)
 	{
 		const char *path = member.key;
 		struct json_object *spec = member.val;
@@ -455,7 +456,7 @@ mapping_parse(const char *text)
 		if (node == NULL)
 			pg_fatal("mapping: %s", problem);
 		if (node->kind == NODE_COLUMN && node->column == NULL)
-			pg_fatal("mapping of \"%s\": needs the name of a column, or {\"column\": …} or {\"value\": …}", path);
+			pg_fatal("mapping of \"%s\": needs the name of a column, or {\"column\": ...} or {\"value\": ...}", path);
 	}
 	if (is_ambiguous(mapping->root))
 		pg_fatal("mapping: a path is part of another");
@@ -601,7 +602,7 @@ void
 mapping_free(Mapping *mapping)
 {
 	free_nodes(mapping->root);
-	json_object_put(mapping->text);
+	json_object_put(mapping->string);
 	pg_free(mapping);
 }
 
@@ -614,11 +615,11 @@ wrong(const Apply *apply, const Node *node, const char *wanted)
 	size_t		shown = Min(field->length, 60);
 
 	/* As much as is useful to see, and no part of a character. */
-	while (shown > 0 && shown < field->length && (field->text[shown] & 0xc0) == 0x80)
+	while (shown > 0 && shown < field->length && (field->string[shown] & 0xc0) == 0x80)
 		shown--;
 	resetPQExpBuffer(apply->problem);
 	appendPQExpBuffer(apply->problem, "column \"%s\": ", node->column);
-	append_json_string(apply->problem, field->text, shown);
+	append_json_string(apply->problem, field->string, shown);
 	if (shown < field->length)
 		appendPQExpBufferStr(apply->problem, "...");
 	appendPQExpBuffer(apply->problem, " is not %s", wanted);
@@ -641,7 +642,7 @@ write_listed(const Apply *apply, const Node *node)
 		const char *name = member.key;
 		struct json_object *value = member.val;
 
-		if (strlen(name) == field->length && memcmp(name, field->text, field->length) == 0)
+		if (strlen(name) == field->length && memcmp(name, field->string, field->length) == 0)
 		{
 			if (node->is_key)
 				*apply->has_key = key_hash(value, apply->key);
@@ -674,7 +675,7 @@ boolean(const CsvField *field)
 
 	for (int i = 0; i < lengthof(spellings); i++)
 	{
-		if (is_word(field->text, field->text + field->length, spellings[i][0]))
+		if (is_word(field->string, field->string + field->length, spellings[i][0]))
 			return spellings[i][1];
 	}
 	return NULL;
@@ -684,9 +685,9 @@ static Written
 write_column(const Apply *apply, const Node *node)
 {
 	const CsvField *field = &apply->fields[node->number];
-	const char *end = field->text + field->length;
+	const char *end = field->string + field->length;
 	struct json_object *number;
-	PQExpBufferData text;
+	PQExpBufferData string;
 
 	if (node->values != NULL)
 		return write_listed(apply, node);
@@ -700,32 +701,32 @@ write_column(const Apply *apply, const Node *node)
 			appendPQExpBufferStr(apply->record, boolean(field));
 			break;
 		case COLUMN_INTEGER:
-			if (memchr(field->text, '.', field->length) != NULL ||
-				memchr(field->text, 'e', field->length) != NULL ||
-				memchr(field->text, 'E', field->length) != NULL)
+			if (memchr(field->string, '.', field->length) != NULL ||
+				memchr(field->string, 'e', field->length) != NULL ||
+				memchr(field->string, 'E', field->length) != NULL)
 				return wrong(apply, node, "an integer");
 			/* FALLTHROUGH */
 		case COLUMN_NUMBER:
-			if (field->length == 0 || json_number(field->text, end) != field->length)
+			if (field->length == 0 || json_number(field->string, end) != field->length)
 				return wrong(apply, node, node->type == COLUMN_INTEGER ?
 							 "an integer" : "a number such as 1234.5");
-			appendBinaryPQExpBuffer(apply->record, field->text, field->length);
+			appendBinaryPQExpBuffer(apply->record, field->string, field->length);
 			if (node->is_key)
 			{
-				initPQExpBuffer(&text);
-				appendBinaryPQExpBuffer(&text, field->text, field->length);
-				number = json_tokener_parse(text.data);
+				initPQExpBuffer(&string);
+				appendBinaryPQExpBuffer(&string, field->string, field->length);
+				number = json_tokener_parse(string.data);
 				*apply->has_key = key_hash(number, apply->key);
 				json_object_put(number);
-				termPQExpBuffer(&text);
+				termPQExpBuffer(&string);
 			}
 			break;
 		case COLUMN_STRING:
-			append_json_string(apply->record, field->text, field->length);
+			append_json_string(apply->record, field->string, field->length);
 			if (node->is_key)
 			{
 				*apply->has_key = true;
-				*apply->key = key_hash_text(field->text, field->length);
+				*apply->key = key_hash_text(field->string, field->length);
 			}
 			break;
 	}

@@ -10,7 +10,7 @@
 
 typedef struct CsvField
 {
-	const char *text;			/* without quotes; not terminated */
+	const char *string;			/* without quotes; not terminated */
 	size_t		length;
 	bool		quoted;
 } CsvField;
@@ -18,7 +18,7 @@ typedef struct CsvField
 typedef struct Mapping Mapping;
 
 /* A JSON object, or the name of a file with one; pg_fatal() if it is none. */
-extern Mapping *mapping_parse(const char *text);
+extern Mapping *mapping_parse(const char *string);
 
 /* Without one, the names of the columns are paths and all values strings. */
 extern Mapping *mapping_of_columns(char **columns, int count, char **problem);

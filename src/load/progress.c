@@ -112,13 +112,13 @@ describe(const Progress *progress, double share, char *text, size_t size)
 
 	length = snprintf(text, size, "%s records", grouped(done, buffer, sizeof(buffer)));
 	if (seconds > 0)
-		length += snprintf(text + length, size - length, ", %s/s",
+		length += snprintf(text +length, size - length, ", %s/s",
 						   grouped((int64) (done / seconds), buffer, sizeof(buffer)));
 	if (share > 0 && share <= 1)
-		length += snprintf(text + length, size - length, ", %s left",
+		length += snprintf(text +length, size - length, ", %s left",
 						   as_time(seconds / share * (1 - share), buffer, sizeof(buffer)));
 	if (progress->rejected > 0)
-		snprintf(text + length, size - length, ", %s rejected",
+		snprintf(text +length, size - length, ", %s rejected",
 				 grouped(progress->rejected, buffer, sizeof(buffer)));
 }
 
@@ -155,7 +155,7 @@ progress_show(const Progress *progress)
 {
 	int64		now;
 	double		share = -1;
-	char		text[256];
+	char text[	256];
 
 	if (!shows || (now = now_us()) < due)
 		return;

@@ -56,11 +56,11 @@ reader_close(Reader *reader)
 }
 
 static bool
-ends_with(const char *text, const char *end)
+ends_with(const char *string, const char *end)
 {
-	size_t		length = strlen(text);
+	size_t		length = strlen(string);
 
-	return length >= strlen(end) && pg_strcasecmp(text + length - strlen(end), end) == 0;
+	return length >= strlen(end) && pg_strcasecmp(string + length - strlen(end), end) == 0;
 }
 
 static InputFormat

@@ -45,8 +45,8 @@ typedef enum ReadResult
 	READ_BAD,					/* one that is no record: record->problem says
 								 * why; reading can go on */
 	READ_END,					/* all was read */
-	READ_BROKEN					/* nothing more can be read:
-								 * reader_problem() says why */
+	READ_BROKEN					/* nothing more can be read: reader_problem()
+								 * says why */
 } ReadResult;
 
 typedef struct Record

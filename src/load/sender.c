@@ -112,10 +112,10 @@ typedef struct Sender
 #define PARAMETER_KEY	3
 
 static const char statement[] =
-	"SELECT userstore.users_load(users => $1::pg_catalog.regclass, body => $2::pg_catalog.jsonb, "
-	"patch => $3::pg_catalog.bool, idempotency_key => $4::pg_catalog.text, "
-	"atomic => $5::pg_catalog.bool, creates => $6::pg_catalog.bool, match => $7::pg_catalog.text, "
-	"request_id => $8::pg_catalog.text, dry_run => $9::pg_catalog.bool, api => $10::pg_catalog.text)";
+"SELECT userstore.users_load(users => $1::pg_catalog.regclass, body => $2::pg_catalog.jsonb, "
+"patch => $3::pg_catalog.bool, idempotency_key => $4::pg_catalog.text, "
+"atomic => $5::pg_catalog.bool, creates => $6::pg_catalog.bool, match => $7::pg_catalog.text, "
+"request_id => $8::pg_catalog.text, dry_run => $9::pg_catalog.bool, api => $10::pg_catalog.text)";
 
 static Batch *
 window_batch(Sender *sender, int index)

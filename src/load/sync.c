@@ -129,7 +129,8 @@ require_complete(const LoadOptions *options, const Reader *reader)
 static int64
 copy_feed(const LoadOptions *options, Reader *reader)
 {
-	static const char signature[] = "PGCOPY\n\377\r\n";	/* its zero is part of it */
+	static const char signature[] = "PGCOPY\n\377\r\n"; /* its zero is part of
+														 * it */
 	int64		count = 0;
 	PQExpBufferData piece;
 	Record		record;

@@ -118,7 +118,7 @@ help(void)
 	printf("      --map=MAPPING         which CSV column is which attribute: a JSON object\n"
 		   "                            or a file with one\n");
 	printf("      --delimiter=CHAR      what stands between CSV fields (default: a comma)\n");
-	printf("      --max-record=MB       reject records longer than this (default: 16)\n");
+	printf("      --max-record=SIZE     reject records longer than this (default: 16MB)\n");
 	printf("\nHow it is sent:\n");
 	printf("      --batch=COUNT         records in a transaction (default: %d)\n", DEFAULT_BATCH);
 	printf("      --atomic-batches      reject all records of a batch with a bad one\n");
@@ -270,6 +270,30 @@ parse_number(const char *number, int option, int min, int max)
 	return value;
 }
 
+/* As settings of the server have them: 64kB, 16MB. */
+static size_t
+parse_size(const char *text, int option, size_t max)
+{
+	static const struct
+	{
+		const char *unit;
+		size_t		size;
+	}			units[] = {{"B", 1}, {"kB", 1024}, {"MB", 1024 * 1024}};
+	char	   *unit;
+	unsigned long number = strtoul(text, &unit, 10);
+
+	for (int i = 0; i < lengthof(units); i++)
+	{
+		if (strcmp(unit, units[i].unit) == 0 && isdigit((unsigned char) text[0]) &&
+			number > 0 && number <= max / units[i].size)
+			return number * units[i].size;
+	}
+	pg_log_error("invalid value \"%s\" for option --%s", text, option_name(option));
+	pg_log_error_hint("It is a number with a unit, as 64kB or 16MB, of at most %zuMB.",
+					  max / (1024 * 1024));
+	exit(EXIT_FAILED);
+}
+
 static char
 parse_delimiter(const char *delimiter)
 {
@@ -345,7 +369,7 @@ take_option(LoadOptions *options, int option, char *value)
 			options->reader.delimiter = parse_delimiter(value);
 			break;
 		case OPTION_MAX_RECORD:
-			options->reader.max_record = (size_t) parse_number(value, option, 1, 256) * 1024 * 1024;
+			options->reader.max_record = parse_size(value, option, (size_t) 256 * 1024 * 1024);
 			break;
 		case OPTION_BATCH:
 			options->batch = parse_number(value, option, 1, 10000);
@@ -401,7 +425,7 @@ static void
 check_options(const LoadOptions *options)
 {
 	int			task = options->syncs ? TASK_SYNC : options->exports ? TASK_EXPORT :
-		options->to_json ? TASK_CONVERT : TASK_LOAD;
+	options->to_json ? TASK_CONVERT : TASK_LOAD;
 
 	for (int i = 0; i < lengthof(alternatives); i++)
 	{

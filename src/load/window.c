@@ -51,7 +51,11 @@ window_more(Window *window)
 		window->data = window->buffer;
 		begin = 0;
 	}
-	/* Not more than fits into the cache, though a record made the buffer long. */
+
+	/*
+	 * Not more than fits into the cache, though a record made the buffer
+	 * long.
+	 */
 	got = input_read(window->input, window->buffer + begin + window->length,
 					 Min(window->size - begin - window->length, SMALLEST_WINDOW));
 	if (got > 0)

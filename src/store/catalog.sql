@@ -82,7 +82,7 @@ COMMENT ON COLUMN userstore.api_profile.base_url IS 'URL before /Users/{id} in m
 COMMENT ON COLUMN userstore.api_profile.error_body IS
 	'body of errors that user_request answers with, where the shape is object: path ({"status", "error", "path"}), field (the same with "field") or problem (RFC 9457, with o:errorCode and o:errorPath)';
 COMMENT ON COLUMN userstore.api_profile.statuses IS
-	'for the shape fields: status that PUT /users/{id}/status takes to the fields it sets; NULL means that there is no such route';
+	'status to the attributes that it sets: for the shape fields, what PUT /users/{id}/status takes (NULL: there is no such route); for all, "disable" and "enable" say what makes a user inactive and active in place of the attribute active';
 COMMENT ON COLUMN userstore.api_profile.ui_metadata IS
 	'the profile that requests with the parameter uiMetadata=true use in place of this one; NULL means this one';
 COMMENT ON COLUMN userstore.api_profile.resources_member IS

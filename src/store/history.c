@@ -266,13 +266,13 @@ set_before(HistoryEntry *const *entries, int count, bool *is_news, Datum *values
 
 /*
  * Append versions of many users, all made by the same operation of the same
- * request and none of them a deletion.  Gives the number of those that history
- * did not have.
+ * request.  Gives the number of those that history did not have.
  */
 int
 history_append_set(Binding *binding, HistoryEntry *const *entries, int count)
 {
 	Datum	   *elems = palloc(sizeof(Datum) * count);
+	bool	   *no_document = palloc(sizeof(bool) * count);
 	NameData	changed_by;
 	Datum		values[INSERT_PARAMETERS] = {0};
 	char		nulls[] = "               ";
@@ -286,8 +286,11 @@ history_append_set(Binding *binding, HistoryEntry *const *entries, int count)
 		elems[i] = Int64GetDatum(entries[i]->version);
 	values[1] = array_of(INT8OID, elems, count);
 	for (int i = 0; i < count; i++)
+	{
+		no_document[i] = entries[i]->document == NULL;
 		elems[i] = JsonbPGetDatum(entries[i]->document);
-	values[2] = array_of(JSONBOID, elems, count);
+	}
+	values[2] = array_with_nulls(JSONBOID, elems, no_document, count);
 	/* lists of different lengths make no array: each goes as its text */
 	for (int i = 0; i < count; i++)
 		elems[i] = CStringGetTextDatum(OidOutputFunctionCall(F_ARRAY_OUT,
@@ -305,6 +308,7 @@ history_append_set(Binding *binding, HistoryEntry *const *entries, int count)
 	for (int i = 0; i < 5; i++)
 		pfree(DatumGetPointer(values[i]));
 	pfree(elems);
+	pfree(no_document);
 	/* less than all are taken back by the caller, and with them what is told */
 	for (int i = 0; i < count && appended == count; i++)
 		notify_change(binding, entries[i]);

@@ -326,7 +326,8 @@ has_own_before_trigger(const TriggerDesc *triggers)
 		Trigger    *trigger = &triggers->triggers[i];
 
 		if (TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_BEFORE(trigger->tgtype) &&
-			!TRIGGER_FOR_DELETE(trigger->tgtype) && !is_our_trigger(trigger))
+			(TRIGGER_FOR_INSERT(trigger->tgtype) || TRIGGER_FOR_UPDATE(trigger->tgtype)) &&
+			!is_our_trigger(trigger))
 			return true;
 	}
 	return false;

@@ -153,9 +153,11 @@ mark_found(SPIPlanPtr plan, Datum *values, bool *marks)
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/* Which of these users may be shown? */
-static bool *
-which_are_shown(const Past *past, Datum *ids, int count)
+/*
+ * Which of these users may be shown?
+ */
+bool *
+past_which_are_shown(const Past *past, Datum *ids, int count)
 {
 	bool	   *shown = palloc0(sizeof(bool) * count);
 	bool	   *existing = palloc0(sizeof(bool) * count);
@@ -183,7 +185,7 @@ which_are_shown(const Past *past, Datum *ids, int count)
 bool
 past_shows(const Past *past, Datum id)
 {
-	return which_are_shown(past, &id, 1)[0];
+	return past_which_are_shown(past, &id, 1)[0];
 }
 
 /* What a scan of versions has to do. */
@@ -238,7 +240,7 @@ scan_versions(const Past *past, BoundStatement statement, Datum *values, const c
 		if (number == 0)
 			break;
 		if (scan->is_filtered)
-			shown = which_are_shown(past, ids, number);
+			shown = past_which_are_shown(past, ids, number);
 		for (int i = 0; i < number && scan->shown < scan->limit; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
@@ -429,7 +431,7 @@ visit_present(const Past *past, TimestampTz at, PastVisitor visit, void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext rows = AllocSetContextCreate(context, "userstore present", ALLOCSET_DEFAULT_SIZES);
-	Portal		portal = set_open(past->binding, at);
+	Portal		portal = set_open(past->binding, at, false);
 
 	for (;;)
 	{

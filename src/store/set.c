@@ -128,14 +128,38 @@ set_lock(Binding *binding, const Datum *ids, int count)
 }
 
 /*
- * The same, and read them as they stand then.  Gives their number, or -1 when
- * their documents would take more memory than max_bytes (0: no matter).
+ * The same, if they all have the rows still that were read.  Gives false, with
+ * some of them locked, when they have not.
+ */
+bool
+set_lock_guarded(Binding *binding, const Datum *ids, const TransactionId *xmins, int count)
+{
+	Datum	   *elems = palloc(sizeof(Datum) * count);
+	Datum		values[2];
+	int64		number;
+
+	values[0] = array_of(binding->id_type, unconstify(Datum *, ids), count);
+	for (int i = 0; i < count; i++)
+		elems[i] = TransactionIdGetDatum(xmins[i]);
+	values[1] = array_of(XIDOID, elems, count);
+	run(statement_plan(binding, STATEMENT_SET_LOCK_GUARDED), values, NULL);
+	number = DatumGetInt64(result_column(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, INT8OID, NULL));
+	SPI_freetuptable(SPI_tuptable);
+	pfree(elems);
+	return number == count;
+}
+
+/*
+ * Read the users with these ids as they stand now, locked or not.  Gives their
+ * number, or -1 when their documents would take more memory than max_bytes (0:
+ * no matter).
  */
 int
-set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes, FoundRow **found)
+set_read(Binding *binding, bool locked, const Datum *ids, int count, int64 max_bytes,
+		 FoundRow **found)
 {
 	MemoryContext context = CurrentMemoryContext;
-	SPIPlanPtr	plan = statement_plan(binding, STATEMENT_SET_READ_LOCKED);
+	SPIPlanPtr	plan = statement_plan(binding, locked ? STATEMENT_SET_READ_LOCKED : STATEMENT_SET_READ);
 	Datum		values[1];
 	Portal		portal;
 	int64		bytes = 0;
@@ -170,10 +194,10 @@ set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes, 
 
 /*
  * All users whom the caller can see who were created up to a time, as the
- * calling query sees them, to be fetched some at a time.
+ * calling query sees them or as they stand now, to be fetched some at a time.
  */
 Portal
-set_open(Binding *binding, TimestampTz until)
+set_open(Binding *binding, TimestampTz until, bool as_of_now)
 {
 	MemoryContext context = CurrentMemoryContext;
 	SPIPlanPtr	plan = statement_plan(binding, STATEMENT_PAST_USERS);
@@ -181,7 +205,7 @@ set_open(Binding *binding, TimestampTz until)
 	Portal		portal;
 
 	values[0] = TimestampTzGetDatum(until);
-	portal = SPI_cursor_open(NULL, plan, values, NULL, true);
+	portal = SPI_cursor_open(NULL, plan, values, NULL, !as_of_now);
 	MemoryContextSwitchTo(context);
 	return portal;
 }
@@ -239,42 +263,12 @@ set_hides_any(Binding *binding, const Datum *ids, int count)
 	return set_existing(binding, ids, count, &existing) > visible;
 }
 
-/*
- * Insert rows, in this order, or write them over those that were read.  Gives
- * the number of rows that came of it, which is less when a user is there
- * already or was changed meanwhile, or when somebody's trigger wants no row.
- * Where triggers may have changed the rows, they are given as written; else
- * that is NULL.
- */
-int
-set_write(Binding *binding, bool inserts, const NewRow *rows, int count, FoundRow **written)
+/* Run a statement that writes rows of the user table; gives their number. */
+static int
+write_rows(Binding *binding, BoundStatement statement, Datum *values)
 {
-	Datum	   *elems = palloc(sizeof(Datum) * count);
-	Datum		values[5];
-	BoundStatement statement;
 	OwnWrite	own;
-	int			number;
 
-	for (int i = 0; i < count; i++)
-		elems[i] = rows[i].id;
-	values[0] = array_of(binding->id_type, elems, count);
-	for (int i = 0; i < count; i++)
-		elems[i] = JsonbPGetDatum(rows[i].document);
-	values[1] = array_of(JSONBOID, elems, count);
-	for (int i = 0; i < count; i++)
-		elems[i] = Int64GetDatum(rows[i].version);
-	values[2] = array_of(INT8OID, elems, count);
-	for (int i = 0; i < count; i++)
-		elems[i] = TimestampTzGetDatum(rows[i].modified);
-	values[3] = array_of(TIMESTAMPTZOID, elems, count);
-	for (int i = 0; i < count; i++)
-		elems[i] = TransactionIdGetDatum(rows[i].xmin);
-	values[4] = array_of(XIDOID, elems, count);
-
-	if (inserts)
-		statement = binding->changes_rows ? STATEMENT_SET_INSERT_RETURNING : STATEMENT_SET_INSERT;
-	else
-		statement = binding->changes_rows ? STATEMENT_SET_UPDATE_RETURNING : STATEMENT_SET_UPDATE;
 	own_write_begin(&own, binding, NULL);
 	PG_TRY();
 	{
@@ -285,11 +279,56 @@ set_write(Binding *binding, bool inserts, const NewRow *rows, int count, FoundRo
 		own_write_end(&own);
 	}
 	PG_END_TRY();
-	number = SPI_processed;
-	*written = binding->changes_rows ? take_rows(binding) : NULL;
+	return SPI_processed;
+}
+
+/*
+ * Insert rows, in this order, write them over those that were read, or delete
+ * those.  Gives the number of rows that came of it, which is less when a user is
+ * there already or was changed meanwhile, or when somebody's trigger wants no
+ * row.  Where triggers may have changed the rows, they are given as written;
+ * else that is NULL.
+ */
+int
+set_write(Binding *binding, SetWrite kind, const NewRow *rows, int count, FoundRow **written)
+{
+	Datum	   *elems = palloc(sizeof(Datum) * count);
+	Datum		values[5];
+	bool		returns = binding->changes_rows && kind != SET_DELETE;
+	int			nvalues = 0;
+	int			number;
+
+	for (int i = 0; i < count; i++)
+		elems[i] = rows[i].id;
+	values[nvalues++] = array_of(binding->id_type, elems, count);
+	if (kind != SET_DELETE)
+	{
+		for (int i = 0; i < count; i++)
+			elems[i] = JsonbPGetDatum(rows[i].document);
+		values[nvalues++] = array_of(JSONBOID, elems, count);
+		for (int i = 0; i < count; i++)
+			elems[i] = Int64GetDatum(rows[i].version);
+		values[nvalues++] = array_of(INT8OID, elems, count);
+		for (int i = 0; i < count; i++)
+			elems[i] = TimestampTzGetDatum(rows[i].modified);
+		values[nvalues++] = array_of(TIMESTAMPTZOID, elems, count);
+	}
+	if (kind != SET_INSERT)
+	{
+		for (int i = 0; i < count; i++)
+			elems[i] = TransactionIdGetDatum(rows[i].xmin);
+		values[nvalues++] = array_of(XIDOID, elems, count);
+	}
+	if (kind == SET_DELETE)
+		number = write_rows(binding, STATEMENT_SET_DELETE, values);
+	else if (kind == SET_INSERT)
+		number = write_rows(binding, returns ? STATEMENT_SET_INSERT_RETURNING : STATEMENT_SET_INSERT, values);
+	else
+		number = write_rows(binding, returns ? STATEMENT_SET_UPDATE_RETURNING : STATEMENT_SET_UPDATE, values);
+	*written = returns ? take_rows(binding) : NULL;
 	pfree(elems);
-	for (int i = 0; i < 5; i++)
-		pfree(DatumGetPointer(values[i]));
+	while (nvalues > 0)
+		pfree(DatumGetPointer(values[--nvalues]));
 	return number;
 }
 

@@ -55,9 +55,8 @@ typedef struct Statement
  * A join rather than "= ANY": a row that changed while we waited for it is
  * looked at again, and with it all that the condition has.
  */
-#define LOCK_SET(columns) \
-	"SELECT " columns " FROM pg_catalog.unnest($1) w (id), {from}" \
-	" WHERE {u.id} OPERATOR(pg_catalog.=) w.id{u.mine} ORDER BY {u.id} FOR NO KEY UPDATE OF u"
+#define FROM_SET		" FROM pg_catalog.unnest($1) w (id), {from} WHERE {u.id} OPERATOR(pg_catalog.=) w.id{u.mine}"
+#define IN_TURN			" ORDER BY {u.id} FOR NO KEY UPDATE OF u"
 
 #define IN_SET			" WHERE {u.id} OPERATOR(pg_catalog.=) ANY ($1){u.mine}"
 
@@ -156,6 +155,25 @@ typedef struct Statement
 	" ROW($1, pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()))" \
 	" AND ROW(h.era, h.feed_position, h.user_id, h.version) OPERATOR(pg_catalog.>) ROW($2, $3, $4, $5){h.mine}" \
 	" ORDER BY h.era, h.feed_position, h.user_id, h.version LIMIT $6"
+
+/*
+ * What transaction $1 of era $2 did to each user, and what was before: history
+ * has that in the first row of it, or in the row before.  Positions in the feed
+ * are never less than their transaction, and indexed.
+ */
+#define PAST_TRANSACTION \
+	"SELECT t.user_id, f.version, f.operation, l.version, l.document IS NULL, n.version, p.version IS NOT NULL," \
+	" coalesce(f.before, p.document)" \
+	" FROM (SELECT h.user_id, pg_catalog.min(h.version) AS first, pg_catalog.max(h.version) AS last FROM {history} h" \
+	" WHERE h.era OPERATOR(pg_catalog.=) $2 AND h.feed_position OPERATOR(pg_catalog.>=) $1" \
+	" AND h.transaction_id OPERATOR(pg_catalog.=) $1{h.mine} GROUP BY h.user_id OFFSET 0) t" \
+	" JOIN {history} f ON f.user_id OPERATOR(pg_catalog.=) t.user_id AND f.version OPERATOR(pg_catalog.=) t.first{f.mine}" \
+	" JOIN {history} l ON l.user_id OPERATOR(pg_catalog.=) t.user_id AND l.version OPERATOR(pg_catalog.=) t.last{l.mine}" \
+	" CROSS JOIN LATERAL (SELECT m.version FROM {history} m WHERE m.user_id OPERATOR(pg_catalog.=) t.user_id{m.mine}" \
+	" ORDER BY m.version DESC LIMIT 1) n" \
+	" LEFT JOIN LATERAL (SELECT b.version, b.document FROM {history} b WHERE b.user_id OPERATOR(pg_catalog.=) t.user_id" \
+	" AND b.version OPERATOR(pg_catalog.<) t.first{b.mine} ORDER BY b.version DESC LIMIT 1) p ON true" \
+	" ORDER BY t.user_id"
 
 #define WHICH_ARE_THERE \
 	"SELECT w.place FROM pg_catalog.unnest($1) WITH ORDINALITY w (id, place)" \
@@ -317,11 +335,20 @@ static const Statement statements[STATEMENT_COUNT] = {
 		{INT4OID}
 	},
 	[STATEMENT_SET_LOCK] = {
-		"SELECT pg_catalog.count(*) FROM (" LOCK_SET("") ") l",
+		"SELECT pg_catalog.count(*) FROM (SELECT" FROM_SET IN_TURN ") l",
+		{IDS}
+	},
+	[STATEMENT_SET_LOCK_GUARDED] = {
+		"SELECT pg_catalog.count(*) FROM (SELECT FROM unnest($1, $2) AS w (id, xmin), {from}"
+		" WHERE {u.id} OPERATOR(pg_catalog.=) w.id{u.mine} AND u.xmin OPERATOR(pg_catalog.=) w.xmin" IN_TURN ") l",
+		{IDS, XIDARRAYOID}
+	},
+	[STATEMENT_SET_READ] = {
+		"SELECT " ROW_COLUMNS ", {u.id}, u.xmin" FROM_SET,
 		{IDS}
 	},
 	[STATEMENT_SET_READ_LOCKED] = {
-		LOCK_SET(ROW_COLUMNS ", {u.id}, u.xmin"),
+		"SELECT " ROW_COLUMNS ", {u.id}, u.xmin" FROM_SET IN_TURN,
 		{IDS}
 	},
 	[STATEMENT_SET_EXISTS] = {
@@ -347,6 +374,11 @@ static const Statement statements[STATEMENT_COUNT] = {
 	[STATEMENT_SET_UPDATE_RETURNING] = {
 		UPDATE_SET(RETURNING_SET),
 		{IDS, JSONBARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, XIDARRAYOID}
+	},
+	[STATEMENT_SET_DELETE] = {
+		"DELETE FROM {users} AS u USING unnest($1, $2) AS n (id, xmin)"
+		" WHERE u.id OPERATOR(pg_catalog.=) n.id{u.mine} AND u.xmin OPERATOR(pg_catalog.=) n.xmin",
+		{IDS, XIDARRAYOID}
 	},
 	[STATEMENT_SET_HISTORY_INSERT] = {
 		"INSERT INTO {history} ({tenant column}" HISTORY_COLUMNS ")"
@@ -398,6 +430,7 @@ static const Statement statements[STATEMENT_COUNT] = {
 	[STATEMENT_PAST_CHANGES_GRANTED] = {
 		PAST_CHANGES, {INT4OID, INT4OID, XID8OID, ID, INT8OID, INT8OID}, true
 	},
+	[STATEMENT_PAST_TRANSACTION] = {PAST_TRANSACTION, {XID8OID, INT4OID}, true},
 	[STATEMENT_PAST_VISIBLE] = {WHICH_ARE_THERE, {IDS}},
 	[STATEMENT_PAST_EXISTING] = {WHICH_ARE_THERE, {IDS}},
 	[STATEMENT_PAST_USERS] = {

@@ -193,6 +193,8 @@ typedef enum BoundStatement
 	STATEMENT_HISTORY_TIMES,
 	STATEMENT_HISTORY_ADOPT,
 	STATEMENT_SET_LOCK,
+	STATEMENT_SET_LOCK_GUARDED,
+	STATEMENT_SET_READ,
 	STATEMENT_SET_READ_LOCKED,
 	STATEMENT_SET_EXISTS,
 	STATEMENT_SET_VISIBLE,
@@ -200,6 +202,7 @@ typedef enum BoundStatement
 	STATEMENT_SET_INSERT_RETURNING,
 	STATEMENT_SET_UPDATE,
 	STATEMENT_SET_UPDATE_RETURNING,
+	STATEMENT_SET_DELETE,
 	STATEMENT_SET_HISTORY_INSERT,
 	STATEMENT_SET_HISTORY_INSERT_BEFORE,
 	STATEMENT_SET_HISTORY_VERSION,
@@ -219,6 +222,7 @@ typedef enum BoundStatement
 	STATEMENT_PAST_LIFE_GRANTED,
 	STATEMENT_PAST_CHANGES,
 	STATEMENT_PAST_CHANGES_GRANTED,
+	STATEMENT_PAST_TRANSACTION,
 	STATEMENT_PAST_VISIBLE,
 	STATEMENT_PAST_EXISTING,
 	STATEMENT_PAST_USERS,
@@ -747,7 +751,22 @@ typedef struct FeedPlace
 
 typedef void (*PastVisitor) (void *arg, PastVersion *version);
 
+/* What a transaction did to a user. */
+typedef struct TransactionChange
+{
+	Datum		user_id;
+	int64		first;			/* version that it made */
+	int64		last;
+	int64		newest;			/* that there is by now */
+	bool		is_known;		/* what was before? */
+	Jsonb	   *before;			/* NULL: no user */
+	bool		deleted;
+} TransactionChange;
+
+typedef void (*TransactionVisitor) (void *arg, TransactionChange *change);
+
 extern void past_open(Past *past, Binding *binding);
+extern bool *past_which_are_shown(const Past *past, Datum *ids, int count);
 extern bool past_shows(const Past *past, Datum id);
 extern int64 past_versions(const Past *past, Datum id, PastVisitor visit, void *arg);
 extern void past_span(const Past *past, TimestampTz since, TimestampTz until,
@@ -757,6 +776,12 @@ extern bool past_state(const Past *past, Datum id, TimestampTz at, PastVersion *
 extern void past_states(const Past *past, TimestampTz at, PastVisitor visit, void *arg);
 extern void past_changes(const Past *past, const FeedPlace *after, int64 limit,
 						 PastVisitor visit, void *arg);
+
+/*
+ * transaction.c
+ */
+extern void past_transaction(const Past *past, int32 era, FullTransactionId transaction,
+							 TransactionVisitor visit, void *arg);
 
 /*
  * erase.c: what the companions know of users goes, as their owner
@@ -777,11 +802,21 @@ typedef struct FoundRow
 	UserRow		row;
 } FoundRow;
 
-/* A row as it is to be: a new one, or the next version of one that was read. */
+typedef enum SetWrite
+{
+	SET_INSERT,
+	SET_UPDATE,
+	SET_DELETE
+} SetWrite;
+
+/*
+ * A row as it is to be: a new one, or the next version of one that was read, or
+ * one that is to go.
+ */
 typedef struct NewRow
 {
 	Datum		id;
-	Jsonb	   *document;
+	Jsonb	   *document;		/* NULL: to go */
 	int64		version;
 	TimestampTz modified;
 	TransactionId xmin;			/* of the row that was read */
@@ -797,13 +832,15 @@ typedef struct Holder
 extern Datum array_of(Oid type, Datum *elems, int count);
 extern void set_wait(Binding *binding, bool in_turn);
 extern void set_lock(Binding *binding, const Datum *ids, int count);
-extern int	set_read_locked(Binding *binding, const Datum *ids, int count, int64 max_bytes,
-							FoundRow **found);
+extern bool set_lock_guarded(Binding *binding, const Datum *ids, const TransactionId *xmins,
+							 int count);
+extern int	set_read(Binding *binding, bool locked, const Datum *ids, int count, int64 max_bytes,
+					 FoundRow **found);
 extern bool set_hides_any(Binding *binding, const Datum *ids, int count);
-extern Portal set_open(Binding *binding, TimestampTz until);
+extern Portal set_open(Binding *binding, TimestampTz until, bool as_of_now);
 extern int	set_fetch(Binding *binding, Portal portal, int count, FoundRow **found);
 extern int	set_existing(Binding *binding, const Datum *ids, int count, Datum **found);
-extern int	set_write(Binding *binding, bool inserts, const NewRow *rows, int count,
+extern int	set_write(Binding *binding, SetWrite write, const NewRow *rows, int count,
 					  FoundRow **written);
 extern int	set_holders(Binding *binding, UniqueIndex *index, List *values, Holder **found);
 extern char *unique_key(Oid type, bool case_exact, JsonbValue *value);

@@ -87,6 +87,11 @@ my %calls = (
 	  qq{(403,"{""Content-Type"": ""application/json""}","{""error"": ""permission denied for table people"", ""status"": 403}")},
 	q{userstore.users_bulk_put('app.people', '[{"id": "ann"}]', 'k')} => $denied,
 	q{userstore.users_bulk_patch('app.people', '[{"id": "ann"}]', match => 'secret')} => $denied,
+	q{userstore.users_load('app.people', '[{"id": "ann"}]', idempotency_key => 'k')} => $denied,
+	q{userstore.users_export('app.people')} => $denied,
+	q{userstore.users_sync('app.people', '[]')} => $denied,
+	q{userstore.users_sync('app.people', '[{"id": "ann"}]', missing => 'delete', dry_run => true)} => $denied,
+	q{userstore.users_revert('app.people', '1')} => $denied,
 	q{userstore.attribute_lookup_define('app.people', 'a', '[]')} => $not_owner,
 	q{userstore.user_table_set('app.people', 'notify', 'c')} => $not_owner,
 	q{userstore.attribute_computed_define('app.people', 'a', 'pg_catalog.lower(text)')} => $not_owner,
@@ -205,7 +210,7 @@ $node->safe_psql('userstore', q{
 for my $call (sort keys %calls)
 {
 	next if $calls{$call} ne $denied;
-	my $reads = $call =~ /user_get|user_version|user_history|users_history|as_of|users_list|users_changes/;
+	my $reads = $call =~ /user_get|user_version|user_history|users_history|as_of|users_list|users_changes|users_export/;
 	if ($reads)
 	{
 		unlike(as('reader', "SELECT $call"), qr/^42501/, "reader: $call");
