@@ -79,7 +79,7 @@ typedef enum Fate
 	FATE_CREATED,
 	FATE_CHANGED,
 	FATE_UNCHANGED
-} Fate;
+}			Fate;
 
 typedef struct Bulk Bulk;
 

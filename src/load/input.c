@@ -130,7 +130,7 @@ wait_for_file(const Input *input)
 		struct pollfd fd = {.fd = input->fd,.events = POLLIN};
 
 		if (options->wait != NULL ? options->wait(options->wait_arg, input->fd) :
-			/* a signal may come just before, hence the time limit */
+		/* a signal may come just before, hence the time limit */
 			poll(&fd, 1, 500) > 0)
 			break;
 	}

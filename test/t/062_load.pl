@@ -373,7 +373,7 @@ foreach my $broken (
 	like($told, qr/error: .*line \d+.*byte/s, "$what: where is told") if $status == 2;
 }
 loads([ 'people', file(lines(map { qq({"id": "cut$_"}) } 1 .. 206)) ], 0, '206 read, 206 applied (206 created, 0 changed, 0 as they were; 200 of them before)', 'the whole file then');
-loads([ '--max-record=1', '--rejects', $rejects, 'plain', file(qq({"id": "long", "x": ") . 'x' x 2_000_000 . qq("}\n{"id": "short"}\n)) ], 1, '2 read, 1 applied', 'a record that is too long');
+loads([ '--max-record=1MB', '--rejects', $rejects, 'plain', file(qq({"id": "long", "x": ") . 'x' x 2_000_000 . qq("}\n{"id": "short"}\n)) ], 1, '2 read, 1 applied', 'a record that is too long');
 like(slurp_file($rejects), qr/^# line 1: .*left out/, 'is left out');
 
 # ---- What is told ----------------------------------------------------------
