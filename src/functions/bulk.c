@@ -350,6 +350,40 @@ hash_password(Bulk *bulk, int index, Road *road, KeyClaim *claim)
 	MemoryContextSwitchTo(old);
 }
 
+static Fingerprint *
+fingerprint_options(Bulk *bulk, const KeyClaim *claim)
+{
+	Fingerprint *fingerprint = fingerprint_begin(claim->operation, NULL, bulk->api->profile->name);
+	JsonbValue *options = document_new_object();
+
+	document_add(options, "atomic", document_boolean(bulk->call->atomic));
+	document_add(options, "creates", document_boolean(bulk->creates));
+	if (bulk->call->match != NULL)
+		document_add(options, "match", document_string(bulk->call->match));
+	fingerprint_add(fingerprint, options);
+	return fingerprint;
+}
+
+/*
+ * A part of a feed that was sent before is sent as it was: what its key stands
+ * for is told without reading its items, unless one may have a password.
+ */
+static bool
+identify(Bulk *bulk, KeyClaim *claim)
+{
+	Fingerprint *fingerprint;
+
+	if (!bulk->call->summarizes || bulk->sliced ||
+		unstored_may_carry(bulk->api->schema, bulk->api->profile, bulk->call->body))
+		return false;
+	if (claim->key == NULL)
+		return true;
+	fingerprint = fingerprint_options(bulk, claim);
+	fingerprint_add_packed(fingerprint, bulk->call->body);
+	claim->fingerprint = fingerprint_end(fingerprint);
+	return true;
+}
+
 /*
  * Look through the whole request before any of it is done: for what its key
  * stands for, for passwords, which are hashed before anything is locked, and,
@@ -358,21 +392,11 @@ hash_password(Bulk *bulk, int index, Road *road, KeyClaim *claim)
 static void
 survey(Bulk *bulk, KeyClaim *claim, Datum **ids, int *id_count)
 {
-	const BulkCall *call = bulk->call;
 	Fingerprint *fingerprint = NULL;
 	MemoryContext old = CurrentMemoryContext;
 
 	if (claim->key != NULL)
-	{
-		JsonbValue *options = document_new_object();
-
-		fingerprint = fingerprint_begin(claim->operation, NULL, bulk->api->profile->name);
-		document_add(options, "atomic", document_boolean(call->atomic));
-		document_add(options, "creates", document_boolean(bulk->creates));
-		if (call->match != NULL)
-			document_add(options, "match", document_string(call->match));
-		fingerprint_add(fingerprint, options);
-	}
+		fingerprint = fingerprint_options(bulk, claim);
 	*id_count = 0;
 	*ids = NULL;
 	if (bulk->sliced)
@@ -609,7 +633,8 @@ travel(const BulkCall *call)
 		claim.operation = call->common.operation == OPERATION_PUT ? "bulk_put" : "bulk_patch";
 	if (bulk->api->schema->password == NULL && call->common.hides)
 		show_statement_again();
-	if (has_key || bulk->api->schema->password != NULL || bulk->sliced)
+	if ((has_key || bulk->api->schema->password != NULL || bulk->sliced) &&
+		!identify(bulk, &claim))
 		survey(bulk, &claim, &ids, &id_count);
 	if (!bulk->carries_password && call->common.hides)
 		show_statement_again();

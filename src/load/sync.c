@@ -265,8 +265,13 @@ show_totals(const LoadOptions *options, int64 records)
 				totals.len > 0 ? totals.data : ", nothing to change",
 				options->dry_run ? " (dry run)" : "");
 		if (transaction_id != NULL)
-			fprintf(stderr, "to revert: SELECT * FROM userstore.users_revert('%s', '%s')\n",
-					options->table, transaction_id);
+		{
+			char	   *table = PQescapeLiteral(connection, options->table, strlen(options->table));
+
+			fprintf(stderr, "to revert: SELECT * FROM userstore.users_revert(%s, '%s')\n",
+					table != NULL ? table : "", transaction_id);
+			PQfreemem(table);
+		}
 	}
 	termPQExpBuffer(&totals);
 	PQclear(result);

@@ -879,6 +879,7 @@ typedef struct Fingerprint Fingerprint;
 
 extern Fingerprint *fingerprint_begin(const char *operation, const char *id, const char *api);
 extern void fingerprint_add(Fingerprint *fingerprint, JsonbValue *body);
+extern void fingerprint_add_packed(Fingerprint *fingerprint, Jsonb *body);
 extern bytea *fingerprint_end(Fingerprint *fingerprint);
 
 #endif							/* USERSTORE_STORE_H */
