@@ -72,14 +72,14 @@ typedef struct BulkItem
 	HistoryEntry history;		/* the version that it makes */
 } BulkItem;
 
-/* What became of all items: see load.c. */
-typedef struct Summary
+/* What became of an item, as a summary counts it: see load.c. */
+typedef enum Fate
 {
-	int64		created;
-	int64		changed;
-	int64		unchanged;
-	JsonbValue *failed;			/* array */
-} Summary;
+	FATE_FAILED,
+	FATE_CREATED,
+	FATE_CHANGED,
+	FATE_UNCHANGED
+} Fate;
 
 typedef struct Bulk Bulk;
 
@@ -113,7 +113,8 @@ struct Bulk
 	char	  **hashes;			/* of the passwords in them, or NULL */
 	bool		carries_password;	/* in clear, even if an item with it fails */
 	Jsonb	  **results;
-	Summary		summary;
+	Fate	   *fates;			/* for a summary, which has results of the
+								 * items that failed alone */
 	List	   *ignored;		/* paths (char *) of attributes passed over */
 	MemoryContext context;		/* lasts as long as the request */
 	MemoryContext slice;		/* as long as a slice of it */

@@ -18,7 +18,7 @@ PG_FUNCTION_INFO_V1(users_load);
 void
 summary_begin(Bulk *bulk)
 {
-	bulk->summary.failed = document_new_array();
+	bulk->fates = palloc_extended(sizeof(Fate) * Max(bulk->count, 1), MCXT_ALLOC_HUGE);
 }
 
 static JsonbValue *
@@ -41,37 +41,32 @@ show_failed(const BulkItem *item)
 	return failed;
 }
 
-static void
-add_failed(Bulk *bulk, const BulkItem *item)
-{
-	Jsonb	   *failed = document_to_jsonb(show_failed(item));
-	MemoryContext old = MemoryContextSwitchTo(bulk->context);
-	JsonbValue	packed = document_packed(memcpy(palloc(VARSIZE(failed)), failed, VARSIZE(failed)));
-
-	document_push(bulk->summary.failed, &packed);
-	MemoryContextSwitchTo(old);
-}
-
-/* An item is done. */
+/* An item is done, maybe anew. */
 void
 summarize_item(Bulk *bulk, BulkItem *item)
 {
 	MemoryContext old = MemoryContextSwitchTo(bulk->item);
-	Summary    *summary = &bulk->summary;
+	Fate	   *fate = &bulk->fates[item->index];
 
 	if (item->error != NULL && bulk->call->atomic)
 		raise_failure(item);
 	if (item->error != NULL)
-		add_failed(bulk, item);
+	{
+		Jsonb	   *failed = document_to_jsonb(show_failed(item));
+
+		*fate = FATE_FAILED;
+		bulk->results[item->index] = memcpy(MemoryContextAlloc(bulk->context, VARSIZE(failed)),
+											failed, VARSIZE(failed));
+	}
 	else
 	{
 		collect_ignored(bulk, item->road.update.ignored);
 		if (item->alone ? item->road.created : item->creates)
-			summary->created++;
+			*fate = FATE_CREATED;
 		else if (item->alone ? item->road.changed : item->writes)
-			summary->changed++;
+			*fate = FATE_CHANGED;
 		else
-			summary->unchanged++;
+			*fate = FATE_UNCHANGED;
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(bulk->item);
@@ -80,13 +75,24 @@ summarize_item(Bulk *bulk, BulkItem *item)
 Jsonb *
 summary_show(const Bulk *bulk)
 {
-	const Summary *summary = &bulk->summary;
 	JsonbValue *answer = document_new_object();
+	JsonbValue *failed = document_new_array();
+	int64		counts[FATE_UNCHANGED + 1] = {0};
 
-	document_add(answer, "created", document_integer(summary->created));
-	document_add(answer, "changed", document_integer(summary->changed));
-	document_add(answer, "unchanged", document_integer(summary->unchanged));
-	document_add(answer, "failed", summary->failed);
+	for (int i = 0; i < bulk->count; i++)
+	{
+		counts[bulk->fates[i]]++;
+		if (bulk->fates[i] == FATE_FAILED)
+		{
+			JsonbValue	item = document_packed(bulk->results[i]);
+
+			document_push(failed, &item);
+		}
+	}
+	document_add(answer, "created", document_integer(counts[FATE_CREATED]));
+	document_add(answer, "changed", document_integer(counts[FATE_CHANGED]));
+	document_add(answer, "unchanged", document_integer(counts[FATE_UNCHANGED]));
+	document_add(answer, "failed", failed);
 	return document_pack(answer);
 }
 

@@ -78,13 +78,30 @@ one_line(const char *message)
 	return line;
 }
 
-/* The message of an error alone, in one line. */
+/* userstore's details are JSON, for programs. */
+static const char *
+readable_detail(const PGresult *result)
+{
+	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+
+	return detail != NULL && detail[0] != '{' ? detail : NULL;
+}
+
+/* The message of an error and its detail, in one line. */
 char *
 result_message(const PGresult *result)
 {
 	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = readable_detail(result);
+	char	   *both;
+	char	   *line;
 
-	return one_line(message != NULL ? message : PQresultErrorMessage(result));
+	if (message == NULL || detail == NULL)
+		return one_line(message != NULL ? message : PQresultErrorMessage(result));
+	both = psprintf("%s: %s", message, detail);
+	line = one_line(both);
+	pg_free(both);
+	return line;
 }
 
 /* Tell of an error, with what may help. */
@@ -92,13 +109,10 @@ void
 log_result(const char *what, const PGresult *result)
 {
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 	const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
 	char	   *message = result_message(result);
 
 	pg_log_error("%s: %s", what, message);
-	if (detail != NULL)
-		pg_log_error_detail("%s", detail);
 	if (sqlstate != NULL && strcmp(sqlstate, "3F000") == 0)
 		pg_log_error_hint("The extension userstore must have been created in the database.");
 	else if (sqlstate != NULL && strcmp(sqlstate, "42883") == 0)

@@ -23,7 +23,7 @@ struct Input
 {
 	int			fd;
 	char	   *name;			/* for messages, as "file "x"" */
-	const volatile sig_atomic_t *stop;
+	const ReaderOptions *options;
 	bool		waits;			/* a pipe or terminal, not a plain file */
 	int64		read;
 	int64		total;
@@ -54,12 +54,13 @@ fail(Input *input, const char *format,...)
 }
 
 Input *
-input_open(const char *path, const volatile sig_atomic_t *stop)
+input_open(const ReaderOptions *options)
 {
+	const char *path = options->path;
 	Input	   *input = pg_malloc0(sizeof(Input));
 	struct stat status;
 
-	input->stop = stop;
+	input->options = options;
 	input->total = -1;
 	if (path == NULL || strcmp(path, "-") == 0)
 	{
@@ -118,6 +119,23 @@ input_bytes_total(const Input *input)
 	return input->total;
 }
 
+/* Until there is something to read or to end for. */
+static void
+wait_for_file(const Input *input)
+{
+	const ReaderOptions *options = input->options;
+
+	while (options->stop == NULL || !*options->stop)
+	{
+		struct pollfd fd = {.fd = input->fd,.events = POLLIN};
+
+		if (options->wait != NULL ? options->wait(options->wait_arg, input->fd) :
+		/* a signal may come just before, hence the time limit */
+			poll(&fd, 1, 500) > 0)
+			break;
+	}
+}
+
 /*
  * As read(), but told to stop in time: a read() that waits for a pipe would
  * go on waiting after a signal, poll() does not.
@@ -125,19 +143,16 @@ input_bytes_total(const Input *input)
 static ssize_t
 read_file(Input *input, void *to, size_t size)
 {
+	const volatile sig_atomic_t *stop = input->options->stop;
 	ssize_t		got;
 
 	if (input->at_end)
 		return 0;
 	do
 	{
-		struct pollfd fd = {.fd = input->fd,.events = POLLIN};
-
-		/* A signal may come just before poll(), hence the time limit. */
-		while (input->waits && input->stop != NULL && !*input->stop &&
-			   poll(&fd, 1, 500) <= 0)
-			;
-		if (input->stop != NULL && *input->stop)
+		if (input->waits)
+			wait_for_file(input);
+		if (stop != NULL && *stop)
 			return fail(input, "reading was interrupted");
 		got = read(input->fd, to, size);
 	} while (got < 0 && errno == EINTR);

@@ -5,12 +5,12 @@
 #ifndef LOAD_INPUT_H
 #define LOAD_INPUT_H
 
-#include <signal.h>
+#include "reader.h"
 
 typedef struct Input Input;
 
-/* Reading ends when *stop (which may be NULL) is set. */
-extern Input *input_open(const char *path, const volatile sig_atomic_t *stop);
+/* The options must last as long. */
+extern Input *input_open(const ReaderOptions *options);
 
 /* At most so many bytes; 0 at the end, -1 when input_problem() says why there
  * will be no more. */

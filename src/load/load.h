@@ -71,8 +71,13 @@ typedef struct LoadOptions
  * userstore-load.c
  */
 
-/* Set by SIGINT and SIGTERM: stop, when what was begun is done. */
+/*
+ * Set by SIGINT and SIGTERM: stop, when what was begun is done.  Nothing more is
+ * read then, or if there is another reason.
+ */
 extern volatile sig_atomic_t stop_requested;
+extern volatile sig_atomic_t stop_reading;
+
 extern int64 now_us(void);
 extern int	convert_users(const LoadOptions *options);
 

@@ -103,32 +103,32 @@ records_done(const Progress *progress)
 
 /* "1,000 records, 500/s, 2:10 left, 3 rejected" */
 static void
-describe(const Progress *progress, double share, char *text, size_t size)
+describe(const Progress *progress, double share, char *words, size_t size)
 {
 	char		buffer[64];
 	double		seconds = (now_us() - begun) / 1000000.0;
 	int64		done = records_done(progress);
 	int			length;
 
-	length = snprintf(text, size, "%s records", grouped(done, buffer, sizeof(buffer)));
+	length = snprintf(words, size, "%s records", grouped(done, buffer, sizeof(buffer)));
 	if (seconds > 0)
-		length += snprintf(text +length, size - length, ", %s/s",
+		length += snprintf(words + length, size - length, ", %s/s",
 						   grouped((int64) (done / seconds), buffer, sizeof(buffer)));
 	if (share > 0 && share <= 1)
-		length += snprintf(text +length, size - length, ", %s left",
+		length += snprintf(words + length, size - length, ", %s left",
 						   as_time(seconds / share * (1 - share), buffer, sizeof(buffer)));
 	if (progress->rejected > 0)
-		snprintf(text +length, size - length, ", %s rejected",
+		snprintf(words + length, size - length, ", %s rejected",
 				 grouped(progress->rejected, buffer, sizeof(buffer)));
 }
 
 static void
-draw_bar(double share, const char *text)
+draw_bar(double share, const char *words)
 {
 	char		line[MAX_WIDTH + 1];
 	char		head[MAX_BAR + 16] = "";
 	int			width = terminal_width() - 1;	/* the cursor's place is free */
-	int			room = Min(width - (int) strlen(text) - 8, MAX_BAR);
+	int			room = Min(width - (int) strlen(words) - 8, MAX_BAR);
 
 	if (share >= 0)
 	{
@@ -144,7 +144,7 @@ draw_bar(double share, const char *text)
 			head[length] = '\0';
 		}
 	}
-	snprintf(line, Max(width, 0) + 1, "%s%s", head, text);
+	snprintf(line, Max(width, 0) + 1, "%s%s", head, words);
 	fprintf(stderr, "\r%s\033[K", line);
 	is_drawn = true;
 }
@@ -155,20 +155,20 @@ progress_show(const Progress *progress)
 {
 	int64		now;
 	double		share = -1;
-	char text[	256];
+	char		words[256];
 
 	if (!shows || (now = now_us()) < due)
 		return;
 	due = now + (is_bar ? BAR_INTERVAL : LINE_INTERVAL);
 	if (progress->bytes_total > 0)
 		share = Min((double) progress->bytes_read / progress->bytes_total, 1);
-	describe(progress, share, text, sizeof(text));
+	describe(progress, share, words, sizeof(words));
 	if (is_bar)
-		draw_bar(share, text);
+		draw_bar(share, words);
 	else if (share >= 0)
-		fprintf(stderr, "%3d%% %s\n", (int) (share * 100), text);
+		fprintf(stderr, "%3d%% %s\n", (int) (share * 100), words);
 	else
-		fprintf(stderr, "%s\n", text);
+		fprintf(stderr, "%s\n", words);
 	fflush(stderr);
 }
 

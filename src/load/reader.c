@@ -33,7 +33,7 @@ reader_open(const ReaderOptions *options)
 	reader->json = json_parser_new();
 	reader->key = key_new(options->key);
 	initPQExpBuffer(&reader->problem);
-	reader->input = input_open(options->path, options->stop);
+	reader->input = input_open(&reader->options);
 	window_init(&reader->window, reader->input);
 	return reader;
 }

@@ -32,6 +32,11 @@ typedef struct ReaderOptions
 	size_t		max_record;		/* longer ones are bad; 0 is 16 MB */
 	const volatile sig_atomic_t *stop;	/* NULL, or ends reading when set:
 										 * READ_BROKEN */
+	bool		(*wait) (void *arg, int fd);	/* NULL, or called when
+												 * reading would block: does
+												 * other things until it would
+												 * not, if it gives true */
+	void	   *wait_arg;
 } ReaderOptions;
 
 typedef enum ReadResult

@@ -101,6 +101,8 @@ typedef struct Sender
 	const char *parameters[10]; /* of users_load() */
 	Progress	progress;
 	int64		failing_since;	/* nothing has gone well since then, or 0 */
+	struct pollfd *fds;			/* of the connections, and of the input */
+	bool		reading;		/* a batch is being read */
 	bool		stopped;		/* nothing more is sent */
 	int			status;			/* to exit with */
 } Sender;
@@ -126,6 +128,7 @@ static void
 stop(Sender *sender)
 {
 	sender->stopped = true;
+	stop_reading = 1;
 	sender->status = EXIT_FAILED;
 }
 
@@ -267,8 +270,9 @@ static bool
 read_batch(Sender *sender)
 {
 	Batch	   *batch;
+	bool		is_read;
 
-	if (sender->stopped || stop_requested || sender->source.state != READ_RECORD ||
+	if (sender->reading || sender->source.state != READ_RECORD ||
 		sender->count == sender->window_size || (sender->count > 0 && sender->bytes >= MAX_BYTES))
 		return false;
 	if (sender->spare_count > 0)
@@ -278,7 +282,10 @@ read_batch(Sender *sender)
 		batch = pg_malloc0(sizeof(Batch));
 		initPQExpBuffer(&batch->body);
 	}
-	if (!batch_read(&sender->source, batch))
+	sender->reading = true;
+	is_read = batch_read(&sender->source, batch);
+	sender->reading = false;
+	if (!is_read)
 	{
 		batch_clear(batch);
 		sender->spare[sender->spare_count++] = batch;
@@ -438,7 +445,8 @@ send_batches(Sender *sender)
 			if (link->state != LINK_UP || link->flight_count >= depth)
 				continue;
 			batch = next_batch(sender);
-			if (batch == NULL)
+			/* while it was read, others may have been sent */
+			if (batch == NULL || link->state != LINK_UP || link->flight_count == MAX_FLIGHT)
 				return;
 			link_send(sender, link, batch);
 		}
@@ -642,12 +650,15 @@ next_wake(Sender *sender)
 	return wake;
 }
 
+/* Or for the input, if it is being read. */
 static void
-wait_for_links(Sender *sender, struct pollfd *fds)
+wait_for_links(Sender *sender, int input)
 {
+	int			count = sender->options->jobs;
+	struct pollfd *fds = sender->fds;
 	int64		timeout = (next_wake(sender) - now_us()) / 1000 + 1;
 
-	for (int i = 0; i < sender->options->jobs; i++)
+	for (int i = 0; i < count; i++)
 	{
 		Link	   *link = &sender->links[i];
 
@@ -661,18 +672,21 @@ wait_for_links(Sender *sender, struct pollfd *fds)
 		else
 			fds[i].events = POLLIN | (link->wants_write ? POLLOUT : 0);
 	}
-	if (poll(fds, sender->options->jobs, (int) Max(timeout, 0)) < 0 && errno != EINTR)
+	fds[count].fd = input;
+	fds[count].events = POLLIN;
+	fds[count].revents = 0;
+	if (poll(fds, count + 1, (int) Max(timeout, 0)) < 0 && errno != EINTR)
 		pg_fatal("could not wait for the server: %m");
 }
 
 static void
-serve_links(Sender *sender, const struct pollfd *fds)
+serve_links(Sender *sender)
 {
 	for (int i = 0; i < sender->options->jobs; i++)
 	{
 		Link	   *link = &sender->links[i];
 
-		if (fds[i].revents == 0)
+		if (sender->fds[i].revents == 0)
 			continue;
 		if (link->state == LINK_CONNECTING)
 			link_connect_on(sender, link);
@@ -780,11 +794,29 @@ close_links(Sender *sender)
 }
 
 static void
-note_progress(Sender *sender)
+show_progress(Sender *sender)
 {
 	sender->progress.read = sender->source.records_read;
 	sender->progress.bytes_read = reader_bytes_read(sender->source.reader);
 	sender->progress.bytes_total = reader_bytes_total(sender->source.reader);
+	progress_show(&sender->progress);
+}
+
+/*
+ * While the input has nothing to read, connections are served.  Gives true when
+ * it has.
+ */
+static bool
+wait_for_input(void *arg, int input)
+{
+	Sender	   *sender = arg;
+
+	tend_links(sender);
+	flush_links(sender);
+	show_progress(sender);
+	wait_for_links(sender, input);
+	serve_links(sender);
+	return sender->fds[sender->options->jobs].revents != 0;
 }
 
 /* Say why not all records were applied. */
@@ -798,7 +830,7 @@ tell_end(Sender *sender)
 		pg_log_error("interrupted");
 		sender->status = EXIT_FAILED;
 	}
-	else if (sender->source.state == READ_BROKEN)
+	else if (sender->source.state == READ_BROKEN && !sender->stopped)
 	{
 		pg_log_error("%s", reader_problem(sender->source.reader));
 		sender->status = EXIT_FAILED;
@@ -814,10 +846,13 @@ int
 load_users(const LoadOptions *options)
 {
 	Sender		sender = {.options = options};
-	struct pollfd *fds = pg_malloc0(sizeof(struct pollfd) * options->jobs);
+	ReaderOptions input = options->reader;
 
+	input.stop = &stop_reading;
+	input.wait = wait_for_input;
+	input.wait_arg = &sender;
 	sender.source.options = options;
-	sender.source.reader = reader_open(&options->reader);
+	sender.source.reader = reader_open(&input);
 	sender.source.keep_raw = options->rejects != NULL;
 	sender.source.state = READ_RECORD;
 	sender.window_size = Max(64, options->jobs * MAX_FLIGHT * 4);
@@ -826,6 +861,7 @@ load_users(const LoadOptions *options)
 	sender.users = users_create(1024, NULL);
 	initPQExpBuffer(&sender.part);
 	set_parameters(&sender);
+	sender.fds = pg_malloc0(sizeof(struct pollfd) * (options->jobs + 1));
 	open_links(&sender);
 	rejects_open(options);
 	progress_begin(options);
@@ -834,12 +870,11 @@ load_users(const LoadOptions *options)
 	{
 		tend_links(&sender);
 		flush_links(&sender);
-		note_progress(&sender);
-		progress_show(&sender.progress);
+		show_progress(&sender);
 		if (is_done(&sender))
 			break;
-		wait_for_links(&sender, fds);
-		serve_links(&sender, fds);
+		wait_for_links(&sender, -1);
+		serve_links(&sender);
 	}
 
 	progress_end();

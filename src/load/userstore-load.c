@@ -18,6 +18,7 @@
 #define DEFAULT_RETRY_FOR	60
 
 volatile sig_atomic_t stop_requested = 0;
+volatile sig_atomic_t stop_reading = 0;
 
 static const char *progname;
 
@@ -472,7 +473,7 @@ take_arguments(LoadOptions *options, int argc, char **argv)
 static void
 handle_signal(int signal_number)
 {
-	stop_requested = 1;
+	stop_requested = stop_reading = 1;
 	signal(signal_number, SIG_DFL);
 }
 
@@ -502,7 +503,7 @@ main(int argc, char **argv)
 {
 	LoadOptions options = {
 		.reader.key = "id",
-		.reader.stop = &stop_requested,
+		.reader.stop = &stop_reading,
 		.batch = DEFAULT_BATCH,
 		.jobs = DEFAULT_JOBS,
 		.retry_for = DEFAULT_RETRY_FOR

@@ -63,18 +63,18 @@ foreach my $pair ([qw(put patch)], [qw(creates no-creates)], [qw(progress no-pro
 refuses([ '--sync', '--guard={}', '--no-guard', 'people' ], qr/options --guard and --no-guard cannot be used together/, 'guard no-guard');
 
 # with what each task has not
-my %value = map { $_ => 1 } qw(batch jobs max-record retry-for);
+my %value = map { $_ => 1 } qw(batch jobs retry-for);
 my %foreign = (
 	export => [qw(put patch dry-run creates atomic-batches progress no-guard batch jobs max-record retry-for rejects map delimiter format match scope guard missing load-id request-id)],
 	sync => [qw(creates no-creates atomic-batches progress no-progress batch jobs retry-for rejects load-id output)],
 	'to-json' => [qw(put patch match creates dry-run atomic-batches batch jobs rejects quiet dbname host port username password no-password api scope)]);
-my %needs_value = map { $_ => 1 } qw(rejects map delimiter format match scope guard missing load-id request-id output dbname host port username api);
+my %needs_value = map { $_ => 1 } qw(max-record rejects map delimiter format match scope guard missing load-id request-id output dbname host port username api);
 foreach my $task (sort keys %foreign)
 {
 	foreach my $option (@{ $foreign{$task} })
 	{
 		my $value = $value{$option} ? '=1' : !$needs_value{$option} ? '' :
-		  $option eq 'format' ? '=csv' : $option eq 'missing' ? '=ignore' : '=,';
+		  $option eq 'format' ? '=csv' : $option eq 'missing' ? '=ignore' : $option eq 'max-record' ? '=1MB' : '=,';
 
 		my (undef, undef, $err) = outcome('', "--$task", "--$option$value", 'people');
 		like($err, qr/options --$option and --$task cannot be used together/, "--$option is nothing to --$task");
@@ -99,7 +99,7 @@ refuses([ '--sync', '--missing=drop', 'people' ], qr/invalid value "drop" for op
 refuses([ '--batch=0', 'people' ], qr/--batch must be in range 1\.\.10000/, 'empty batches');
 refuses([ '--batch=ten', 'people' ], qr/invalid value "ten" for option --batch/, 'a batch that is no number');
 refuses([ '-j', '101', 'people' ], qr/--jobs must be in range 1\.\.100/, 'too many jobs');
-refuses([ '--max-record=0', 'people' ], qr/--max-record must be in range 1\.\.256/, 'empty records');
+refuses([ "--max-record=$_", 'people' ], qr/invalid value "$_" for option --max-record\n.*hint: It is a number with a unit/s, "a record of $_") foreach qw(0 1 0MB MB 257MB 1TB -1MB);
 refuses([ '--retry-for=-1', 'people' ], qr/--retry-for must be in range 0/, 'no time at all');
 refuses([ '--delimiter=ab', 'people' ], qr/a delimiter is one character/, 'a delimiter that is two');
 refuses([ '--delimiter="', 'people' ], qr/a delimiter is one character/, 'a quote for a delimiter');
