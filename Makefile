@@ -81,6 +81,7 @@ endif
 clean: clean-load
 all-load install-load uninstall-load clean-load:
 	$(MAKE) -C src/load $(@:-load=)
+install-load: all-load
 .PHONY: all-load install-load uninstall-load clean-load
 
 $(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS)

@@ -472,6 +472,7 @@ write_batch(void *arg)
 			items[count++] = &batch->items[i];
 	}
 	qsort(items, count, sizeof(BulkItem *), compare_writes);
+	known_release_loans(batch->bulk);
 	for (int i = 0; i < count; i = next)
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -79,7 +79,7 @@ typedef enum Fate
 	FATE_CREATED,
 	FATE_CHANGED,
 	FATE_UNCHANGED
-}			Fate;
+} Fate;
 
 typedef struct Bulk Bulk;
 
@@ -162,6 +162,7 @@ extern bool known_locks(Bulk *bulk);
 extern bool known_has(Bulk *bulk, const char *id_text);
 extern KnownUser *known_user(Bulk *bulk, const char *id_text, Datum id);
 extern bool known_loans_hold(Bulk *bulk);
+extern void known_release_loans(Bulk *bulk);
 extern bool known_take_values(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *after);
 extern bool known_same_values(Bulk *bulk, Jsonb *planned, Jsonb *written);
 extern void known_settle(Bulk *bulk);

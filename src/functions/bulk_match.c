@@ -262,7 +262,7 @@ match_load(Bulk *bulk, BulkItem *items, int from, int to)
 	match->found = string_map_create(match->context, Max(to - from, 16), NULL);
 	for (int i = from; i < to; i++)
 	{
-		char	   *key = items[i].unreadable ? NULL : match_key(match, items[i].road.sent);
+		char	   *key = match_key(match, items[i].road.sent);
 
 		if (key != NULL)
 			keys = lappend(keys, key);
@@ -273,8 +273,7 @@ match_load(Bulk *bulk, BulkItem *items, int from, int to)
 	{
 		/* may have been another when this was done before */
 		items[i].road.has_id = items[i].has_own_id;
-		if (items[i].unreadable == NULL)
-			address(match, &items[i]);
+		address(match, &items[i]);
 	}
 	MemoryContextSwitchTo(old);
 }

@@ -387,8 +387,24 @@ known_loans_hold(Bulk *bulk)
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(bulk->item);
 	}
-	bulk->known->loans = NIL;
 	return hold;
+}
+
+/*
+ * They are about to.
+ */
+void
+known_release_loans(Bulk *bulk)
+{
+	ListCell   *lc;
+
+	foreach(lc, bulk->known->loans)
+	{
+		Loan	   *loan = lfirst(lc);
+
+		claim_release(bulk->table, loan->map->index, loan->key, loan->giver->id);
+	}
+	bulk->known->loans = NIL;
 }
 
 /*

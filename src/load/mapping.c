@@ -46,6 +46,8 @@ typedef struct Node
 	int			number;			/* of that */
 	ColumnType	type;
 	struct json_object *values; /* from text to value, or NULL */
+	bool		has_empty;		/* whether an empty field stands for this: */
+	struct json_object *empty;
 	bool		is_key;
 
 	char	   *constant;		/* NODE_CONSTANT: its JSON text */
@@ -368,7 +370,7 @@ read_text(const char *path)
 	return string.data;
 }
 
-/* {"column": ..., "type": ..., "values": ...} */
+/* {"column": ..., "type" or "values": ..., "empty": ...} */
 static void
 parse_column(Node *node, const char *path, struct json_object *spec)
 {
@@ -384,6 +386,11 @@ parse_column(Node *node, const char *path, struct json_object *spec)
 			node->column = pg_strdup(json_object_get_string(value));
 		else if (strcmp(name, "values") == 0 && json_object_is_type(value, json_type_object))
 			node->values = value;
+		else if (strcmp(name, "empty") == 0)
+		{
+			node->has_empty = true;
+			node->empty = value;
+		}
 		else if (strcmp(name, "type") == 0 && json_object_is_type(value, json_type_string))
 		{
 			has_type = true;
@@ -626,38 +633,40 @@ wrong(const Apply *apply, const Node *node, const char *wanted)
 	return WROTE_WRONG;
 }
 
-/* By one of the mapping's "values". */
+static Written
+write_json(const Apply *apply, const Node *node, struct json_object *value)
+{
+	if (node->is_key)
+		*apply->has_key = key_hash(value, apply->key);
+	appendPQExpBufferStr(apply->record,
+						 json_object_to_json_string_ext(value, JSON_C_TO_STRING_NOSLASHESCAPE));
+	return WROTE_VALUE;
+}
+
+/* One of the mapping's "values". */
 static Written
 write_listed(const Apply *apply, const Node *node)
 {
 	const CsvField *field = &apply->fields[node->number];
 	PQExpBufferData wanted;
-	Written		result;
 	struct json_object_iter member;
+	Written		result;
 
-	initPQExpBuffer(&wanted);
-	appendPQExpBufferStr(&wanted, "one of");
 	json_object_object_foreachC(node->values, member)
 	{
-		const char *name = member.key;
-		struct json_object *value = member.val;
-
-		if (strlen(name) == field->length && memcmp(name, field->string, field->length) == 0)
-		{
-			if (node->is_key)
-				*apply->has_key = key_hash(value, apply->key);
-			appendPQExpBufferStr(apply->record,
-								 json_object_to_json_string_ext(value, JSON_C_TO_STRING_NOSLASHESCAPE));
-			termPQExpBuffer(&wanted);
-			return WROTE_VALUE;
-		}
-		appendPQExpBufferStr(&wanted, wanted.data[wanted.len - 1] == 'f' ? " " : ", ");
-		append_json_string(&wanted, name, strlen(name));
+		if (strlen(member.key) == field->length &&
+			memcmp(member.key, field->string, field->length) == 0)
+			return write_json(apply, node, member.val);
 	}
 	if (field->length == 0 && !field->quoted)
-		result = WROTE_NOTHING;
-	else
-		result = wrong(apply, node, wanted.data);
+		return WROTE_NOTHING;
+	initPQExpBuffer(&wanted);
+	json_object_object_foreachC(node->values, member)
+	{
+		appendPQExpBufferStr(&wanted, wanted.len == 0 ? "one of " : ", ");
+		append_json_string(&wanted, member.key, strlen(member.key));
+	}
+	result = wrong(apply, node, wanted.data);
 	termPQExpBuffer(&wanted);
 	return result;
 }
@@ -689,6 +698,8 @@ write_column(const Apply *apply, const Node *node)
 	struct json_object *number;
 	PQExpBufferData string;
 
+	if (node->has_empty && field->length == 0 && !field->quoted)
+		return write_json(apply, node, node->empty);
 	if (node->values != NULL)
 		return write_listed(apply, node);
 	if (field->length == 0 && !field->quoted)

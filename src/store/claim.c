@@ -100,6 +100,17 @@ claim(Binding *binding, const UniqueIndex *unique, const char *key, Datum id)
 		refuse_taken(binding, unique->path, unique->name);
 }
 
+/*
+ * A user gives up a value in the statement that is about to be run, in which
+ * another takes it: that one's row may come first.
+ */
+void
+claim_release(Binding *binding, const UniqueIndex *unique, const char *key, Datum id)
+{
+	if (unique->is_claimed)
+		give_up(binding, unique, key, id);
+}
+
 /* A row before a statement or after it. */
 typedef struct ClaimingRow
 {

@@ -530,6 +530,8 @@ extern void release_table(const Registration *registration);
 /*
  * claim.c
  */
+extern void claim_release(Binding *binding, const UniqueIndex *unique, const char *key,
+						  Datum id);
 extern void claims_load(Binding *binding, JsonbValue *unique_columns);
 extern JsonbValue *claims_make(Oid users, Oid claims, const char *tenant, List *schema_ids,
 							   const char *api);
