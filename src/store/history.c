@@ -266,7 +266,8 @@ set_before(HistoryEntry *const *entries, int count, bool *is_news, Datum *values
 
 /*
  * Append versions of many users, all made by the same operation of the same
- * request.  Gives the number of those that history did not have.
+ * request.  Gives their number.  An error when history has one of them: then
+ * each is to be done by itself.
  */
 int
 history_append_set(Binding *binding, HistoryEntry *const *entries, int count)

@@ -64,7 +64,7 @@ typedef struct Statement
 	"INSERT INTO {users} AS u ({my column}id, document, version, created_at, modified_at)" \
 	" SELECT {my value}n.id, n.document, n.version, n.modified, n.modified" \
 	" FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS n (id, document, version, modified, place)" \
-	" ORDER BY n.place ON CONFLICT ({key}) DO NOTHING" returning
+	" ORDER BY n.place" returning
 
 #define UPDATE_SET(returning) \
 	"UPDATE {users} AS u SET document = n.document, version = n.version, modified_at = n.modified" \
@@ -384,14 +384,14 @@ static const Statement statements[STATEMENT_COUNT] = {
 		"INSERT INTO {history} ({tenant column}" HISTORY_COLUMNS ")"
 		" SELECT {my value}n.user_id, n.version, $6, n.document, n.changed::pg_catalog.text[], n.changed_at,"
 		" $7, $8, $9, $10, $11, $12"
-		" FROM unnest($1, $2, $3, $4, $5) AS n (user_id, version, document, changed, changed_at)" ONCE,
+		" FROM unnest($1, $2, $3, $4, $5) AS n (user_id, version, document, changed, changed_at)",
 		{IDS, INT8ARRAYOID, JSONBARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID, XID8OID}
 	},
 	[STATEMENT_SET_HISTORY_INSERT_BEFORE] = {
 		"INSERT INTO {history} ({tenant column}" HISTORY_COLUMNS ", before, before_since)"
 		" SELECT {my value}n.user_id, n.version, $6, n.document, n.changed::pg_catalog.text[], n.changed_at,"
 		" $7, $8, $9, $10, $11, $12, n.before, n.before_since"
-		" FROM unnest($1, $2, $3, $4, $5, $13, $14) AS n (user_id, version, document, changed, changed_at, before, before_since)" ONCE,
+		" FROM unnest($1, $2, $3, $4, $5, $13, $14) AS n (user_id, version, document, changed, changed_at, before, before_since)",
 		{IDS, INT8ARRAYOID, JSONBARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID, XID8OID,
 		JSONBARRAYOID, TIMESTAMPTZARRAYOID}
 	},
