@@ -42,6 +42,8 @@ hash_name(const char *name, int len)
 bool
 attribute_same_name(const char *a, const char *b, int len)
 {
+	if (memcmp(a, b, len) == 0)
+		return true;
 	for (int i = 0; i < len; i++)
 	{
 		if (pg_ascii_tolower((unsigned char) a[i]) != pg_ascii_tolower((unsigned char) b[i]))

@@ -384,10 +384,18 @@ identify(Bulk *bulk, KeyClaim *claim)
 	return true;
 }
 
+static BulkItem *
+new_items(MemoryContext context, int count)
+{
+	return MemoryContextAllocExtended(context, sizeof(BulkItem) * Max(count, 1),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
 /*
  * Look through the whole request before any of it is done: for what its key
  * stands for, for passwords, which are hashed before anything is locked, and,
- * when it is done in several slices, for the users to lock.
+ * when it is done in several slices, for the users to lock.  What a single
+ * slice has is kept as it was read.
  */
 static void
 survey(Bulk *bulk, KeyClaim *claim, Datum **ids, int *id_count)
@@ -401,32 +409,38 @@ survey(Bulk *bulk, KeyClaim *claim, Datum **ids, int *id_count)
 	*ids = NULL;
 	if (bulk->sliced)
 		*ids = palloc_extended(sizeof(Datum) * bulk->count, MCXT_ALLOC_HUGE);
+	if (!bulk->sliced)
+		bulk->items = new_items(bulk->slice, bulk->count);
 	for (int i = 0; i < bulk->count; i++)
 	{
-		Road		road;
+		Road		passing;
+		Road	   *road = bulk->sliced ? &passing : &bulk->items[i].road;
 		ErrorData  *error;
 
 		CHECK_FOR_INTERRUPTS();
-		MemoryContextSwitchTo(bulk->item);
-		error = read_item(bulk, i, &road);
-		if (error != NULL ? unstored_forget(bulk->api->schema, bulk->api->profile, road.body) :
-			road.unstored.carries_password)
+		MemoryContextSwitchTo(bulk->sliced ? bulk->item : bulk->slice);
+		error = read_item(bulk, i, road);
+		if (error != NULL ? unstored_forget(bulk->api->schema, bulk->api->profile, road->body) :
+			road->unstored.carries_password)
 		{
 			if (!bulk->carries_password)
 				hide_activity();
 			bulk->carries_password = true;
 		}
-		if (error == NULL && road.unstored.password != NULL)
-			hash_password(bulk, i, &road, claim);
+		if (error == NULL && road->unstored.password != NULL)
+			hash_password(bulk, i, road, claim);
+		MemoryContextSwitchTo(bulk->item);
 		if (fingerprint != NULL)
-			fingerprint_add(fingerprint, road.body);
+			fingerprint_add(fingerprint, road->body);
 		/* which is not the same as none at all */
-		if (fingerprint != NULL && bulk->carries_password && road.password.hash == NULL)
+		if (fingerprint != NULL && bulk->carries_password && road->password.hash == NULL)
 			fingerprint_add(fingerprint, document_boolean(error == NULL &&
-														  !road.unstored.carries_password));
+														  !road->unstored.carries_password));
 		MemoryContextSwitchTo(old);
-		if (error == NULL && road.has_id && *ids != NULL)
-			(*ids)[(*id_count)++] = binding_id_from_text(bulk->table, road.id_text);
+		if (error == NULL && road->has_id && *ids != NULL)
+			(*ids)[(*id_count)++] = binding_id_from_text(bulk->table, road->id_text);
+		if (!bulk->sliced)
+			bulk->items[i].unreadable = error;
 		MemoryContextReset(bulk->item);
 	}
 	if (fingerprint != NULL)
@@ -443,12 +457,15 @@ apply_slice(Bulk *bulk, int from)
 {
 	MemoryContext old = MemoryContextSwitchTo(bulk->slice);
 	int64		bytes = 0;
-	BulkItem   *items;
+	BulkItem   *items = bulk->items;
+	bool		is_read = items != NULL;
 	int			count = 0;
 
 	while (from + count < bulk->count && !slice_is_full(count, bytes))
 		bytes += item_size(&bulk->bodies[from + count++]);
-	items = palloc_extended(sizeof(BulkItem) * count, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	if (!is_read)
+		items = new_items(bulk->slice, count);
+	bulk->items = NULL;			/* what is done again is read again */
 	for (int i = 0; i < count; i++)
 	{
 		BulkItem   *item = &items[i];
@@ -456,7 +473,8 @@ apply_slice(Bulk *bulk, int from)
 
 		CHECK_FOR_INTERRUPTS();
 		item->index = from + i;
-		item->unreadable = read_item(bulk, from + i, road);
+		if (!is_read)
+			item->unreadable = read_item(bulk, from + i, road);
 		item->has_own_id = road->has_id;
 		if (bulk->hashes != NULL)
 			road->password.hash = bulk->hashes[from + i];

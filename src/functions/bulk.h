@@ -110,6 +110,8 @@ struct Bulk
 	int			count;
 	bool		sliced;			/* does it take more than one slice? */
 	JsonbValue *bodies;			/* of the items, as the request has them */
+	BulkItem   *items;			/* of the only slice, as they were read to
+								 * tell what the request is; or NULL */
 	char	  **hashes;			/* of the passwords in them, or NULL */
 	bool		carries_password;	/* in clear, even if an item with it fails */
 	Jsonb	  **results;

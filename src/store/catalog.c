@@ -384,6 +384,20 @@ list_text_array(List *list)
 										   false, TYPALIGN_INT));
 }
 
+/* A list of paths as an element: of many there is an array, of text[] not. */
+Oid
+catalog_paths_type(void)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("attribute_paths"),
+									   ObjectIdGetDatum(get_namespace_oid(CATALOG_SCHEMA, true)));
+
+	if (!OidIsValid(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("type \"%s.attribute_paths\" does not exist", CATALOG_SCHEMA)));
+	return type;
+}
+
 /*
  * A column of what a statement of ours gave.  Owners may alter their tables in
  * every way, so the type is not what it was at first, nor the value there:

@@ -15,7 +15,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/xid8.h"
@@ -266,7 +265,8 @@ set_before(HistoryEntry *const *entries, int count, bool *is_news, Datum *values
 
 /*
  * Append versions of many users, all made by the same operation of the same
- * request.  Gives the number of those that history did not have.
+ * request.  Gives their number.  An error when history has one of them: then
+ * each is to be done by itself.
  */
 int
 history_append_set(Binding *binding, HistoryEntry *const *entries, int count)
@@ -291,11 +291,9 @@ history_append_set(Binding *binding, HistoryEntry *const *entries, int count)
 		elems[i] = JsonbPGetDatum(entries[i]->document);
 	}
 	values[2] = array_with_nulls(JSONBOID, elems, no_document, count);
-	/* lists of different lengths make no array: each goes as its text */
 	for (int i = 0; i < count; i++)
-		elems[i] = CStringGetTextDatum(OidOutputFunctionCall(F_ARRAY_OUT,
-															 list_text_array(entries[i]->changed)));
-	values[3] = array_of(TEXTOID, elems, count);
+		elems[i] = list_text_array(entries[i]->changed);
+	values[3] = array_of(catalog_paths_type(), elems, count);
 	for (int i = 0; i < count; i++)
 		elems[i] = TimestampTzGetDatum(entries[i]->changed_at);
 	values[4] = array_of(TIMESTAMPTZOID, elems, count);

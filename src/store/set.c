@@ -284,9 +284,8 @@ write_rows(Binding *binding, BoundStatement statement, Datum *values)
 
 /*
  * Insert rows, in this order, write them over those that were read, or delete
- * those.  Gives the number of rows that came of it, which is less when a user is
- * there already or was changed meanwhile, or when somebody's trigger wants no
- * row.  Where triggers may have changed the rows, they are given as written;
+ * those.  Gives the number of rows that came of it, which is less when a user
+ * was changed meanwhile, or when somebody's trigger wants no row.  Where triggers may have changed the rows, they are given as written;
  * else that is NULL.
  */
 int

@@ -33,6 +33,9 @@ typedef struct Statement
 #define ID		ANYELEMENTOID
 #define IDS		ANYARRAYOID
 
+/* Several lists of paths: see catalog_paths_type(). */
+#define LISTS	ANYCOMPATIBLEARRAYOID
+
 /* What every statement on a user gives of its row. */
 #define ROW_COLUMNS		"{document}, {version}, {created}, {modified}"
 
@@ -64,7 +67,7 @@ typedef struct Statement
 	"INSERT INTO {users} AS u ({my column}id, document, version, created_at, modified_at)" \
 	" SELECT {my value}n.id, n.document, n.version, n.modified, n.modified" \
 	" FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS n (id, document, version, modified, place)" \
-	" ORDER BY n.place ON CONFLICT ({key}) DO NOTHING" returning
+	" ORDER BY n.place" returning
 
 #define UPDATE_SET(returning) \
 	"UPDATE {users} AS u SET document = n.document, version = n.version, modified_at = n.modified" \
@@ -382,17 +385,17 @@ static const Statement statements[STATEMENT_COUNT] = {
 	},
 	[STATEMENT_SET_HISTORY_INSERT] = {
 		"INSERT INTO {history} ({tenant column}" HISTORY_COLUMNS ")"
-		" SELECT {my value}n.user_id, n.version, $6, n.document, n.changed::pg_catalog.text[], n.changed_at,"
+		" SELECT {my value}n.user_id, n.version, $6, n.document, n.changed, n.changed_at,"
 		" $7, $8, $9, $10, $11, $12"
-		" FROM unnest($1, $2, $3, $4, $5) AS n (user_id, version, document, changed, changed_at)" ONCE,
-		{IDS, INT8ARRAYOID, JSONBARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID, XID8OID}
+		" FROM unnest($1, $2, $3, $4, $5) AS n (user_id, version, document, changed, changed_at)",
+		{IDS, INT8ARRAYOID, JSONBARRAYOID, LISTS, TIMESTAMPTZARRAYOID, TEXTOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID, XID8OID}
 	},
 	[STATEMENT_SET_HISTORY_INSERT_BEFORE] = {
 		"INSERT INTO {history} ({tenant column}" HISTORY_COLUMNS ", before, before_since)"
-		" SELECT {my value}n.user_id, n.version, $6, n.document, n.changed::pg_catalog.text[], n.changed_at,"
+		" SELECT {my value}n.user_id, n.version, $6, n.document, n.changed, n.changed_at,"
 		" $7, $8, $9, $10, $11, $12, n.before, n.before_since"
-		" FROM unnest($1, $2, $3, $4, $5, $13, $14) AS n (user_id, version, document, changed, changed_at, before, before_since)" ONCE,
-		{IDS, INT8ARRAYOID, JSONBARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID, XID8OID,
+		" FROM unnest($1, $2, $3, $4, $5, $13, $14) AS n (user_id, version, document, changed, changed_at, before, before_since)",
+		{IDS, INT8ARRAYOID, JSONBARRAYOID, LISTS, TIMESTAMPTZARRAYOID, TEXTOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, XID8OID, XID8OID,
 		JSONBARRAYOID, TIMESTAMPTZARRAYOID}
 	},
 	[STATEMENT_SET_HISTORY_VERSION] = {
@@ -671,6 +674,8 @@ statement_plan(Binding *binding, BoundStatement number)
 			types[ntypes] = binding->id_type;
 		else if (types[ntypes] == IDS)
 			types[ntypes] = get_array_type(binding->id_type);
+		else if (types[ntypes] == LISTS)
+			types[ntypes] = get_array_type(catalog_paths_type());
 	}
 	initStringInfo(&sql);
 	add_text(&sql, binding, statement->text);

@@ -145,6 +145,7 @@ extern bool catalog_registration_of(Oid relid, Registration *registration);
 extern JsonbValue *catalog_lookups(Oid users);
 extern JsonbValue *catalog_computed(Oid users);
 extern JsonbValue *catalog_indexes(Oid users);
+extern Oid	catalog_paths_type(void);
 extern int	catalog_era(void);
 extern int	catalog_present_era(void);
 extern int64 catalog_era_system(int era);

@@ -1,3 +1,6 @@
+CREATE DOMAIN userstore.attribute_paths AS text[];
+COMMENT ON DOMAIN userstore.attribute_paths IS 'the paths of one change, where those of many go as an array: text[] has no array of lists that differ in length';
+
 CREATE FUNCTION userstore.user_table_create(users text, api text DEFAULT 'plain', schemas text[] DEFAULT NULL, id_type regtype DEFAULT 'text',
 	password_function text DEFAULT NULL, tenant_column text DEFAULT NULL, tenant_policy text DEFAULT NULL,
 	partitions integer DEFAULT NULL)
