@@ -430,10 +430,10 @@ SELECT firm, id, document FROM firms ORDER BY 1, 2;
 -- Hooks and triggers that refuse, change and drop
 --
 SELECT begin_anew();
-CREATE FUNCTION hook(users regclass, operation text, id text, old jsonb, new jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE FUNCTION hook(users regclass, id text, operation text, old jsonb, new jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
 	IF id = 'bob' THEN
-		RAISE EXCEPTION 'bob stays as he is' USING ERRCODE = 'PT409';
+		RAISE EXCEPTION 'bob stays as he is' USING ERRCODE = 'PT403';
 	END IF;
 	RETURN new || '{"title": "hooked"}';
 END $$;
