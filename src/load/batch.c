@@ -198,4 +198,10 @@ batch_clear(Batch *batch)
 		pg_free(batch->records[i].reason);
 	}
 	batch->count = 0;
+	/* what one long record needed, not all batches are to keep */
+	if (batch->body.maxlen > 2 * BATCH_BYTES)
+	{
+		termPQExpBuffer(&batch->body);
+		initPQExpBuffer(&batch->body);
+	}
 }

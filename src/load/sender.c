@@ -32,6 +32,9 @@
 #define FIRST_PAUSE		INT64CONST(20000)
 #define LAST_PAUSE		INT64CONST(5000000)
 
+/* A server that does not even refuse a connection is not there, in microseconds. */
+#define CONNECT_WAIT	INT64CONST(20000000)
+
 /* A signal that came while nobody looked is seen after this time. */
 #define MAX_WAIT		INT64CONST(1000000)
 
@@ -73,7 +76,8 @@ typedef struct Link
 	PGconn	   *connection;
 	LinkState	state;
 	PostgresPollingStatusType polling;
-	int64		wake;			/* LINK_DOWN: when to connect again */
+	int64		wake;			/* LINK_DOWN: when to connect again;
+								 * LINK_CONNECTING: when to give it up */
 	int			attempts;		/* of that in a row */
 	bool		preparing;		/* what is answered first is the statement */
 	Batch	   *flight[MAX_FLIGHT]; /* the oldest first */
@@ -374,7 +378,7 @@ link_lost(Sender *sender, Link *link)
 	/* whether they were done or not, the server knows by their keys */
 	for (int i = 0; i < count; i++)
 		requeue(sender, link->flight[i], link->wake);
-	(void) may_try_again(sender, message);
+	(void) may_try_again(sender, message[0] != '\0' ? message : "the server does not answer");
 	pg_free(message);
 }
 
@@ -394,6 +398,7 @@ link_connect(Sender *sender, Link *link)
 {
 	link->connection = connect_again(sender->options);
 	link->state = LINK_CONNECTING;
+	link->wake = now_us() + CONNECT_WAIT;
 	link->polling = PGRES_POLLING_WRITING;
 	PQsetNoticeProcessor(link->connection, show_notice, NULL);
 	if (PQstatus(link->connection) == CONNECTION_BAD)
@@ -636,7 +641,7 @@ next_wake(Sender *sender)
 
 	for (int i = 0; i < sender->options->jobs; i++)
 	{
-		if (sender->links[i].state == LINK_DOWN)
+		if (sender->links[i].state != LINK_UP)
 			wake = Min(wake, sender->links[i].wake);
 	}
 	for (int i = 0; sender->unsent > 0 && i < sender->count; i++)
@@ -705,8 +710,14 @@ tend_links(Sender *sender)
 		return;
 	for (int i = 0; i < sender->options->jobs; i++)
 	{
-		if (sender->links[i].state == LINK_DOWN && sender->links[i].wake <= now)
-			link_connect(sender, &sender->links[i]);
+		Link	   *link = &sender->links[i];
+
+		if (link->state == LINK_UP || link->wake > now)
+			continue;
+		if (link->state == LINK_CONNECTING)
+			link_lost(sender, link);
+		else
+			link_connect(sender, link);
 	}
 	send_batches(sender);
 }
