@@ -162,8 +162,22 @@ SELECT user_table_create('parties', api => 'cpq');
 SELECT * FROM answer($$SELECT * FROM users_sync('parties', '[]', missing => 'deactivate')$$);
 SELECT * FROM answer($$SELECT * FROM users_sync('parties', '[]', missing => 'delete')$$);
 
+-- Each wants the value of the next one, and the last that of one who keeps it:
+-- nobody gets any, and that is found at once, not one by one.
+SELECT user_table_create('queue', api => 'scim');
+SELECT count(*) FROM users_sync('queue', (SELECT jsonb_agg(jsonb_build_object('id', i::text, 'userName', 'place ' || i)) FROM generate_series(1, 4000) i));
+SET statement_timeout = '60s';
+SELECT action, error, count(*) FROM users_sync('queue', (SELECT jsonb_agg(jsonb_build_object('id', i::text, 'userName', 'place ' || i + 1)) FROM generate_series(1, 3999) i))
+	GROUP BY action, error;
+SELECT action, error, count(*) FROM users_sync('queue', (SELECT jsonb_agg(jsonb_build_object('id', i::text, 'userName', 'place ' || i + 1) ORDER BY i::text COLLATE "C")
+	FROM generate_series(1, 3999) i)) GROUP BY action, error;
+-- With the one who keeps it all move up.
+SELECT action, error, count(*) FROM users_sync('queue', (SELECT jsonb_agg(jsonb_build_object('id', i::text, 'userName', 'place ' || i + 1) ORDER BY i::text COLLATE "C")
+	FROM generate_series(1, 4000) i)) GROUP BY action, error;
+RESET statement_timeout;
+
 DROP VIEW feed_of_incoming;
-DROP TABLE staff, identities, parties, incoming, preview, run;
+DROP TABLE staff, identities, parties, queue, incoming, preview, run;
 DROP FUNCTION state, story, feed, answer;
 RESET ROLE;
 REVOKE ALL ON SCHEMA public FROM regress_hr;

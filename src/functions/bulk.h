@@ -49,6 +49,7 @@ typedef struct KnownUser
 								 * yet, or 0 */
 	int			seen;			/* when it was read: see known_outdate */
 	bool		awaits;			/* its item, in a set in no order */
+	List	   *lent;			/* what others take from it: see known.c */
 } KnownUser;
 
 /* An item of the slice that is worked at. */

@@ -22,6 +22,7 @@ typedef struct ValueHolder
 {
 	const char *id_text;		/* or NULL */
 	int			freed;			/* in which wave it was given up; 0: it stands */
+	KnownUser  *giver;			/* and by whom, in a set in no order */
 } ValueHolder;
 
 /* Who has which: value → ValueHolder *. */
@@ -34,8 +35,8 @@ typedef struct ValueMap
 } ValueMap;
 
 /*
- * A value that an item takes from a user of whom it is not known yet whether it
- * gives it up.
+ * In a set in no order, a value that an item takes from a user who gives it up,
+ * or of whom that is not known yet.
  */
 typedef struct Loan
 {
@@ -62,11 +63,20 @@ known_context(Bulk *bulk)
 	return bulk->known->context;
 }
 
+/* A user of whom something was learned, or NULL. */
+static KnownUser *
+known_find(Bulk *bulk, const char *id_text)
+{
+	StringEntry *entry = string_map_lookup(bulk->known->users, id_text);
+
+	return entry != NULL ? entry->value : NULL;
+}
+
 /* Was it learned of the user with this id whether it exists? */
 bool
 known_has(Bulk *bulk, const char *id_text)
 {
-	return string_map_lookup(bulk->known->users, id_text) != NULL;
+	return known_find(bulk, id_text) != NULL;
 }
 
 /*
@@ -299,6 +309,7 @@ move_value(Bulk *bulk, ValueMap *map, const char *id_text, char *old_key, char *
 		{
 			holder->id_text = NULL;
 			holder->freed = wave;
+			holder->giver = bulk->in_no_order && wave > 0 ? known_find(bulk, id_text) : NULL;
 		}
 	}
 	if (new_key != NULL)
@@ -314,28 +325,33 @@ move_value(Bulk *bulk, ValueMap *map, const char *id_text, char *old_key, char *
 	MemoryContextSwitchTo(old);
 }
 
+static void
+note_loan(Bulk *bulk, BulkItem *item, ValueMap *map, const char *key, KnownUser *giver)
+{
+	MemoryContext old = MemoryContextSwitchTo(bulk->known->context);
+	Loan	   *loan = palloc(sizeof(Loan));
+
+	loan->map = map;
+	loan->key = pstrdup(key);
+	loan->giver = giver;
+	loan->taker = item;
+	giver->lent = lappend(giver->lent, loan);
+	bulk->known->loans = lappend(bulk->known->loans, loan);
+	MemoryContextSwitchTo(old);
+}
+
 /*
  * In a set in no order, what a user has whose item is still to come may be
  * taken, on trust.  Gives false when it may not.
  */
 static bool
-lend(Bulk *bulk, BulkItem *item, ValueMap *map, char *key, const ValueHolder *holder)
+lend(Bulk *bulk, BulkItem *item, ValueMap *map, const char *key, const ValueHolder *holder)
 {
-	MemoryContext old;
-	StringEntry *entry = string_map_lookup(bulk->known->users, holder->id_text);
-	KnownUser  *giver = entry != NULL ? entry->value : NULL;
-	Loan	   *loan;
+	KnownUser  *giver = known_find(bulk, holder->id_text);
 
 	if (giver == NULL || !giver->awaits)
 		return false;
-	old = MemoryContextSwitchTo(bulk->known->context);
-	loan = palloc(sizeof(Loan));
-	loan->map = map;
-	loan->key = pstrdup(key);
-	loan->giver = giver;
-	loan->taker = item;
-	bulk->known->loans = lappend(bulk->known->loans, loan);
-	MemoryContextSwitchTo(old);
+	note_loan(bulk, item, map, key, giver);
 	return true;
 }
 
@@ -359,14 +375,11 @@ taken_error(Bulk *bulk, const ValueMap *map)
 	return error;
 }
 
-/*
- * Have those given up their values from whom items took them?  If not, these
- * items are refused, and what is planned cannot be.
- */
-bool
-known_loans_hold(Bulk *bulk)
+/* Those whose givers keep what they lent. */
+static List *
+broken_loans(Bulk *bulk)
 {
-	bool		hold = true;
+	List	   *broken = NIL;
 	ListCell   *lc;
 
 	foreach(lc, bulk->known->loans)
@@ -376,17 +389,44 @@ known_loans_hold(Bulk *bulk)
 		MemoryContext old = MemoryContextSwitchTo(bulk->item);
 		char	   *key = !giver->exists ? NULL :
 		value_key(loan->map, document_from_jsonb(giver->row.document));
+		bool		keeps = key != NULL && strcmp(key, loan->key) == 0;
 
 		CHECK_FOR_INTERRUPTS();
-		if (key != NULL && strcmp(key, loan->key) == 0)
-		{
-			hold = false;
-			if (loan->taker->unreadable == NULL)
-				loan->taker->unreadable = taken_error(bulk, loan->map);
-		}
-		MemoryContextSwitchTo(old);
 		MemoryContextReset(bulk->item);
+		MemoryContextSwitchTo(bulk->known->context);
+		if (keeps)
+			broken = lappend(broken, loan);
+		MemoryContextSwitchTo(old);
 	}
+	return broken;
+}
+
+/*
+ * Have those given up their values from whom items took them?  If not, these
+ * items are refused, and what is planned cannot be.  Nor do their users then
+ * give up what others took from them, and so on: all of these are found at
+ * once, since each time a set is planned again it takes as long as the first.
+ */
+bool
+known_loans_hold(Bulk *bulk)
+{
+	List	   *broken = broken_loans(bulk);
+	MemoryContext old = MemoryContextSwitchTo(bulk->known->context);
+	bool		hold = broken == NIL;
+
+	/* which gets longer meanwhile */
+	for (int i = 0; i < list_length(broken); i++)
+	{
+		Loan	   *loan = list_nth(broken, i);
+
+		CHECK_FOR_INTERRUPTS();
+		if (loan->taker->unreadable != NULL)
+			continue;
+		loan->taker->unreadable = taken_error(bulk, loan->map);
+		MemoryContextSwitchTo(bulk->known->context);
+		broken = list_concat(broken, loan->taker->user->lent);
+	}
+	MemoryContextSwitchTo(old);
 	return hold;
 }
 
@@ -435,7 +475,11 @@ known_take_values(Bulk *bulk, BulkItem *item, JsonbValue *before, JsonbValue *af
 			return false;
 		holder = entry->value;
 		if (holder->id_text == NULL)
+		{
 			item->wave = Max(item->wave, holder->freed);
+			if (holder->giver != NULL)
+				note_loan(bulk, item, map, new_key, holder->giver);
+		}
 		if (holder->id_text == NULL || strcmp(holder->id_text, id_text) == 0)
 			continue;
 		if (lend(bulk, item, map, new_key, holder))

@@ -305,6 +305,14 @@ finish_item(Bulk *bulk, BulkItem *item)
  * Begin and end
  */
 
+/* Those who have to wait live in it. */
+static MemoryContext
+postponed_context(const Reconciliation *all)
+{
+	return AllocSetContextCreate(all->bulk.context, "userstore postponed users",
+								 ALLOCSET_DEFAULT_SIZES);
+}
+
 /*
  * Set out, within a connection to SPI, as "call" says.  Others who reconcile
  * users of this table, or create some, are waited for.
@@ -331,21 +339,26 @@ reconcile_begin(Reconciliation *all, FunctionCallInfo fcinfo)
 			all->calls[kind].operation = operations[kind];
 	}
 	all->result = (ReturnSetInfo *) fcinfo->resultinfo;
-	all->context = AllocSetContextCreate(bulk->context, "userstore postponed users",
-										 ALLOCSET_DEFAULT_SIZES);
+	all->context = postponed_context(all);
 }
 
-/* Those who had to wait, as large a set as can be. */
+/*
+ * Those who had to wait, in sets as large as can be.  The last ones come first:
+ * they waited for nobody behind them, but those before them may wait for them.
+ */
 static void
 reconcile_postponed(Reconciliation *all)
 {
 	List	   *postponed = all->postponed;
+	MemoryContext context = all->context;
 	Target	   *targets = palloc_extended(sizeof(Target) * list_length(postponed), MCXT_ALLOC_HUGE);
 	int			next = 0;
 
+	/* which lasts as long as they do; who has to wait again is copied again */
+	all->context = postponed_context(all);
 	all->postponed = NIL;
 	for (int i = 0; i < list_length(postponed); i++)
-		targets[i] = *(Target *) list_nth(postponed, i);
+		targets[i] = *(Target *) list_nth(postponed, list_length(postponed) - 1 - i);
 	while (next < list_length(postponed))
 	{
 		int			from = next;
@@ -360,6 +373,7 @@ reconcile_postponed(Reconciliation *all)
 		reconcile(all, targets + from, next - from);
 	}
 	pfree(targets);
+	MemoryContextDelete(context);
 }
 
 /*

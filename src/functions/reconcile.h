@@ -72,7 +72,7 @@ struct Reconciliation
 	bool		is_last_try;	/* what fails now, fails */
 	List	   *postponed;		/* of Target *: they wanted values that others
 								 * still had */
-	MemoryContext context;
+	MemoryContext context;		/* of those */
 };
 
 extern void reconcile_begin(Reconciliation *all, FunctionCallInfo fcinfo);
