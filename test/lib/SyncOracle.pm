@@ -234,7 +234,7 @@ BEGIN
 					rows := array_append(rows, oracle.effect(users, person, before -> person, (versions ->> person)::bigint, numbers[i + 1]));
 					done := done || jsonb_build_object(person, i);
 				EXCEPTION WHEN OTHERS THEN
-					rows := array_append(rows, jsonb_build_object('id', person, 'action', 'failed', 'record', numbers[i + 1], 'error', sqlerrm));
+					rows := array_append(rows, jsonb_build_object('id', coalesce(person, item ->> 'id'), 'action', 'failed', 'record', numbers[i + 1], 'error', sqlerrm));
 				END;
 			END LOOP;
 			c := oracle.conflicts(users, uniques, before, done);
