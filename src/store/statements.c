@@ -162,7 +162,7 @@ typedef struct Statement
  * are never less than their transaction, and indexed.
  */
 #define PAST_TRANSACTION \
-	"SELECT t.user_id, f.version, f.operation, l.version, l.document IS NULL, n.version, p.version IS NOT NULL," \
+	"SELECT t.user_id, f.version, f.operation, l.version, l.document IS NULL, n.version, p.version," \
 	" coalesce(f.before, p.document)" \
 	" FROM (SELECT h.user_id, pg_catalog.min(h.version) AS first, pg_catalog.max(h.version) AS last FROM {history} h" \
 	" WHERE h.era OPERATOR(pg_catalog.=) $2 AND h.feed_position OPERATOR(pg_catalog.>=) $1" \
@@ -431,6 +431,7 @@ static const Statement statements[STATEMENT_COUNT] = {
 		PAST_CHANGES, {INT4OID, INT4OID, XID8OID, ID, INT8OID, INT8OID}, true
 	},
 	[STATEMENT_PAST_TRANSACTION] = {PAST_TRANSACTION, {XID8OID, INT4OID}, true},
+	[STATEMENT_PAST_TRANSACTION_GRANTED] = {PAST_TRANSACTION, {XID8OID, INT4OID}, true},
 	[STATEMENT_PAST_VISIBLE] = {WHICH_ARE_THERE, {IDS}},
 	[STATEMENT_PAST_EXISTING] = {WHICH_ARE_THERE, {IDS}},
 	[STATEMENT_PAST_USERS] = {

@@ -223,6 +223,7 @@ typedef enum BoundStatement
 	STATEMENT_PAST_CHANGES,
 	STATEMENT_PAST_CHANGES_GRANTED,
 	STATEMENT_PAST_TRANSACTION,
+	STATEMENT_PAST_TRANSACTION_GRANTED,
 	STATEMENT_PAST_VISIBLE,
 	STATEMENT_PAST_EXISTING,
 	STATEMENT_PAST_USERS,
@@ -768,6 +769,8 @@ typedef struct TransactionChange
 typedef void (*TransactionVisitor) (void *arg, TransactionChange *change);
 
 extern void past_open(Past *past, Binding *binding);
+extern SPIPlanPtr past_begin(const Past *past, BoundStatement statement, SavedUser *saved);
+extern void past_end(const Past *past, const SavedUser *saved);
 extern bool *past_which_are_shown(const Past *past, Datum *ids, int count);
 extern bool past_shows(const Past *past, Datum id);
 extern int64 past_versions(const Past *past, Datum id, PastVisitor visit, void *arg);
