@@ -438,6 +438,14 @@ static const Statement statements[STATEMENT_COUNT] = {
 		"SELECT " ROW_COLUMNS ", {u.id} FROM {from} WHERE {created} OPERATOR(pg_catalog.<=) $1{u.mine}",
 		{TIMESTAMPTZOID}
 	},
+	/* users in the order of ids, $1 at most, from the first one on or behind $2 */
+	[STATEMENT_SET_FIRST] = {
+		"SELECT {object}, {u.id} FROM {from} WHERE true{u.mine} ORDER BY {u.id} LIMIT $1", {INT8OID}, true
+	},
+	[STATEMENT_SET_NEXT] = {
+		"SELECT {object}, {u.id} FROM {from} WHERE {u.id} OPERATOR(pg_catalog.>) $2{u.mine} ORDER BY {u.id} LIMIT $1",
+		{INT8OID, ID}, true
+	},
 	/* what has to be known of those who are erased, before and after */
 	[STATEMENT_HISTORY_DOCUMENTS] = {
 		"SELECT d.document FROM {history} h, LATERAL (VALUES (h.document), (h.before)) d (document)"

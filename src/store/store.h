@@ -207,6 +207,8 @@ typedef enum BoundStatement
 	STATEMENT_SET_HISTORY_INSERT_BEFORE,
 	STATEMENT_SET_HISTORY_VERSION,
 	STATEMENT_SET_HISTORY_NONE,
+	STATEMENT_SET_FIRST,
+	STATEMENT_SET_NEXT,
 	STATEMENT_PAST_VERSIONS,	/* the past: each followed by the same as the
 								 * caller */
 	STATEMENT_PAST_VERSIONS_GRANTED,
@@ -844,6 +846,7 @@ extern int	set_read(Binding *binding, bool locked, const Datum *ids, int count, 
 extern bool set_hides_any(Binding *binding, const Datum *ids, int count);
 extern Portal set_open(Binding *binding, TimestampTz until, bool as_of_now);
 extern int	set_fetch(Binding *binding, Portal portal, int count, FoundRow **found);
+extern int	set_next(Binding *binding, const Datum *after, int count, FoundRow **found);
 extern int	set_existing(Binding *binding, const Datum *ids, int count, Datum **found);
 extern int	set_write(Binding *binding, SetWrite write, const NewRow *rows, int count,
 					  FoundRow **written);
