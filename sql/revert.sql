@@ -95,6 +95,12 @@ SELECT user_put('staff', 'gus', '{"userName": "august"}') ->> 'userName';
 SELECT last_transaction() AS t \gset
 SELECT user_history_purge('staff', now()) > 0;
 SELECT id, action, error FROM users_revert('staff', :'t');
+-- Nor is one taken for created whose version before was the first.
+SELECT user_create('staff', '{"userName": "ian"}', id => 'ian') ->> 'id';
+SELECT user_put('staff', 'ian', '{"userName": "ian the second"}') ->> 'id';
+SELECT last_transaction() AS t \gset
+SELECT user_history_purge('staff', now()) > 0;
+SELECT id, action, error FROM users_revert('staff', :'t');
 SELECT * FROM answer($$SELECT * FROM users_revert('staff', '3')$$);
 SELECT * FROM answer($$SELECT * FROM users_revert('staff', NULL)$$);
 SELECT * FROM answer($$SELECT * FROM users_revert('earlier', '3')$$);
@@ -121,6 +127,27 @@ RESET ROLE;
 GRANT UPDATE ON staff TO regress_clerk;
 SET ROLE regress_clerk;
 SELECT id, action, error FROM users_revert('staff', :'t');
+-- Who may read history reads what its policies show, and no more is known then.
+RESET ROLE;
+SET ROLE regress_hr;
+SELECT user_put('staff', 'eve', '{"userName": "eve", "title": "1"}') ->> 'id', user_put('staff', 'eve', '{"userName": "eve", "title": "2"}') ->> 'id';
+BEGIN;
+SELECT user_delete('staff', 'ann'), user_delete('staff', 'bob'), user_put('staff', 'eve', '{"userName": "eve", "title": "3"}') ->> 'title';
+COMMIT;
+SELECT last_transaction() AS t \gset
+GRANT SELECT ON staff_history TO regress_clerk;
+ALTER TABLE staff_history ENABLE ROW LEVEL SECURITY;
+CREATE POLICY not_ann ON staff_history TO regress_clerk USING (user_id <> 'ann' AND document ->> 'title' IS DISTINCT FROM '2');
+RESET ROLE;
+GRANT INSERT ON staff TO regress_clerk;
+SET ROLE regress_clerk;
+SELECT id, action, new, error FROM users_revert('staff', :'t', dry_run => true);
+RESET ROLE;
+SET ROLE regress_hr;
+ALTER TABLE staff_history DISABLE ROW LEVEL SECURITY;
+RESET ROLE;
+SET ROLE regress_clerk;
+SELECT id, action, new, error FROM users_revert('staff', :'t', dry_run => true);
 
 RESET ROLE;
 DROP TABLE staff, parties, earlier CASCADE;

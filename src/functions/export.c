@@ -16,40 +16,19 @@
 
 PG_FUNCTION_INFO_V1(users_export);
 
-/* Rows that are fetched at once. */
+/* Users who are read at once. */
 #define ROWS_AT_ONCE		100
 
 typedef struct Export
 {
 	Oid			users;
 	char	   *api;
-	char	   *portal;
-	MemoryContext context;		/* of the rows that were fetched last */
+	MemoryContext context;		/* of those who were read last: */
 	Jsonb	   *bodies[ROWS_AT_ONCE];
+	Datum		last;			/* id of the last of them */
 	int			count;
-	int			next;			/* of them, to be given */
+	int			next;			/* to be given */
 } Export;
-
-/* All rows, as of now. */
-static void
-export_open(Export *export, MemoryContext context)
-{
-	Binding    *table = binding_open(export->users);
-	const Layout *layout = &table->layout;
-	SPIPlanPtr	plan;
-	Portal		portal;
-	char	   *query;
-
-	(void) binding_api(table, export->api);
-	binding_require_privileges(table, ACL_SELECT);
-	query = psprintf("SELECT %s, %s FROM %s WHERE true%s ORDER BY 2", layout->object_sql,
-					 layout->id_sql, layout->from_sql, tenant_condition(layout, "u"));
-	plan = SPI_prepare(query, 0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s: %s", SPI_result_code_string(SPI_result), query);	/* can't happen */
-	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
-	export->portal = MemoryContextStrdup(context, portal->name);
-}
 
 static Jsonb *
 exported_body(const BoundApi *api, const BodyShape *shape, UserState *user)
@@ -72,35 +51,34 @@ exported_body(const BoundApi *api, const BodyShape *shape, UserState *user)
 	return document_to_jsonb(body);
 }
 
-/* The next rows; none are left when there are none of them. */
+/* The next users; none are left when there are none of them. */
 static void
-export_fetch(Export *export)
+export_next(Export *export, MemoryContext context)
 {
 	Binding    *table = binding_open(export->users);
 	const BoundApi *api = binding_api(table, export->api);
-	Portal		portal = SPI_cursor_find(export->portal);
+	MemoryContext next = AllocSetContextCreate(context, "userstore exported users", ALLOCSET_DEFAULT_SIZES);
+	FoundRow   *found;
 	MemoryContext old;
 
-	MemoryContextReset(export->context);
-	export->count = export->next = 0;
-	SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
-	old = MemoryContextSwitchTo(export->context);
-	for (uint64 i = 0; i < SPI_processed; i++)
+	binding_require_privileges(table, ACL_SELECT);
+	old = MemoryContextSwitchTo(next);
+	export->count = set_next(table, export->count > 0 ? &export->last : NULL, ROWS_AT_ONCE, &found);
+	export->next = 0;
+	for (int i = 0; i < export->count; i++)
 	{
-		HeapTuple	tuple = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
 		UserState	user = {0};
 
 		CHECK_FOR_INTERRUPTS();
-		user.document = document_from_jsonb(DatumGetJsonbP(result_column(tuple, desc, 1, JSONBOID,
-																		 NULL)));
-		user.id = binding_id_to_text(table, result_column(tuple, desc, 2, table->id_type, NULL));
-		export->bodies[export->count++] = exported_body(api, body_shape(api->profile->body), &user);
+		user.document = document_from_jsonb(found[i].row.document);
+		user.id = binding_id_to_text(table, found[i].id);
+		export->bodies[i] = exported_body(api, body_shape(api->profile->body), &user);
+		export->last = found[i].id;
 	}
 	MemoryContextSwitchTo(old);
-	if (export->count == 0)
-		SPI_cursor_close(portal);
-	SPI_freetuptable(SPI_tuptable);
+	if (export->context != NULL)
+		MemoryContextDelete(export->context);
+	export->context = next;
 }
 
 /*
@@ -122,12 +100,7 @@ users_export(PG_FUNCTION_ARGS)
 		export = palloc0(sizeof(Export));
 		export->users = PG_GETARG_OID(0);
 		export->api = text_argument(fcinfo, 1);
-		export->context = AllocSetContextCreate(srf->multi_call_memory_ctx,
-												"userstore exported users", ALLOCSET_DEFAULT_SIZES);
 		MemoryContextSwitchTo(old);
-		SPI_connect();
-		export_open(export, srf->multi_call_memory_ctx);
-		SPI_finish();
 		srf->user_fctx = export;
 	}
 	srf = SRF_PERCALL_SETUP();
@@ -135,7 +108,7 @@ users_export(PG_FUNCTION_ARGS)
 	if (export->next == export->count)
 	{
 		SPI_connect();
-		export_fetch(export);
+		export_next(export, srf->multi_call_memory_ctx);
 		SPI_finish();
 	}
 	if (export->count == 0)

@@ -57,7 +57,7 @@ meet_user(Road *road, const UserRow *row, int64 version, JsonbValue *before)
 	road->completed = NULL;
 	road_refuse_deletion(road);
 	if (encounter->all->meet != NULL)
-		encounter->all->meet(encounter->all, target, road, row, before);
+		encounter->all->meet(encounter->all, target, road, row, version, before);
 }
 
 /*

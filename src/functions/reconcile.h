@@ -54,7 +54,7 @@ typedef struct Reconciliation Reconciliation;
 
 /* Looks at a user as it stands before it is brought to its target: see RoadMeeting. */
 typedef void (*TargetMeeting) (Reconciliation *all, const Target *target, Road *road,
-							   const UserRow *row, JsonbValue *before);
+							   const UserRow *row, int64 version, JsonbValue *before);
 
 struct Reconciliation
 {

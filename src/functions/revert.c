@@ -39,13 +39,12 @@ changed_since(const char *id_text, int64 version)
 					shown_name(id_text, strlen(id_text)), version);
 }
 
-/* Does the user still have the version that the transaction left? */
+/* Is the user still in the version that the transaction left, or deleted in it? */
 static void
-meet(Reconciliation *all, const Target *target, Road *road, const UserRow *row, JsonbValue *before)
+meet(Reconciliation *all, const Target *target, Road *road, const UserRow *row, int64 version,
+	 JsonbValue *before)
 {
-	int64		version = row != NULL ? row->version : 0;
-
-	if (row != NULL ? version != target->version : !target->comes_back)
+	if (version != target->version || (row == NULL && !target->comes_back))
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_CONFLICT),
 				 errmsg("%s", changed_since(road->id_text, version)),

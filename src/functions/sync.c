@@ -258,7 +258,8 @@ check_absent(Sync *sync)
  * makes a user active, records need not say so.
  */
 static void
-meet(Reconciliation *all, const Target *target, Road *road, const UserRow *row, JsonbValue *before)
+meet(Reconciliation *all, const Target *target, Road *road, const UserRow *row, int64 version,
+	 JsonbValue *before)
 {
 	Sync	   *sync = (Sync *) all;
 

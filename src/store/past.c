@@ -55,17 +55,19 @@ past_open(Past *past, Binding *binding)
 	past->hides = past->as_owner && binding_hides_rows(binding);
 }
 
-/* The plan of a statement on history, for the role that is to run it. */
-static SPIPlanPtr
-begin(const Past *past, BoundStatement statement, SavedUser *saved)
+/*
+ * The plan of a statement on history, for the role that is to run it.
+ */
+SPIPlanPtr
+past_begin(const Past *past, BoundStatement statement, SavedUser *saved)
 {
 	if (past->as_owner)
 		become_owner(past->binding->owner, saved);
 	return statement_plan(past->binding, past->as_owner ? statement : statement + 1);
 }
 
-static void
-end(const Past *past, const SavedUser *saved)
+void
+past_end(const Past *past, const SavedUser *saved)
 {
 	if (past->as_owner)
 		become_caller_again(saved);
@@ -210,13 +212,13 @@ scan_versions(const Past *past, BoundStatement statement, Datum *values, const c
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext rows = AllocSetContextCreate(context, "userstore past", ALLOCSET_DEFAULT_SIZES);
 	SavedUser	saved;
-	SPIPlanPtr	plan = begin(past, statement, &saved);
+	SPIPlanPtr	plan = past_begin(past, statement, &saved);
 	Portal		portal;
 
 	if (scan->by_index)
 		plan_by_index(plan);
 	portal = SPI_cursor_open(NULL, plan, values, nulls, true);
-	end(past, &saved);
+	past_end(past, &saved);
 	while (scan->shown < scan->limit)
 	{
 		PastVersion versions[ROWS_AT_ONCE];
@@ -227,7 +229,7 @@ scan_versions(const Past *past, BoundStatement statement, Datum *values, const c
 		if (past->as_owner)
 			become_owner(past->binding->owner, &saved);
 		SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
-		end(past, &saved);
+		past_end(past, &saved);
 		number = SPI_processed;
 		MemoryContextSwitchTo(rows);
 		MemoryContextReset(rows);
@@ -298,14 +300,14 @@ find_newest(const Past *past, Datum *ids, int count)
 {
 	Newest	   *newest = palloc0(sizeof(Newest) * count);
 	SavedUser	saved;
-	SPIPlanPtr	plan = begin(past, STATEMENT_PAST_NEWEST, &saved);
+	SPIPlanPtr	plan = past_begin(past, STATEMENT_PAST_NEWEST, &saved);
 	Datum		values[1];
 	uint64		number;
 
 	values[0] = array_of(past->binding->id_type, ids, count);
 	plan_by_index(plan);
 	number = run(plan, values);
-	end(past, &saved);
+	past_end(past, &saved);
 	for (uint64 i = 0; i < number; i++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];
@@ -344,7 +346,7 @@ static TimestampTz
 began(const Past *past, const PastVersion *state, bool *has_ended)
 {
 	SavedUser	saved;
-	SPIPlanPtr	plan = begin(past, STATEMENT_PAST_LIFE, &saved);
+	SPIPlanPtr	plan = past_begin(past, STATEMENT_PAST_LIFE, &saved);
 	Datum		values[2];
 	TimestampTz since = state->changed_at;
 
@@ -359,7 +361,7 @@ began(const Past *past, const PastVersion *state, bool *has_ended)
 		since = DatumGetTimestampTz(result_column(tuple, desc, 1, TIMESTAMPTZOID, NULL));
 		*has_ended = DatumGetBool(result_column(tuple, desc, 2, BOOLOID, NULL));
 	}
-	end(past, &saved);
+	past_end(past, &saved);
 	SPI_freetuptable(SPI_tuptable);
 	return since;
 }

@@ -224,6 +224,42 @@ set_fetch(Binding *binding, Portal portal, int count, FoundRow **found)
 }
 
 /*
+ * The next users whom the caller can see, in the order of ids: behind this one,
+ * or with NULL the first ones.  As the calling query sees them, each time: that
+ * is the whole as of one time, and nothing has to be held meanwhile that a
+ * savepoint or a commit may take away.  Gives their number, with ids and
+ * documents alone.
+ */
+int
+set_next(Binding *binding, const Datum *after, int count, FoundRow **found)
+{
+	MemoryContext context = CurrentMemoryContext;
+	SPIPlanPtr	plan = statement_plan(binding, after != NULL ? STATEMENT_SET_NEXT : STATEMENT_SET_FIRST);
+	Datum		values[2];
+	int			number;
+
+	values[0] = Int64GetDatum(count);
+	values[1] = after != NULL ? *after : (Datum) 0;
+	plan_by_index(plan);
+	if (SPI_execute_plan(plan, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "reading users failed");	/* can't happen */
+	MemoryContextSwitchTo(context); /* SPI leaves us in its own */
+	number = SPI_processed;
+	*found = palloc0(sizeof(FoundRow) * Max(number, 1));
+	for (int i = 0; i < number; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+
+		CHECK_FOR_INTERRUPTS();
+		(*found)[i].row.document = DatumGetJsonbPCopy(result_column(tuple, desc, 1, JSONBOID, NULL));
+		(*found)[i].id = copy_id(binding, tuple, desc, 2);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return number;
+}
+
+/*
  * Which of these ids are those of users, whether the caller can see them or
  * not?
  */

@@ -165,7 +165,7 @@ typedef struct Statement
  * are never less than their transaction, and indexed.
  */
 #define PAST_TRANSACTION \
-	"SELECT t.user_id, f.version, f.operation, l.version, l.document IS NULL, n.version, p.version IS NOT NULL," \
+	"SELECT t.user_id, f.version, f.operation, l.version, l.document IS NULL, n.version, p.version," \
 	" coalesce(f.before, p.document)" \
 	" FROM (SELECT h.user_id, pg_catalog.min(h.version) AS first, pg_catalog.max(h.version) AS last FROM {history} h" \
 	" WHERE h.era OPERATOR(pg_catalog.=) $2 AND h.feed_position OPERATOR(pg_catalog.>=) $1" \
@@ -434,11 +434,20 @@ static const Statement statements[STATEMENT_COUNT] = {
 		PAST_CHANGES, {INT4OID, INT4OID, XID8OID, ID, INT8OID, INT8OID}, true
 	},
 	[STATEMENT_PAST_TRANSACTION] = {PAST_TRANSACTION, {XID8OID, INT4OID}, true},
+	[STATEMENT_PAST_TRANSACTION_GRANTED] = {PAST_TRANSACTION, {XID8OID, INT4OID}, true},
 	[STATEMENT_PAST_VISIBLE] = {WHICH_ARE_THERE, {IDS}},
 	[STATEMENT_PAST_EXISTING] = {WHICH_ARE_THERE, {IDS}},
 	[STATEMENT_PAST_USERS] = {
 		"SELECT " ROW_COLUMNS ", {u.id} FROM {from} WHERE {created} OPERATOR(pg_catalog.<=) $1{u.mine}",
 		{TIMESTAMPTZOID}
+	},
+	/* users in the order of ids, $1 at most, from the first one on or behind $2 */
+	[STATEMENT_SET_FIRST] = {
+		"SELECT {object}, {u.id} FROM {from} WHERE true{u.mine} ORDER BY {u.id} LIMIT $1", {INT8OID}, true
+	},
+	[STATEMENT_SET_NEXT] = {
+		"SELECT {object}, {u.id} FROM {from} WHERE {u.id} OPERATOR(pg_catalog.>) $2{u.mine} ORDER BY {u.id} LIMIT $1",
+		{INT8OID, ID}, true
 	},
 	/* what has to be known of those who are erased, before and after */
 	[STATEMENT_HISTORY_DOCUMENTS] = {

@@ -208,6 +208,8 @@ typedef enum BoundStatement
 	STATEMENT_SET_HISTORY_INSERT_BEFORE,
 	STATEMENT_SET_HISTORY_VERSION,
 	STATEMENT_SET_HISTORY_NONE,
+	STATEMENT_SET_FIRST,
+	STATEMENT_SET_NEXT,
 	STATEMENT_PAST_VERSIONS,	/* the past: each followed by the same as the
 								 * caller */
 	STATEMENT_PAST_VERSIONS_GRANTED,
@@ -224,6 +226,7 @@ typedef enum BoundStatement
 	STATEMENT_PAST_CHANGES,
 	STATEMENT_PAST_CHANGES_GRANTED,
 	STATEMENT_PAST_TRANSACTION,
+	STATEMENT_PAST_TRANSACTION_GRANTED,
 	STATEMENT_PAST_VISIBLE,
 	STATEMENT_PAST_EXISTING,
 	STATEMENT_PAST_USERS,
@@ -769,6 +772,8 @@ typedef struct TransactionChange
 typedef void (*TransactionVisitor) (void *arg, TransactionChange *change);
 
 extern void past_open(Past *past, Binding *binding);
+extern SPIPlanPtr past_begin(const Past *past, BoundStatement statement, SavedUser *saved);
+extern void past_end(const Past *past, const SavedUser *saved);
 extern bool *past_which_are_shown(const Past *past, Datum *ids, int count);
 extern bool past_shows(const Past *past, Datum id);
 extern int64 past_versions(const Past *past, Datum id, PastVisitor visit, void *arg);
@@ -842,6 +847,7 @@ extern int	set_read(Binding *binding, bool locked, const Datum *ids, int count, 
 extern bool set_hides_any(Binding *binding, const Datum *ids, int count);
 extern Portal set_open(Binding *binding, TimestampTz until, bool as_of_now);
 extern int	set_fetch(Binding *binding, Portal portal, int count, FoundRow **found);
+extern int	set_next(Binding *binding, const Datum *after, int count, FoundRow **found);
 extern int	set_existing(Binding *binding, const Datum *ids, int count, Datum **found);
 extern int	set_write(Binding *binding, SetWrite write, const NewRow *rows, int count,
 					  FoundRow **written);

@@ -26,47 +26,57 @@ enum
 	COLUMN_LAST,
 	COLUMN_DELETED,
 	COLUMN_NEWEST,
-	COLUMN_HAS_PREVIOUS,
+	COLUMN_PREVIOUS,
 	COLUMN_BEFORE
 };
 
-static void
-take_change(Binding *binding, HeapTuple tuple, TupleDesc desc, TransactionChange *change)
+/*
+ * Is it known what was before?  A first version is one's creation, and so is one
+ * after a deletion.  What came before others may have been purged; and policies
+ * of the history table may hide it from the caller, who then sees another one.
+ */
+static bool
+knows_before(const Past *past, const TransactionChange *change, int64 previous, const char *operation)
 {
-	Datum		value = result_column(tuple, desc, COLUMN_USER_ID, binding->id_type, NULL);
+	if (previous > 0)
+		return past->as_owner || previous == change->first - 1;
+	return change->before != NULL || change->first == 1 || strcmp(operation, "create") == 0;
+}
+
+static void
+take_change(const Past *past, HeapTuple tuple, TupleDesc desc, TransactionChange *change)
+{
+	Oid			id_type = past->binding->id_type;
+	Datum		value = result_column(tuple, desc, COLUMN_USER_ID, id_type, NULL);
 	char	   *operation;
-	bool		has_previous;
+	int64		previous;
 	bool		isnull;
 
-	change->user_id = datumCopy(value, get_typbyval(binding->id_type), get_typlen(binding->id_type));
+	change->user_id = datumCopy(value, get_typbyval(id_type), get_typlen(id_type));
 	change->first = DatumGetInt64(result_column(tuple, desc, COLUMN_FIRST, INT8OID, NULL));
+	operation = TextDatumGetCString(result_column(tuple, desc, COLUMN_OPERATION, TEXTOID, NULL));
 	change->last = DatumGetInt64(result_column(tuple, desc, COLUMN_LAST, INT8OID, NULL));
 	change->deleted = DatumGetBool(result_column(tuple, desc, COLUMN_DELETED, BOOLOID, NULL));
 	change->newest = DatumGetInt64(result_column(tuple, desc, COLUMN_NEWEST, INT8OID, NULL));
-	has_previous = DatumGetBool(result_column(tuple, desc, COLUMN_HAS_PREVIOUS, BOOLOID, NULL));
+	value = result_column(tuple, desc, COLUMN_PREVIOUS, INT8OID, &isnull);
+	previous = isnull ? 0 : DatumGetInt64(value);
 	value = result_column(tuple, desc, COLUMN_BEFORE, JSONBOID, &isnull);
 	change->before = isnull ? NULL : DatumGetJsonbPCopy(value);
+	change->is_known = knows_before(past, change, previous, operation);
+	if (!change->is_known)
+		change->before = NULL;
 	if (change->before != NULL)
 		require_object_document(change->before);
-
-	/*
-	 * A first version is one's creation, and so is one after a deletion. What
-	 * came before others may have been purged.
-	 */
-	operation = TextDatumGetCString(result_column(tuple, desc, COLUMN_OPERATION, TEXTOID, NULL));
-	change->is_known = change->before != NULL || has_previous || change->first == 1 ||
-		strcmp(operation, "create") == 0 || history_may_lack(binding, change->first - 1);
 }
 
 /*
  * Visit what a transaction did to users who are shown to the caller, as history
- * has it now.
+ * has it now, or as the caller may read that.
  */
 void
 past_transaction(const Past *past, int32 era, FullTransactionId transaction,
 				 TransactionVisitor visit, void *arg)
 {
-	Binding    *binding = past->binding;
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext rows = AllocSetContextCreate(context, "userstore transaction", ALLOCSET_DEFAULT_SIZES);
 	SavedUser	saved;
@@ -76,11 +86,10 @@ past_transaction(const Past *past, int32 era, FullTransactionId transaction,
 
 	values[0] = FullTransactionIdGetDatum(transaction);
 	values[1] = Int32GetDatum(era);
-	become_owner(binding->owner, &saved);
-	plan = statement_plan(binding, STATEMENT_PAST_TRANSACTION);
+	plan = past_begin(past, STATEMENT_PAST_TRANSACTION, &saved);
 	plan_by_index(plan);
 	portal = SPI_cursor_open(NULL, plan, values, NULL, false);
-	become_caller_again(&saved);
+	past_end(past, &saved);
 	for (;;)
 	{
 		TransactionChange changes[ROWS_AT_ONCE];
@@ -88,15 +97,16 @@ past_transaction(const Past *past, int32 era, FullTransactionId transaction,
 		bool	   *shown;
 		int			number;
 
-		become_owner(binding->owner, &saved);
+		if (past->as_owner)
+			become_owner(past->binding->owner, &saved);
 		SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
-		become_caller_again(&saved);
+		past_end(past, &saved);
 		number = SPI_processed;
 		MemoryContextSwitchTo(rows);
 		MemoryContextReset(rows);
 		for (int i = 0; i < number; i++)
 		{
-			take_change(binding, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, &changes[i]);
+			take_change(past, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, &changes[i]);
 			ids[i] = changes[i].user_id;
 		}
 		SPI_freetuptable(SPI_tuptable);
