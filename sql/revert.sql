@@ -114,6 +114,15 @@ SELECT * FROM answer(format($$SELECT * FROM users_revert('parties', %L, atomic =
 SELECT id, action, error FROM users_revert('parties', :'t', api => 'plain');
 SELECT count(*) FROM parties;
 
+-- History has no passwords to give back.
+CREATE FUNCTION hashed(password text, hash text) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'hash of ' || password$$;
+SELECT user_table_create('secrets', api => 'scim', password_function => 'hashed');
+SELECT count(*) FROM users_sync('secrets', '[{"id": "1", "userName": "a", "password": "x1"}, {"id": "2", "userName": "b", "password": "x2"}]');
+SELECT action, changed, old, new FROM users_sync('secrets', '[{"id": "1", "password": "y1"}, {"id": "2", "password": "y2", "title": "t"}]', patch => true);
+SELECT transaction_id AS t FROM secrets_history WHERE version = 2 LIMIT 1 \gset
+SELECT id, action, old, new, error, revert_transaction_id IS NOT NULL FROM users_revert('secrets', :'t');
+SELECT user_password_verify('secrets', '1', 'y1'), user_password_verify('secrets', '2', 'y2');
+
 -- Users whom the caller cannot see are as good as not there.
 SELECT count(*) FROM users_sync('staff', '[{"id": "ann", "userName": "1"}, {"id": "bob", "userName": "2"}]', patch => true);
 SELECT last_transaction() AS t \gset
@@ -150,7 +159,7 @@ SET ROLE regress_clerk;
 SELECT id, action, new, error FROM users_revert('staff', :'t', dry_run => true);
 
 RESET ROLE;
-DROP TABLE staff, parties, earlier CASCADE;
-DROP FUNCTION state, last_transaction, answer_revert, answer;
+DROP TABLE staff, parties, secrets, earlier CASCADE;
+DROP FUNCTION hashed, state, last_transaction, answer_revert, answer;
 REVOKE ALL ON SCHEMA public FROM regress_hr, regress_clerk;
 DROP ROLE regress_hr, regress_clerk;

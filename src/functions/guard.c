@@ -115,11 +115,14 @@ guard_detail(int effect, int64 count, int64 whole, Numeric limit)
 }
 
 /*
- * Raise an error, or a warning, when more is done than the guard allows.
+ * Raise an error, or a warning, when more is done than the guard allows.  Gives
+ * true after a warning.
  */
-void
+bool
 guard_check(const Guard *guard, const int64 *counts, const GuardBase *base, int elevel)
 {
+	bool		is_exceeded = false;
+
 	for (int effect = 0; effect < GUARDED_COUNT; effect++)
 	{
 		Numeric		limit = guard->limits[effect];
@@ -134,6 +137,7 @@ guard_check(const Guard *guard, const int64 *counts, const GuardBase *base, int 
 														  NumericGetDatum(numeric_of(whole))));
 		if (compare(numeric_of(counts[effect]), allowed) <= 0)
 			continue;
+		is_exceeded = true;
 		ereport(elevel,
 				(errcode(ERRCODE_USER_CONFLICT),
 				 is_share(limit) ?
@@ -144,4 +148,5 @@ guard_check(const Guard *guard, const int64 *counts, const GuardBase *base, int 
 				 errdetail_internal("%s", guard_detail(effect, counts[effect], whole, limit)),
 				 errhint("Look at what the feed would do with dry_run, and mend the feed or raise the limit.")));
 	}
+	return is_exceeded;
 }

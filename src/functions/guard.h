@@ -20,6 +20,6 @@ typedef struct GuardBase
 
 extern Guard *guard_read(Jsonb *jsonb);
 extern bool guard_wants_users(const Guard *guard);
-extern void guard_check(const Guard *guard, const int64 *counts, const GuardBase *base, int elevel);
+extern bool guard_check(const Guard *guard, const int64 *counts, const GuardBase *base, int elevel);
 
 #endif							/* USERSTORE_GUARD_H */

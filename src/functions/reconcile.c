@@ -44,6 +44,8 @@ typedef struct Encounter
 	const Target *target;
 	int64		version;		/* or the newest there was */
 	JsonbValue *before;			/* as long as the item is looked at, or NULL */
+	bool		skips;
+	bool		is_moot;
 } Encounter;
 
 static void
@@ -58,6 +60,32 @@ meet_user(Road *road, const UserRow *row, int64 version, JsonbValue *before)
 	road_refuse_deletion(road);
 	if (encounter->all->meet != NULL)
 		encounter->all->meet(encounter->all, target, road, row, version, before);
+}
+
+/*
+ * A user turns out, when it is met, not to be one to bring to its target: says
+ * why.
+ */
+void
+skip_target(Road *road, const char *path, const char *message, const char *hint)
+{
+	((Encounter *) road->meeting)->skips = true;
+	ereport(ERROR,
+			(errcode(ERRCODE_USER_CONFLICT),
+			 errmsg("%s", message),
+			 errdetail_path(path, NULL),
+			 errhint("%s", hint)));
+	pg_unreachable();
+}
+
+/*
+ * The same, and another target of the user says all there is to say.
+ */
+void
+drop_target(Road *road)
+{
+	((Encounter *) road->meeting)->is_moot = true;
+	skip_target(road, "id", "the user has another target", "It is brought to that.");
 }
 
 /*
@@ -181,13 +209,24 @@ effect_of(const Reconciliation *all, JsonbValue *before, JsonbValue *after)
 	return EFFECT_CHANGED;
 }
 
-static Effect
-effect_of_error(const Target *target, const ErrorData *error)
+/* Is there nothing to do, or nothing that may be done, rather than a failure? */
+static bool
+is_skipped(const Encounter *encounter, const ErrorData *error)
 {
-	if (target->kind != TARGET_RECORD &&
-		(error->sqlerrcode == ERRCODE_USER_NOT_FOUND || error->sqlerrcode == ERRCODE_USER_CONFLICT))
-		return EFFECT_SKIPPED;
-	return EFFECT_FAILED;
+	char	   *path;
+	char	   *scim_type;
+
+	if (encounter->target->kind == TARGET_RECORD)
+		return false;
+	if (encounter->skips || error == encounter->target->problem)
+		return true;
+
+	/*
+	 * gone by now: see user_missing(); a function of the owner's fails
+	 * otherwise
+	 */
+	error_read_detail(error->detail, &path, &scim_type);
+	return error->sqlerrcode == ERRCODE_USER_NOT_FOUND && path != NULL && strcmp(path, "id") == 0;
 }
 
 /* An object of the values by their paths, before or after. */
@@ -222,14 +261,14 @@ put_row(Reconciliation *all, Datum *values, bool *nulls, const Target *target, E
 		values[column++] = Int64GetDatum(target->record);
 	}
 	put_text(values, nulls, column++, error);
-	nulls[column] = all->call.common.dry_run || error != NULL;
+	nulls[column] = all->call.common.dry_run || effect >= EFFECT_FAILED;
 	if (!nulls[column])
 		values[column] = FullTransactionIdGetDatum(GetTopFullTransactionId());
 	tuplestore_putvalues(all->result->setResult, all->result->setDesc, values, nulls);
 }
 
 static void
-show_failure(Reconciliation *all, const BulkItem *item, const Target *target)
+show_failure(Reconciliation *all, const BulkItem *item, const Encounter *encounter)
 {
 	Datum		values[MAX_COLUMNS] = {0};
 	bool		nulls[MAX_COLUMNS] = {false, false, true, true, true, true};
@@ -239,8 +278,8 @@ show_failure(Reconciliation *all, const BulkItem *item, const Target *target)
 	if (all->is_whole)
 		ReThrowError(item->error);
 	put_text(values, nulls, 0, id);
-	put_row(all, values, nulls, target, effect_of_error(target, item->error),
-			item->error->message);
+	put_row(all, values, nulls, encounter->target,
+			is_skipped(encounter, item->error) ? EFFECT_SKIPPED : EFFECT_FAILED, item->error->message);
 }
 
 static void
@@ -259,7 +298,19 @@ show_change(Reconciliation *all, const BulkItem *item, const Encounter *encounte
 	put_jsonb(values, nulls, 3, before != NULL ? values_of(changes, false) : NULL);
 	put_jsonb(values, nulls, 4, after != NULL ? values_of(changes, true) : NULL);
 	values[5] = Int64GetDatum(item->alone ? item->road.row.version : item->result.version);
-	put_row(all, values, nulls, encounter->target, effect_of(all, before, after), NULL);
+	put_row(all, values, nulls, encounter->target, effect_of(all, before, after),
+			encounter->target->remark);
+}
+
+/* A user who stays as it is. */
+static void
+show_remark(Reconciliation *all, const BulkItem *item, const Target *target)
+{
+	Datum		values[MAX_COLUMNS] = {0};
+	bool		nulls[MAX_COLUMNS] = {false, false, true, true, true, true};
+
+	put_text(values, nulls, 0, item->road.id_text);
+	put_row(all, values, nulls, target, EFFECT_SKIPPED, target->remark);
 }
 
 /* Keep a target for later, when others may have given up what it wants. */
@@ -289,13 +340,15 @@ finish_item(Bulk *bulk, BulkItem *item)
 
 	if (item->error != NULL && item->error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION && !all->is_last_try)
 		postpone(all, encounter->target);
-	else if (item->error != NULL)
-		show_failure(all, item, encounter->target);
-	else
+	else if (item->error != NULL && !encounter->is_moot)
+		show_failure(all, item, encounter);
+	else if (item->error == NULL)
 	{
 		collect_ignored(bulk, item->road.update.ignored);
 		if (has_effect(item, encounter))
 			show_change(all, item, encounter);
+		else if (encounter->target->remark != NULL)
+			show_remark(all, item, encounter->target);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(bulk->item);

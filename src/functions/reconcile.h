@@ -32,6 +32,7 @@ typedef struct Target
 	bool		comes_back;		/* a user who was deleted */
 	int64		version;		/* that the user was seen in, or 0 */
 	ErrorData  *problem;		/* it cannot be done, or NULL */
+	const char *remark;			/* what else is to be said of it, or NULL */
 } Target;
 
 /* What became of a user. */
@@ -75,6 +76,8 @@ struct Reconciliation
 	MemoryContext context;		/* of those */
 };
 
+extern void skip_target(Road *road, const char *path, const char *message, const char *hint) pg_attribute_noreturn();
+extern void drop_target(Road *road) pg_attribute_noreturn();
 extern void reconcile_begin(Reconciliation *all, FunctionCallInfo fcinfo);
 extern void reconcile(Reconciliation *all, const Target *targets, int count);
 extern void reconcile_end(Reconciliation *all);

@@ -45,11 +45,7 @@ meet(Reconciliation *all, const Target *target, Road *road, const UserRow *row, 
 	 JsonbValue *before)
 {
 	if (version != target->version || (row == NULL && !target->comes_back))
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_CONFLICT),
-				 errmsg("%s", changed_since(road->id_text, version)),
-				 errdetail_path("meta.version", NULL),
-				 errhint("%s", LOOK_AT_HISTORY)));
+		skip_target(road, "meta.version", changed_since(road->id_text, version), LOOK_AT_HISTORY);
 }
 
 static void
@@ -101,6 +97,8 @@ take_back(void *arg, TransactionChange *change)
 												  shown_name(target->id_text,
 															 strlen(target->id_text))),
 										 "It was purged up to then.");
+	if (change->changes_password && change->before != NULL && !change->deleted)
+		target->remark = "history has no passwords: this one stays as it is";
 	/* who came and went is as before */
 	if (change->is_known && change->before == NULL && change->deleted)
 		revert->count--;
@@ -114,17 +112,20 @@ take_back_all(void *arg)
 {
 	Revert	   *revert = arg;
 	Reconciliation *all = &revert->all;
+	const Attribute *password;
 	Past		past;
 
 	SPI_connect();
 	reconcile_begin(all, revert->fcinfo);
 	all->meet = meet;
+	password = all->bulk.api->schema->password;
 	revert->slice = AllocSetContextCreate(all->bulk.context, "userstore revert slice",
 										  ALLOCSET_DEFAULT_SIZES);
 	past_open(&past, all->bulk.table);
 	binding_require_privileges(all->bulk.table, ACL_SELECT | ACL_UPDATE);
 	set_wait(all->bulk.table, true);
-	past_transaction(&past, catalog_present_era(), revert->transaction, take_back, revert);
+	past_transaction(&past, catalog_present_era(), revert->transaction,
+					 password != NULL ? password->path : NULL, take_back, revert);
 	if (revert->users == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_USER_NOT_FOUND),

@@ -52,9 +52,12 @@ typedef struct Sync
 	Guard	   *guard;
 	Source	   *source;
 	string_map_hash *records;	/* id or value of "match" → has it come? */
+	string_map_hash *ids;		/* that records have beside such a value */
+	Match	   *match;			/* or NULL */
 	bool		has_duplicates;
 	int			passwords;
 	GuardBase	base;
+	bool		has_warned;		/* of the guard */
 	List	   *absent;			/* of Target * */
 	MemoryContext context;		/* as long as the call */
 	MemoryContext slice;		/* as long as the records of one */
@@ -129,6 +132,7 @@ survey(Sync *sync)
 	Target		target;
 
 	sync->records = string_map_create(sync->context, 1024, NULL);
+	sync->ids = string_map_create(sync->context, 64, NULL);
 	while (MemoryContextSwitchTo(bulk->item), source_next(sync->source, &target))
 	{
 		Road		road;
@@ -144,6 +148,8 @@ survey(Sync *sync)
 			string_map_insert(sync->records, MemoryContextStrdup(sync->context, key), &found)->value = NULL;
 		else if (key != NULL)
 			sync->has_duplicates = true;
+		if (error == NULL && sync->match != NULL && road.has_id)
+			string_map_insert(sync->ids, MemoryContextStrdup(sync->context, road.id_text), &found);
 		sync->base.records++;
 		MemoryContextReset(bulk->item);
 	}
@@ -169,6 +175,23 @@ is_in_scope(Sync *sync, char *id_text, const UserRow *row, JsonbValue *document)
 	return filter_matches(sync->filter, user_with_common(sync->all.bulk.api, &user));
 }
 
+/* Who has no value to be matched by is not of this feed. */
+static bool
+is_of_feed(Sync *sync, JsonbValue *document)
+{
+	return sync->match == NULL || match_key(sync->match, document) != NULL;
+}
+
+/* Is there no record of the user, by neither value nor id? */
+static bool
+is_missing(Sync *sync, const char *id_text, JsonbValue *document)
+{
+	const char *key = sync->match != NULL ? match_key(sync->match, document) : id_text;
+
+	return key != NULL && string_map_lookup(sync->records, key) == NULL &&
+		string_map_lookup(sync->ids, id_text) == NULL;
+}
+
 static void
 add_absent(Sync *sync, const char *id_text, int64 version)
 {
@@ -189,17 +212,13 @@ look_at(Sync *sync, FoundRow *found)
 	Bulk	   *bulk = &sync->all.bulk;
 	JsonbValue *document = document_from_jsonb(found->row.document);
 	char	   *id_text = binding_id_to_text(bulk->table, found->id);
-	char	   *key = bulk->match != NULL ? match_key(bulk->match, document) : id_text;
-	bool		deletes = sync->missing == MISSING_DELETE &&
-	bulk->api->profile->on_delete == ON_DELETE_DELETE;
 
-	/* who has no value to be matched by is not of this feed */
-	if (key == NULL || !is_in_scope(sync, id_text, &found->row, document))
+	if (!is_of_feed(sync, document) || !is_in_scope(sync, id_text, &found->row, document))
 		return;
 	sync->base.users++;
-	if (sync->missing == MISSING_IGNORE || string_map_lookup(sync->records, key) != NULL)
+	if (sync->missing == MISSING_IGNORE || !is_missing(sync, id_text, document))
 		return;
-	if (deletes || !is_inactive(bulk->api->schema, bulk->api->profile, document))
+	if (sync->missing == MISSING_DELETE || !is_inactive(bulk->api->schema, bulk->api->profile, document))
 		add_absent(sync, id_text, found->row.version);
 }
 
@@ -240,13 +259,12 @@ find_absent(Sync *sync)
 static void
 check_absent(Sync *sync)
 {
-	const Profile *profile = sync->all.bulk.api->profile;
 	int64		counts[EFFECT_COUNT] = {0};
-	bool		deletes = sync->missing == MISSING_DELETE && profile->on_delete == ON_DELETE_DELETE;
 
-	counts[deletes ? EFFECT_DELETED : EFFECT_DEACTIVATED] = list_length(sync->absent);
-	if (!sync->all.call.common.dry_run)
-		guard_check(sync->guard, counts, &sync->base, ERROR);
+	counts[sync->missing == MISSING_DELETE ? EFFECT_DELETED : EFFECT_DEACTIVATED] =
+		list_length(sync->absent);
+	sync->has_warned = guard_check(sync->guard, counts, &sync->base,
+								   sync->all.call.common.dry_run ? WARNING : ERROR);
 }
 
 /*
@@ -269,14 +287,14 @@ meet(Reconciliation *all, const Target *target, Road *road, const UserRow *row, 
 			road->completed = with_activity(road->schema, road->profile, road->sent, before);
 		return;
 	}
-	if (row != NULL && row->version != target->version &&
-		!is_in_scope(sync, road->id_text, row, before))
-		ereport(ERROR,
-				(errcode(ERRCODE_USER_CONFLICT),
-				 errmsg("user \"%s\" left the scope of the feed meanwhile",
-						shown_name(road->id_text, strlen(road->id_text))),
-				 errdetail_path("id", NULL),
-				 errhint("The feed need not have the user any more.")));
+	if (row == NULL || row->version == target->version)
+		return;
+	if (!is_in_scope(sync, road->id_text, row, before))
+		skip_target(road, "id", psprintf("user \"%s\" left the scope of the feed meanwhile",
+										 shown_name(road->id_text, strlen(road->id_text))),
+					"The feed need not have the user any more.");
+	if (!is_missing(sync, road->id_text, before))
+		drop_target(road);		/* that of its record */
 }
 
 static void
@@ -384,10 +402,13 @@ check_call(Sync *sync)
 	binding_require_privileges(bulk->table, privileges);
 	if (sync->missing == MISSING_DELETE)
 		road_refuse_deletion(&deletion);
-	if (sync->missing == MISSING_DEACTIVATE || (sync->missing == MISSING_DELETE && road_deactivates(&deletion)))
+	/* where that is how the profile deletes */
+	if (sync->missing == MISSING_DELETE && road_deactivates(&deletion))
+		sync->missing = MISSING_DEACTIVATE;
+	if (sync->missing == MISSING_DEACTIVATE)
 		(void) deactivation(bulk->table, bulk->api);
 	if (bulk->call->match != NULL)
-		bulk->match = match_open(bulk, bulk->call->match);
+		sync->match = bulk->match = match_open(bulk, bulk->call->match);
 	if (sync->scope != NULL)
 	{
 		sync->filter = bulk->shape->read_filter(bulk->api->profile, sync->scope);
@@ -422,7 +443,9 @@ synchronize(void *arg)
 	apply_records(sync);
 	source_close(sync->source);
 	reconcile_end(all);
-	guard_check(sync->guard, all->counts, &sync->base, all->call.common.dry_run ? WARNING : ERROR);
+	if (!sync->has_warned)
+		(void) guard_check(sync->guard, all->counts, &sync->base,
+						   all->call.common.dry_run ? WARNING : ERROR);
 	SPI_finish();
 }
 

@@ -160,14 +160,15 @@ typedef struct Statement
 	" ORDER BY h.era, h.feed_position, h.user_id, h.version LIMIT $6"
 
 /*
- * What transaction $1 of era $2 did to each user, and what was before: history
- * has that in the first row of it, or in the row before.  Positions in the feed
+ * What transaction $1 of era $2 did to each user, a change of $3 among it or not,
+ * and what was before: history has that in the first row of it, or in the row before.  Positions in the feed
  * are never less than their transaction, and indexed.
  */
 #define PAST_TRANSACTION \
 	"SELECT t.user_id, f.version, f.operation, l.version, l.document IS NULL, n.version, p.version," \
-	" coalesce(f.before, p.document)" \
-	" FROM (SELECT h.user_id, pg_catalog.min(h.version) AS first, pg_catalog.max(h.version) AS last FROM {history} h" \
+	" coalesce(f.before, p.document), t.changes_password" \
+	" FROM (SELECT h.user_id, pg_catalog.min(h.version) AS first, pg_catalog.max(h.version) AS last," \
+	" coalesce(pg_catalog.bool_or($3 OPERATOR(pg_catalog.=) ANY (h.changed)), false) AS changes_password FROM {history} h" \
 	" WHERE h.era OPERATOR(pg_catalog.=) $2 AND h.feed_position OPERATOR(pg_catalog.>=) $1" \
 	" AND h.transaction_id OPERATOR(pg_catalog.=) $1{h.mine} GROUP BY h.user_id OFFSET 0) t" \
 	" JOIN {history} f ON f.user_id OPERATOR(pg_catalog.=) t.user_id AND f.version OPERATOR(pg_catalog.=) t.first{f.mine}" \
@@ -433,15 +434,19 @@ static const Statement statements[STATEMENT_COUNT] = {
 	[STATEMENT_PAST_CHANGES_GRANTED] = {
 		PAST_CHANGES, {INT4OID, INT4OID, XID8OID, ID, INT8OID, INT8OID}, true
 	},
-	[STATEMENT_PAST_TRANSACTION] = {PAST_TRANSACTION, {XID8OID, INT4OID}, true},
-	[STATEMENT_PAST_TRANSACTION_GRANTED] = {PAST_TRANSACTION, {XID8OID, INT4OID}, true},
+	[STATEMENT_PAST_TRANSACTION] = {PAST_TRANSACTION, {XID8OID, INT4OID, TEXTOID}, true},
+	[STATEMENT_PAST_TRANSACTION_GRANTED] = {PAST_TRANSACTION, {XID8OID, INT4OID, TEXTOID}, true},
 	[STATEMENT_PAST_VISIBLE] = {WHICH_ARE_THERE, {IDS}},
 	[STATEMENT_PAST_EXISTING] = {WHICH_ARE_THERE, {IDS}},
 	[STATEMENT_PAST_USERS] = {
 		"SELECT " ROW_COLUMNS ", {u.id} FROM {from} WHERE {created} OPERATOR(pg_catalog.<=) $1{u.mine}",
 		{TIMESTAMPTZOID}
 	},
-	/* users in the order of ids, $1 at most, from the first one on or behind $2 */
+
+	/*
+	 * users in the order of ids, $1 at most, from the first one on or behind
+	 * $2
+	 */
 	[STATEMENT_SET_FIRST] = {
 		"SELECT {object}, {u.id} FROM {from} WHERE true{u.mine} ORDER BY {u.id} LIMIT $1", {INT8OID}, true
 	},

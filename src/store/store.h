@@ -767,6 +767,7 @@ typedef struct TransactionChange
 	bool		is_known;		/* what was before? */
 	Jsonb	   *before;			/* NULL: no user */
 	bool		deleted;
+	bool		changes_password;
 } TransactionChange;
 
 typedef void (*TransactionVisitor) (void *arg, TransactionChange *change);
@@ -789,7 +790,7 @@ extern void past_changes(const Past *past, const FeedPlace *after, int64 limit,
  * transaction.c
  */
 extern void past_transaction(const Past *past, int32 era, FullTransactionId transaction,
-							 TransactionVisitor visit, void *arg);
+							 const char *password_path, TransactionVisitor visit, void *arg);
 
 /*
  * erase.c: what the companions know of users goes, as their owner

@@ -27,7 +27,8 @@ enum
 	COLUMN_DELETED,
 	COLUMN_NEWEST,
 	COLUMN_PREVIOUS,
-	COLUMN_BEFORE
+	COLUMN_BEFORE,
+	COLUMN_PASSWORD
 };
 
 /*
@@ -58,6 +59,7 @@ take_change(const Past *past, HeapTuple tuple, TupleDesc desc, TransactionChange
 	change->last = DatumGetInt64(result_column(tuple, desc, COLUMN_LAST, INT8OID, NULL));
 	change->deleted = DatumGetBool(result_column(tuple, desc, COLUMN_DELETED, BOOLOID, NULL));
 	change->newest = DatumGetInt64(result_column(tuple, desc, COLUMN_NEWEST, INT8OID, NULL));
+	change->changes_password = DatumGetBool(result_column(tuple, desc, COLUMN_PASSWORD, BOOLOID, NULL));
 	value = result_column(tuple, desc, COLUMN_PREVIOUS, INT8OID, &isnull);
 	previous = isnull ? 0 : DatumGetInt64(value);
 	value = result_column(tuple, desc, COLUMN_BEFORE, JSONBOID, &isnull);
@@ -75,20 +77,25 @@ take_change(const Past *past, HeapTuple tuple, TupleDesc desc, TransactionChange
  */
 void
 past_transaction(const Past *past, int32 era, FullTransactionId transaction,
-				 TransactionVisitor visit, void *arg)
+				 const char *password_path, TransactionVisitor visit, void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext rows = AllocSetContextCreate(context, "userstore transaction", ALLOCSET_DEFAULT_SIZES);
 	SavedUser	saved;
 	SPIPlanPtr	plan;
 	Portal		portal;
-	Datum		values[2];
+	Datum		values[3];
+	char		nulls[] = "   ";
 
 	values[0] = FullTransactionIdGetDatum(transaction);
 	values[1] = Int32GetDatum(era);
+	if (password_path != NULL)
+		values[2] = CStringGetTextDatum(password_path);
+	else
+		nulls[2] = 'n';
 	plan = past_begin(past, STATEMENT_PAST_TRANSACTION, &saved);
 	plan_by_index(plan);
-	portal = SPI_cursor_open(NULL, plan, values, NULL, false);
+	portal = SPI_cursor_open(NULL, plan, values, nulls, false);
 	past_end(past, &saved);
 	for (;;)
 	{
