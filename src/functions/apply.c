@@ -191,7 +191,13 @@ static JsonbValue *
 make_document(Bulk *bulk, Road *road, JsonbValue *before)
 {
 	if (road_deactivates(road))
+	{
+		/* it is looked at when the item is planned again */
+		MemoryContext old = MemoryContextSwitchTo(bulk->slice);
+
 		road->sent = deactivation(bulk->table, bulk->api);
+		MemoryContextSwitchTo(old);
+	}
 	else if (road->call->operation == OPERATION_DELETE)
 		return NULL;
 	return road_document(road, before);
