@@ -190,15 +190,13 @@ has_change(const Road *road, JsonbValue *before, JsonbValue *after)
 static JsonbValue *
 make_document(Bulk *bulk, Road *road, JsonbValue *before)
 {
-	if (road_deactivates(road))
-	{
-		/* it is looked at when the item is planned again */
-		MemoryContext old = MemoryContextSwitchTo(bulk->slice);
+	/* kept with the item, which may be planned again */
+	MemoryContext old = MemoryContextSwitchTo(bulk->slice);
 
+	if (road_deactivates(road))
 		road->sent = deactivation(bulk->table, bulk->api);
-		MemoryContextSwitchTo(old);
-	}
-	else if (road->call->operation == OPERATION_DELETE)
+	MemoryContextSwitchTo(old);
+	if (road->call->operation == OPERATION_DELETE && !road_deactivates(road))
 		return NULL;
 	return road_document(road, before);
 }

@@ -317,12 +317,18 @@ show_remark(Reconciliation *all, const BulkItem *item, const Target *target)
 static void
 postpone(Reconciliation *all, const Target *target)
 {
-	MemoryContext old = MemoryContextSwitchTo(all->context);
-	Target	   *copy = palloc(sizeof(Target));
+	Jsonb	   *body = NULL;
+	MemoryContext old;
+	Target	   *copy;
 
-	*copy = *target;
+	/* what it takes to pack it again goes with the item */
 	if (target->kind == TARGET_RECORD)
-		copy->body = document_packed(document_to_jsonb(document_from_value(unconstify(JsonbValue *, &target->body))));
+		body = document_to_jsonb(document_from_value(unconstify(JsonbValue *, &target->body)));
+	old = MemoryContextSwitchTo(all->context);
+	copy = palloc(sizeof(Target));
+	*copy = *target;
+	if (body != NULL)
+		copy->body = document_packed((Jsonb *) PG_DETOAST_DATUM_COPY(JsonbPGetDatum(body)));
 	if (target->document != NULL)
 		copy->document = (Jsonb *) PG_DETOAST_DATUM_COPY(JsonbPGetDatum(target->document));
 	if (target->id_text != NULL)

@@ -442,11 +442,7 @@ static const Statement statements[STATEMENT_COUNT] = {
 		"SELECT " ROW_COLUMNS ", {u.id} FROM {from} WHERE {created} OPERATOR(pg_catalog.<=) $1{u.mine}",
 		{TIMESTAMPTZOID}
 	},
-
-	/*
-	 * users in the order of ids, $1 at most, from the first one on or behind
-	 * $2
-	 */
+	/* users in the order of ids: $1 at most, all or those behind $2 */
 	[STATEMENT_SET_FIRST] = {
 		"SELECT {object}, {u.id} FROM {from} WHERE true{u.mine} ORDER BY {u.id} LIMIT $1", {INT8OID}, true
 	},
