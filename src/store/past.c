@@ -21,9 +21,6 @@
 
 #include "store/store.h"
 
-/* Rows that are fetched at once, and asked about whether they are shown. */
-#define ROWS_AT_ONCE	100
-
 /* Columns of what the statements on versions give. */
 enum
 {
@@ -71,6 +68,21 @@ past_end(const Past *past, const SavedUser *saved)
 {
 	if (past->as_owner)
 		become_caller_again(saved);
+}
+
+/*
+ * Fetch the next rows of such a statement.  Gives their number.
+ */
+int
+past_fetch(const Past *past, Portal portal)
+{
+	SavedUser	saved;
+
+	if (past->as_owner)
+		become_owner(past->binding->owner, &saved);
+	SPI_cursor_fetch(portal, true, PAST_ROWS_AT_ONCE);
+	past_end(past, &saved);
+	return SPI_processed;
 }
 
 /* Run a statement that gives a few rows.  Gives their number. */
@@ -221,16 +233,12 @@ scan_versions(const Past *past, BoundStatement statement, Datum *values, const c
 	past_end(past, &saved);
 	while (scan->shown < scan->limit)
 	{
-		PastVersion versions[ROWS_AT_ONCE];
-		Datum		ids[ROWS_AT_ONCE];
+		PastVersion versions[PAST_ROWS_AT_ONCE];
+		Datum		ids[PAST_ROWS_AT_ONCE];
 		bool	   *shown = NULL;
 		int			number;
 
-		if (past->as_owner)
-			become_owner(past->binding->owner, &saved);
-		SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
-		past_end(past, &saved);
-		number = SPI_processed;
+		number = past_fetch(past, portal);
 		MemoryContextSwitchTo(rows);
 		MemoryContextReset(rows);
 		for (int i = 0; i < number; i++)
@@ -437,14 +445,14 @@ visit_present(const Past *past, TimestampTz at, PastVisitor visit, void *arg)
 
 	for (;;)
 	{
-		Datum		ids[ROWS_AT_ONCE];
+		Datum		ids[PAST_ROWS_AT_ONCE];
 		FoundRow   *found;
 		Newest	   *newest;
 		int			number;
 
 		MemoryContextSwitchTo(rows);
 		MemoryContextReset(rows);
-		number = set_fetch(past->binding, portal, ROWS_AT_ONCE, &found);
+		number = set_fetch(past->binding, portal, PAST_ROWS_AT_ONCE, &found);
 		if (number == 0)
 			break;
 		for (int i = 0; i < number; i++)

@@ -720,6 +720,10 @@ extern void notify_change(Binding *binding, const HistoryEntry *entry);
 /*
  * past.c: history as callers read it
  */
+
+/* Rows that are fetched at once, and asked about whether they are shown. */
+#define PAST_ROWS_AT_ONCE	100
+
 typedef struct Past
 {
 	Binding    *binding;
@@ -775,6 +779,7 @@ typedef void (*TransactionVisitor) (void *arg, TransactionChange *change);
 extern void past_open(Past *past, Binding *binding);
 extern SPIPlanPtr past_begin(const Past *past, BoundStatement statement, SavedUser *saved);
 extern void past_end(const Past *past, const SavedUser *saved);
+extern int	past_fetch(const Past *past, Portal portal);
 extern bool *past_which_are_shown(const Past *past, Datum *ids, int count);
 extern bool past_shows(const Past *past, Datum id);
 extern int64 past_versions(const Past *past, Datum id, PastVisitor visit, void *arg);

@@ -14,9 +14,6 @@
 
 #include "store/store.h"
 
-/* Rows that are fetched at once. */
-#define ROWS_AT_ONCE	100
-
 /* Columns of the statement. */
 enum
 {
@@ -99,16 +96,12 @@ past_transaction(const Past *past, int32 era, FullTransactionId transaction,
 	past_end(past, &saved);
 	for (;;)
 	{
-		TransactionChange changes[ROWS_AT_ONCE];
-		Datum		ids[ROWS_AT_ONCE];
+		TransactionChange changes[PAST_ROWS_AT_ONCE];
+		Datum		ids[PAST_ROWS_AT_ONCE];
 		bool	   *shown;
 		int			number;
 
-		if (past->as_owner)
-			become_owner(past->binding->owner, &saved);
-		SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
-		past_end(past, &saved);
-		number = SPI_processed;
+		number = past_fetch(past, portal);
 		MemoryContextSwitchTo(rows);
 		MemoryContextReset(rows);
 		for (int i = 0; i < number; i++)

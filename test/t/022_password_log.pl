@@ -271,6 +271,21 @@ $from = -s $node->logfile;
 run_sql(bulk('users_bulk_patch', $_, '')) for ', "title": 5', ', "title": "before"', ', "title": "after"', ', "title": "indecent"';
 unlike(logged($from), qr/$clear/, 'bulk: items that fail alone');
 
+# A part of a feed, or a whole one.
+hidden('load: a value of a wrong type', bulk('users_load', ', "title": 5', ', patch => true, atomic => true'), 'PT400');
+hidden('load: no array', qq{SELECT userstore.users_load('people', '{"id": "ann", "password": "$clear"}')}, 'PT400');
+hidden('load: another statement of the same message', bulk('users_load', ', "title": 5', ', patch => true') . '; SELECT 1 / 0', '22012', one_message => 1);
+hidden('sync: a guard', bulk('users_sync', '', q{, patch => true, guard => '{"changed": 0}'}), 'PT409');
+hidden('sync: the guard of a preview', bulk('users_sync', '', q{, patch => true, guard => '{"changed": 0}', dry_run => true}), 'PT409');
+hidden('sync: an argument', bulk('users_sync', '', q{, guard => '{"change": 0}'}), 'PT400');
+hidden('sync: a record that tells nobody', qq{SELECT userstore.users_sync('people', '[{"title": 5, "password": "$clear"}]', missing => 'delete')}, 'PT400');
+hidden('sync: a filter', bulk('users_sync', '', q{, scope => 'title'}), 'PT400');
+hidden('sync: a deferred trigger', bulk('users_sync', ', "title": "late"', ', patch => true'), 'P0001');
+hidden('sync: a role that may not', 'SET ROLE reader; ' . bulk('users_sync', '', ''), '42501');
+$from = -s $node->logfile;
+run_sql(bulk('users_sync', $_, ', patch => true')) for ', "title": 5', ', "title": "before"', ', "title": "after"', ', "title": "indecent"';
+unlike(logged($from), qr/$clear/, 'sync: items that fail alone');
+
 # ---- user_request ----------------------------------------------------------
 
 # A request whose body carries a password, which is refused or not; what follows
