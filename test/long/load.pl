@@ -58,11 +58,11 @@ sub load
 
 # ---- What one would write by hand ------------------------------------------
 
-# The same tables with the same indexes and constraints, without triggers; one
-# transaction; the users are parsed while they are copied.
+# The same tables with the same indexes, constraints and fillfactor, without
+# triggers; one transaction; the users are parsed while they are copied.
 query(q{
 	SELECT userstore.user_table_create('model', 'scim');
-	CREATE TABLE by_hand (LIKE model INCLUDING ALL);
+	CREATE TABLE by_hand (LIKE model INCLUDING ALL) WITH (fillfactor = 80);
 	CREATE TABLE by_hand_history (LIKE model_history INCLUDING ALL);
 	DROP TABLE model});
 my $script = PostgreSQL::Test::Utils::tempdir() . '/by_hand.sql';
