@@ -413,8 +413,8 @@ survey(Bulk *bulk, KeyClaim *claim, Datum **ids, int *id_count)
 		bulk->items = new_items(bulk->slice, bulk->count);
 	for (int i = 0; i < bulk->count; i++)
 	{
-		Road		passing;
-		Road	   *road = bulk->sliced ? &passing : &bulk->items[i].road;
+		Road	   *road = bulk->items != NULL ? &bulk->items[i].road :
+		MemoryContextAlloc(bulk->item, sizeof(Road));
 		ErrorData  *error;
 
 		CHECK_FOR_INTERRUPTS();
