@@ -67,4 +67,7 @@ extern ReadResult reader_broken(Reader *reader, size_t place, const char *format
  */
 extern ReadResult record_judge(Reader *reader, Record *record);
 
+/* The same of one that is plain, whose key is known. */
+extern ReadResult record_plain(Reader *reader, Record *record);
+
 #endif

@@ -9,6 +9,8 @@
  */
 #include "postgres_fe.h"
 
+#include <ctype.h>
+
 #include "exit.h"
 #include "mb/pg_wchar.h"
 
@@ -188,6 +190,166 @@ json_check(const char *data, size_t length, size_t *where)
 				break;
 		}
 	}
+}
+
+/*
+ * Of a value that is JSON beyond doubt, where it ends; else NULL.
+ */
+
+/* More levels are not plain. */
+#define PLAIN_DEPTH 32
+
+static const char *plain_value(const char *at, const char *end, int depth);
+
+static inline const char *
+plain_space(const char *at, const char *end)
+{
+	while (at < end && json_space(*at))
+		at++;
+	return at;
+}
+
+/* From behind its first quote on. */
+static const char *
+plain_string(const char *at, const char *end)
+{
+	for (;;)
+	{
+		while (at < end && !(notable[(unsigned char) *at] & IN_STRING))
+			at++;
+		if (at >= end)
+			return NULL;
+		if (*at == '"')
+			return at + 1;
+		if (*at != '\\' || end - at < 2)
+			return NULL;
+		if (at[1] == 'u')
+		{
+			if (end - at < 6)
+				return NULL;
+			for (int i = 2; i < 6; i++)
+			{
+				if (!isxdigit((unsigned char) at[i]))
+					return NULL;
+			}
+			at += 6;
+		}
+		else if (at[1] != '\0' && strchr("\"\\/bfnrt", at[1]) != NULL)
+			at += 2;
+		else
+			return NULL;
+	}
+}
+
+/* From behind its bracket on. */
+static const char *
+plain_array(const char *at, const char *end, int depth)
+{
+	at = plain_space(at, end);
+	if (at < end && *at == ']')
+		return at + 1;
+	for (;;)
+	{
+		at = plain_value(plain_space(at, end), end, depth);
+		if (at == NULL)
+			return NULL;
+		at = plain_space(at, end);
+		if (at >= end || (*at != ',' && *at != ']'))
+			return NULL;
+		if (*at++ == ']')
+			return at;
+	}
+}
+
+/* From behind its brace on; with the value of a member, if that is wanted. */
+static const char *
+plain_object(const char *at, const char *end, int depth, PlainMember * member)
+{
+	at = plain_space(at, end);
+	if (at < end && *at == '}')
+		return at + 1;
+	for (;;)
+	{
+		const char *name;
+		const char *value;
+		bool		is_wanted = false;
+
+		at = plain_space(at, end);
+		if (at >= end || *at != '"')
+			return NULL;
+		name = at + 1;
+		at = plain_string(name, end);
+		if (at == NULL)
+			return NULL;
+		if (member != NULL)
+		{
+			size_t		length = at - 1 - name;
+
+			if (memchr(name, '\\', length) != NULL)
+				return NULL;
+			is_wanted = length == member->name_length &&
+				pg_strncasecmp(name, member->name, length) == 0;
+		}
+		at = plain_space(at, end);
+		if (at >= end || *at != ':')
+			return NULL;
+		value = plain_space(at + 1, end);
+		at = plain_value(value, end, depth);
+		if (at == NULL)
+			return NULL;
+		if (is_wanted)
+		{
+			if (member->value != NULL)
+				return NULL;
+			member->value = value;
+			member->length = at - value;
+		}
+		at = plain_space(at, end);
+		if (at >= end || (*at != ',' && *at != '}'))
+			return NULL;
+		if (*at++ == '}')
+			return at;
+	}
+}
+
+static const char *
+plain_value(const char *at, const char *end, int depth)
+{
+	static const char *const words[] = {"true", "false", "null"};
+	size_t		length;
+
+	if (at >= end || depth == PLAIN_DEPTH)
+		return NULL;
+	switch (*at)
+	{
+		case '"':
+			return plain_string(at + 1, end);
+		case '{':
+			return plain_object(at + 1, end, depth + 1, NULL);
+		case '[':
+			return plain_array(at + 1, end, depth + 1);
+		case 't':
+		case 'f':
+		case 'n':
+			for (int i = 0; i < lengthof(words); i++)
+			{
+				length = strlen(words[i]);
+				if (end - at > length && memcmp(at, words[i], length) == 0)
+					return at + length;
+			}
+			return NULL;
+		default:
+			length = json_number(at, end);
+			return length > 0 ? at + length : NULL;
+	}
+}
+
+bool
+json_plain(const char *data, size_t length, PlainMember * member)
+{
+	member->value = NULL;
+	return length > 0 && data[0] == '{' &&
+		plain_object(data + 1, data + length, 1, member) == data + length;
 }
 
 const char *

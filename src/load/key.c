@@ -13,6 +13,7 @@
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 
+#include "json.h"
 #include "key.h"
 
 struct Key
@@ -21,7 +22,11 @@ struct Key
 	char	  **names;
 	int			count;
 	bool		has_urn;
+	bool		is_ascii;
 };
+
+/* An integer that json-c shows as it is. */
+#define MAX_PLAIN_DIGITS 18
 
 
 /*
@@ -36,6 +41,9 @@ key_new(const char *attribute)
 	const char *colon = strrchr(attribute, ':');
 
 	key->attribute = pg_strdup(attribute);
+	key->is_ascii = true;
+	for (const char *c = attribute; *c != '\0'; c++)
+		key->is_ascii &= !IS_HIGHBIT_SET(*c);
 	key->names = pg_malloc((strlen(attribute) + 2) * sizeof(char *));
 	if (colon != NULL && pg_strncasecmp(attribute, "urn:", 4) == 0)
 	{
@@ -142,6 +150,26 @@ bool
 key_of_record(const Key *key, struct json_object *record, uint64 *hash)
 {
 	return key_hash(find(key, record), hash);
+}
+
+bool
+key_of_plain(const Key *key, const char *data, size_t length, uint64 *hash)
+{
+	PlainMember member = {.name = key->names[0],.name_length = strlen(key->names[0])};
+
+	if (key->count != 1 || !key->is_ascii || !json_plain(data, length, &member) ||
+		member.value == NULL)
+		return false;
+	if (member.value[0] == '"' && memchr(member.value, '\\', member.length) == NULL)
+	{
+		*hash = key_hash_text(member.value + 1, member.length - 2);
+		return true;
+	}
+	if (member.length > MAX_PLAIN_DIGITS ||
+		strspn(member.value, "0123456789") < member.length)
+		return false;
+	*hash = key_hash_text(member.value, member.length);
+	return true;
 }
 
 bool

@@ -23,6 +23,12 @@ extern const char *const *key_names(const Key *key, int *count, bool *has_urn);
 extern bool key_of_record(const Key *key, struct json_object *record, uint64 *hash);
 
 /*
+ * The same for a record that can do without json-c; false where that has to
+ * tell.
+ */
+extern bool key_of_plain(const Key *key, const char *data, size_t length, uint64 *hash);
+
+/*
  * The same for a value alone: a hash that is equal whenever the server could
  * take the values for equal (and now and then when not).  Whether a number or
  * a string of its digits makes no difference, nor does case.  Only a number or

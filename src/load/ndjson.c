@@ -85,6 +85,8 @@ ndjson_next(Reader *reader, Record *record)
 	}
 
 	record_begin(reader, record, 0);
+	if (key_of_plain(reader->key, record->data, record->length, &record->key))
+		return record_plain(reader, record);
 	if (record->data[0] == '{')
 	{
 		const char *problem = NULL;

@@ -173,15 +173,30 @@ reader_broken(Reader *reader, size_t place, const char *format,...)
 	return READ_BROKEN;
 }
 
+/* Is it UTF-8?  If not, it is bad. */
+static bool
+is_utf8(Reader *reader, Record *record)
+{
+	size_t		where;
+	const char *problem = utf8_check(record->data, record->length, &where);
+
+	if (problem != NULL)
+		(void) record_bad(reader, record, "%s at byte %zu", problem, where + 1);
+	return problem == NULL;
+}
+
+ReadResult
+record_plain(Reader *reader, Record *record)
+{
+	record->has_key = true;
+	return is_utf8(reader, record) ? READ_RECORD : READ_BAD;
+}
+
 ReadResult
 record_judge(Reader *reader, Record *record)
 {
-	const char *problem;
-	size_t		where;
-
-	problem = utf8_check(record->data, record->length, &where);
-	if (problem != NULL)
-		return record_bad(reader, record, "%s at byte %zu", problem, where + 1);
+	if (!is_utf8(reader, record))
+		return READ_BAD;
 	if (record->data[0] != '{')
 		return record_bad(reader, record, "record is not a JSON object");
 	record->has_key = key_of_record(reader->key, reader->json->value, &record->key);
