@@ -92,11 +92,17 @@ says_activity(const Schema *schema, const Profile *profile, JsonbValue *sent)
 
 	document_foreach(pair, values)
 	{
+		const char *name = pair->key.val.string.val;
+		int			len = pair->key.val.string.len;
+
 		document_foreach(member, sent)
 		{
-			if (member->key.val.string.len == pair->key.val.string.len &&
-				pg_strncasecmp(member->key.val.string.val, pair->key.val.string.val,
-							   pair->key.val.string.len) == 0)
+			const char *sent_name = member->key.val.string.val;
+
+			/* names are exact where no schema says otherwise */
+			if (member->key.val.string.len == len &&
+				(schema->ids == NIL ? memcmp(sent_name, name, len) == 0 :
+				 pg_strncasecmp(sent_name, name, len) == 0))
 				return true;
 		}
 	}

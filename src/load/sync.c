@@ -298,9 +298,10 @@ sync_users(const LoadOptions *options)
 	command("COMMIT");
 	if (!options->quiet)
 		show_changes();
-	failed = show_totals(options, records);
+	/* where both go to one place, the totals come last */
 	if (fflush(stdout) != 0)
 		pg_log_warning("could not write to standard output: %m");
+	failed = show_totals(options, records);
 	PQfinish(connection);
 	return failed > 0 ? EXIT_REJECTED : EXIT_APPLIED;
 }
