@@ -82,7 +82,7 @@ sub peak { return (shift)->{peak} || undef }
 sub survive
 {
 	my ($self, $what, $batches, $totals, @arguments) = @_;
-	my @after = sort { $a <=> $b } map { int(rand $batches * 0.97) } 1 .. $self->{kills};
+	my @after = sort { $a <=> $b } map { int(rand $batches * 0.7) } 1 .. $self->{kills};
 	my $keys = 'SELECT count(*) FROM people_idempotency';
 	my $before = $self->query($keys);
 	# a session of its own, since it is asked often
@@ -105,7 +105,8 @@ sub survive
 		$killed++ if ($? & 127) == 9;
 	}
 	$session->finish;
-	is($killed, $self->{kills}, "$what: killed after some of $batches batches: @after");
+	# of a short load, the end may come before a late kill does
+	cmp_ok($killed, '>=', $batches < 1000 ? 1 : $self->{kills}, "$what: killed $killed times, after some of $batches batches: @after");
 	$self->start(@arguments);
 	is($self->end, 0, "$what: the last time it comes to its end") or diag($self->{err});
 	my ($replayed) = $self->{err} =~ /; (\d+) of them before\)/;
