@@ -185,7 +185,11 @@ key_hash(struct json_object *value, uint64 *hash)
 			/* 5.0 and 5e0 are 5. */
 			number = json_object_get_double(value);
 			if (number == floor(number) && fabs(number) < 1e19)
-				*hash = key_hash_text(whole, snprintf(whole, sizeof(whole), "%.0f", number));
+			{
+				int			length = snprintf(whole, sizeof(whole), "%.0f", number);
+
+				*hash = key_hash_text(whole, length);
+			}
 			else
 				*hash = hash_bytes_extended((unsigned char *) &number, sizeof(number), 0);
 			return true;
