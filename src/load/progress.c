@@ -67,16 +67,16 @@ grouped(int64 number, char *buffer, size_t size)
 {
 	char		digits[32];
 	int			length = snprintf(digits, sizeof(digits), INT64_FORMAT, number);
-	char	   *out = buffer;
+	int			out = 0;
 
 	Assert(size >= sizeof(digits) * 2);
 	for (int i = 0; i < length; i++)
 	{
 		if (i > 0 && (length - i) % 3 == 0)
-			*out++ = ',';
-		*out++ = digits[i];
+			buffer[out++] = ',';
+		buffer[out++] = digits[i];
 	}
-	*out = '\0';
+	buffer[out] = '\0';
 	return buffer;
 }
 
