@@ -16,6 +16,9 @@
 
 #include "json.h"
 
+/* 0.17 */
+#define LENIENT_VERSION ((0 << 16) | (17 << 8))
+
 JsonParser *
 json_parser_new(void)
 {
@@ -27,10 +30,12 @@ json_parser_new(void)
 
 	/*
 	 * UTF-8 is judged by utf8_check(), which a record may fail alone: whether
-	 * a list goes on behind it can be told all the same.
+	 * a list goes on behind it can be told all the same.  From 0.17 on, to be
+	 * strict means to refuse numbers of more than 64 bits, too; json_check()
+	 * has all the other rules of that.
 	 */
-	json_tokener_set_flags(parser->tokener,
-						   JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
+	json_tokener_set_flags(parser->tokener, JSON_TOKENER_ALLOW_TRAILING_CHARS |
+						   (json_c_version_num() < LENIENT_VERSION ? JSON_TOKENER_STRICT : 0));
 	return parser;
 }
 
@@ -122,6 +127,22 @@ json_number(const char *data, const char *end)
 	return at - data;
 }
 
+/* Length of the word, of those that JSON has, or 0. */
+static size_t
+json_word(const char *data, const char *end)
+{
+	static const char *const words[] = {"true", "false", "null"};
+
+	for (int i = 0; i < lengthof(words); i++)
+	{
+		size_t		length = strlen(words[i]);
+
+		if (end - data >= length && memcmp(data, words[i], length) == 0)
+			return length;
+	}
+	return 0;
+}
+
 /* Bytes at which json_check() has something to look at. */
 #define IN_STRING 1				/* not plain within a string */
 #define BETWEEN 2				/* begins something, between the tokens */
@@ -139,6 +160,8 @@ static const unsigned char notable[256] = {
 	['\\'] = IN_STRING,
 	['"'] = IN_STRING | BETWEEN,
 	['\''] = BETWEEN,['N'] = BETWEEN,['I'] = BETWEEN,['-'] = BETWEEN,
+	['/'] = BETWEEN,[','] = BETWEEN,['T'] = BETWEEN,['F'] = BETWEEN,
+	['t'] = BETWEEN,['f'] = BETWEEN,['n'] = BETWEEN,['i'] = BETWEEN,
 	['0'] = BETWEEN,['1'] = BETWEEN,['2'] = BETWEEN,['3'] = BETWEEN,
 	['4'] = BETWEEN,['5'] = BETWEEN,['6'] = BETWEEN,['7'] = BETWEEN,
 	['8'] = BETWEEN,['9'] = BETWEEN
@@ -154,6 +177,7 @@ json_check(const char *data, size_t length, size_t *where)
 	for (;;)
 	{
 		size_t		number;
+		size_t		length_of_word;
 
 		while (at < end && !(notable[*at] & BETWEEN))
 			at++;
@@ -179,6 +203,25 @@ json_check(const char *data, size_t length, size_t *where)
 				break;
 			case '\'':
 				return "strings are quoted by \"";
+			case '/':
+				return "comments are no part of JSON";
+			case ',':
+				for (at++; at < end && json_space((char) *at);)
+					at++;
+				if (at < end && (*at == ']' || *at == '}'))
+					return "nothing follows the comma";
+				break;
+			case 't':
+			case 'T':
+			case 'f':
+			case 'F':
+			case 'n':
+				length_of_word = json_word((const char *) at, data + length);
+				if (length_of_word == 0)
+					return "words of JSON are true, false and null";
+				at += length_of_word;
+				break;
+			case 'i':
 			case 'N':
 			case 'I':
 				return "NaN and Infinity are no numbers of JSON";
@@ -315,7 +358,6 @@ plain_object(const char *at, const char *end, int depth, PlainMember * member)
 static const char *
 plain_value(const char *at, const char *end, int depth)
 {
-	static const char *const words[] = {"true", "false", "null"};
 	size_t		length;
 
 	if (at >= end || depth == PLAIN_DEPTH)
@@ -331,13 +373,8 @@ plain_value(const char *at, const char *end, int depth)
 		case 't':
 		case 'f':
 		case 'n':
-			for (int i = 0; i < lengthof(words); i++)
-			{
-				length = strlen(words[i]);
-				if (end - at > length && memcmp(at, words[i], length) == 0)
-					return at + length;
-			}
-			return NULL;
+			length = json_word(at, end);
+			return length > 0 ? at + length : NULL;
 		default:
 			length = json_number(at, end);
 			return length > 0 ? at + length : NULL;
