@@ -155,6 +155,9 @@ END $$;
 CREATE FUNCTION oracle.sync(users regclass, body jsonb, match text, exact boolean, missing text, scope text, api text, patch boolean,
 	uniques jsonb, numbers bigint[], OUT rows jsonb[], OUT scope_count bigint) LANGUAGE plpgsql AS $$
 DECLARE
+	-- maybe because that is how the profile deletes
+	deactivates boolean := missing = 'deactivate' OR (missing = 'delete' AND EXISTS (SELECT FROM userstore.api_profile p, userstore.user_table t
+		WHERE t.users = sync.users AND p.name = coalesce(sync.api, t.api) AND p.on_delete = 'deactivate'));
 	before jsonb := oracle.users(users);
 	versions jsonb := oracle.versions(users);
 	scoped text[] := oracle.in_scope(users, scope, match);
@@ -211,7 +214,7 @@ BEGIN
 					rows := array_append(rows, jsonb_build_object('id', person, 'action', 'failed', 'record', numbers[i + 1], 'error', refused[i]));
 					CONTINUE;
 				END IF;
-				IF missing = 'deactivate' AND before ? person AND NOT oracle.says_active(item) THEN
+				IF deactivates AND before ? person AND NOT oracle.says_active(item) THEN
 					IF before #> ARRAY[person, 'active'] = 'false' THEN
 						item := item || '{"active": true}';
 					ELSIF before -> person ? 'active' AND NOT patch THEN

@@ -169,8 +169,10 @@ foreach my $text (
 
 	check("not JSON: $name", [], qq({"id":1}\n$text\n{"id":2}\n), 1, qq({"id":1}\n{"id":2}\n),
 		qr/line 2: invalid JSON: .* at byte \d+$|line 2: invalid JSON: the line ends|line 2: record is not a JSON object/);
+	# Releases of json-c differ in whether this comment is a part of the element.
+	next if $text =~ m{//$};
 	check("not JSON within an array: $name", [], qq([{"id":1},\n$text\n,{"id":2}]), 2,
-		$text =~ m{^\{[^/]*\}(//|\0)$} ? qq({"id":1}\n$text\n) =~ s{//|\0}{}gr : qq({"id":1}\n),
+		$text =~ /^\{[^\/]*\}\0$/ ? qq({"id":1}\n$text\n) =~ s/\0//gr : qq({"id":1}\n),
 		qr/line [23], byte \d+: (invalid JSON: |the input ends)/);
 }
 
