@@ -176,8 +176,14 @@ SELECT action, error, count(*) FROM users_sync('queue', (SELECT jsonb_agg(jsonb_
 	FROM generate_series(1, 4000) i)) GROUP BY action, error;
 RESET statement_timeout;
 
+-- Ids may be numbers, as keys are.
+SELECT user_table_create('numbered', api => 'scim', id_type => 'bigint');
+SELECT id, action, new, error FROM users_sync('numbered', '[{"id": 7, "userName": "ann"}, {"id": "008", "userName": "bob"}, {"id": 8.5, "userName": "cyd"}, {"id": true, "userName": "dan"}]');
+SELECT id, action, old, new FROM users_sync('numbered', '[{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "id": 7,
+	"Operations": [{"op": "add", "path": "title", "value": "Dr."}]}, {"id": 8}]', missing => 'delete', patch => true);
+
 DROP VIEW feed_of_incoming;
-DROP TABLE staff, identities, parties, queue, incoming, preview, run;
+DROP TABLE staff, identities, parties, numbered, queue, incoming, preview, run;
 DROP FUNCTION state, story, feed, answer;
 RESET ROLE;
 REVOKE ALL ON SCHEMA public FROM regress_hr;

@@ -128,7 +128,8 @@ read_body_id(JsonbValue *value)
 	ereport(ERROR,
 			(errcode(ERRCODE_USER_BAD_REQUEST),
 			 errmsg("attribute \"id\" must be a string or a number"),
-			 errdetail_path("id", SCIM_INVALID_VALUE)));
+			 errdetail_path("id", SCIM_INVALID_VALUE),
+			 errhint("Send the id as answers show it.")));
 	return NULL;				/* keep the compiler quiet */
 }
 

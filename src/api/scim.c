@@ -81,8 +81,9 @@ scim_read_user(const Schema *schema, const Profile *profile, JsonbValue *body,
 			check_schemas(schema, profile, &pair->value);
 		else if (is_named(&pair->key, "id"))
 		{
-			if (pair->value.type == jbvString)
-				*body_id = document_cstring(&pair->value);
+			/* of a user addressed otherwise it says nothing, whatever it is */
+			if (pair->value.type == jbvString || pair->value.type == jbvNumeric)
+				*body_id = read_body_id(&pair->value);
 		}
 		else if (!is_named(&pair->key, "meta"))
 			document_append(attributes, pair->key.val.string.val,

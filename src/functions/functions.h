@@ -131,12 +131,10 @@ extern Jsonb *update_user(const UserCall *call, Outcome *outcome);
 extern void user_missing(const char *id);
 extern void tell_ignored(List *paths);
 
+extern bool road_replaces(const Road *road);
 extern void road_begin(Road *road, const UserCall *call, Binding *table,
 					   const BoundApi *api);
 extern AclMode road_privileges(const Road *road);
-extern void road_address(Road *road, const char *id);
-extern void road_address_matched(Road *road, const char *id);
-extern void road_read(Road *road, JsonbValue *body, int64 size);
 extern void road_hash_password(Road *road);
 extern KeyPassword *road_key_password(const Road *road);
 extern bool road_deactivates(const Road *road);
@@ -147,6 +145,13 @@ extern List *road_changes(const Road *road, JsonbValue *before, JsonbValue *afte
 						  bool new_password);
 extern void road_travel(Road *road);
 extern UserState road_user(const Road *road);
+
+/*
+ * read.c
+ */
+extern void road_address(Road *road, const char *id);
+extern void road_address_matched(Road *road, const char *id);
+extern void road_read(Road *road, JsonbValue *body, int64 size);
 
 /*
  * activity.c
